@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Whole files: read with a maximum, written so that a crash leaves the old or the new content. */
+#ifndef BASE_FILE_H
+#define BASE_FILE_H
+
+#include "base/arena.h"
+#include "base/compiler.h"
+#include <stddef.h>
+#include <sys/types.h>
+
+/* The content, with a NUL after its end, in the arena. BUSBAR_ERROR_TOO_LARGE past maximum; -errno. */
+int file_read(const char *path, size_t maximum, struct arena *arena, char **ret_bytes, size_t *ret_size)
+    CHECKED;
+/* Temporary file, fsync, rename, fsync of the folder. */
+int file_write(const char *path, const void *bytes, size_t size, mode_t mode) CHECKED;
+/* As mkdir -p. An existing folder is fine. */
+int file_make_folder(const char *path, mode_t mode) CHECKED;
+/* Removes a tree below (and with) path without following links; absent is fine. */
+int file_remove_tree(const char *path) CHECKED;
+
+#endif
