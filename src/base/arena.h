@@ -3,7 +3,9 @@
  * Arena: memory for one round of work, freed all at once.
  *
  * Invariant: the arena never takes more than its maximum from the system. Allocations are zeroed and
- * aligned to 16 bytes. Chunks are kept by arena_reset() for the next round.
+ * aligned to 16 bytes. Chunks are kept by arena_reset() for the next round. The chunks' own headers (48
+ * bytes each) are not counted, so that one allocation of the whole maximum fits. Under AddressSanitizer
+ * what is not handed out is poisoned.
  */
 #ifndef BASE_ARENA_H
 #define BASE_ARENA_H
@@ -31,7 +33,7 @@ char *arena_text(struct arena *arena, const char *text);
 void *arena_copy(struct arena *arena, const void *bytes, size_t size);
 char *arena_format(struct arena *arena, const char *format, ...) PRINTF(2, 3);
 
-/* Everything allocated after the mark is given back by arena_restore(). */
+/* Everything allocated after the mark is given back by arena_restore(); marks nest. */
 struct arena_mark arena_save(const struct arena *arena);
 void arena_restore(struct arena *arena, struct arena_mark mark);
 void arena_reset(struct arena *arena);

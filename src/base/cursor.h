@@ -35,6 +35,7 @@ void cursor_copy(struct cursor *cursor, void *target, size_t size);
 void cursor_text(struct cursor *cursor, char *target, size_t capacity);
 /* A cursor over the next `size` bytes, which are skipped here; carries the error when short. */
 struct cursor cursor_part(struct cursor *cursor, size_t size);
+/* Bytes not yet read; 0 after a failure, so that `while (cursor_left(...))` always ends. */
 size_t cursor_left(const struct cursor *cursor);
 /* Notes an error of the caller's own (a value out of range); the first one stays. */
 void cursor_fail(struct cursor *cursor, int code);

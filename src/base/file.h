@@ -11,11 +11,14 @@
 /* The content, with a NUL after its end, in the arena. BUSBAR_ERROR_TOO_LARGE past maximum; -errno. */
 int file_read(const char *path, size_t maximum, struct arena *arena, char **ret_bytes, size_t *ret_size)
     CHECKED;
-/* Temporary file, fsync, rename, fsync of the folder. */
+/* Temporary file beside it, fsync, rename, fsync of the folder. The mode is set whatever the umask. */
 int file_write(const char *path, const void *bytes, size_t size, mode_t mode) CHECKED;
-/* As mkdir -p. An existing folder is fine. */
+/* As mkdir -p. An existing folder is fine and keeps its mode; an existing file is -ENOTDIR. */
 int file_make_folder(const char *path, mode_t mode) CHECKED;
-/* Removes a tree below (and with) path without following links; absent is fine. */
+/*
+ * Removes a tree below (and with) path without following links; absent is fine. Any depth is removed
+ * with two descriptors and no recursion, so that a job's output cannot make the clean-up fail.
+ */
 int file_remove_tree(const char *path) CHECKED;
 
 #endif

@@ -13,7 +13,7 @@
 
 struct hash;
 
-/* NULL when memory is short. key_size is 1..64 bytes. */
+/* NULL when memory is short or key_size is not 1..64 bytes. A maximum above 2^30 counts as 2^30. */
 struct hash *hash_create(size_t key_size, size_t maximum, uint64_t seed);
 /* Accepts NULL, returns NULL. */
 struct hash *hash_free(struct hash *hash);
@@ -27,7 +27,9 @@ size_t hash_count(const struct hash *hash);
 size_t hash_bytes(const struct hash *hash);
 /*
  * Walk: start with *position 0; false at the end. Removing the entry just returned is allowed; putting
- * during a walk is not.
+ * during a walk, or removing another entry, is not. The key is valid until the next put or remove. Every
+ * entry comes once: deletion pulls later entries of a run back by some slots, and the walk runs
+ * downwards from below an empty slot, so what is pulled has been visited.
  */
 bool hash_next(const struct hash *hash, size_t *position, const void **ret_key, void **ret_value);
 /* The keyed hash of any bytes (SipHash-1-3). */

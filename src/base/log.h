@@ -3,7 +3,8 @@
  * Log lines of the form `2026-01-31T12:00:00.123Z info tag key=value key="two words"` on standard error.
  *
  * A call site that speaks more than LOG_BURST times within a second is silenced until the second is
- * over; the next line it writes says how many were dropped (`dropped=N`). Process-wide state is the
+ * over; the next line it writes says how many were dropped (`dropped=N`). Octets outside printable ASCII are written as \xNN, over-long lines end in "...", each
+ * line is one write(2), and errno is left as it was. Process-wide state is the
  * level and the sites' counters alone.
  */
 #ifndef BASE_LOG_H
@@ -30,7 +31,8 @@ enum log_level log_get_level(void);
 /* "debug" -> LOG_DEBUG and so on; negative code for another word. */
 int log_level_parse(const char *text) CHECKED;
 
-/* Name shown as `node=` in every line, for machines that run many gateways; NULL for none. Copied. */
+/* Name shown as `node=` in every line, for machines that run many gateways; NULL for none. Copied.
+ * To be set before other threads log. */
 void log_set_node(const char *name);
 
 /* `format` yields key=value pairs; a value with spaces is to be quoted with %s inside \"...\". */

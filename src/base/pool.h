@@ -16,7 +16,8 @@ typedef void (*pool_release)(void *object);
 
 /* A pool below `parent` (NULL: a root); NULL when memory is short. */
 struct pool *pool_create(struct pool *parent);
-/* Accepts NULL, returns NULL. */
+/* Accepts NULL, returns NULL. Children go first, the youngest before the others; a child may also be freed
+ * on its own before. A release function must not touch the pool that calls it. */
 struct pool *pool_free(struct pool *pool);
 /* Zeroed memory owned by the pool; NULL when memory is short. */
 void *pool_alloc(struct pool *pool, size_t size);

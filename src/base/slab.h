@@ -12,14 +12,15 @@
 
 struct slab;
 
-/* At most `maximum` objects of `size` bytes; NULL when memory is short. */
+/* At most `maximum` objects of `size` bytes (above 0), aligned to 16; NULL when memory is short. */
 struct slab *slab_create(size_t size, size_t maximum);
-/* All objects must have been released. Accepts NULL, returns NULL. */
+/* All objects must have been released (asserted). Accepts NULL, returns NULL. */
 struct slab *slab_free(struct slab *slab);
 /* NULL past the maximum or when memory is short. */
 void *slab_take(struct slab *slab);
 /* Accepts NULL. */
 void slab_release(struct slab *slab, void *object);
+/* Objects handed out now, and bytes taken from the system. */
 size_t slab_count(const struct slab *slab);
 size_t slab_bytes(const struct slab *slab);
 

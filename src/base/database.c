@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * SQLite with the settings that durability needs. Statements are kept in a hash table by the address of
+ * their SQL text; every failure leaves its text in `problem`, for SQLite forgets it at the next call.
+ */
+#include "base/database.h"
+#include "base/hash.h"
+#include "busbar-error.h"
+#include <errno.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { STATEMENT_MAXIMUM = 1024, BUSY_TIMEOUT = 5000 /* ms */ };
+
+struct database {
+	sqlite3 *handle;
+	struct hash *statements; /* address of the SQL text -> sqlite3_stmt */
+	char problem[256];
+};
+
+/* Keeps the text of a failure and gives its code. */
+static int fail(struct database *database, int result)
+{
+	(void)snprintf(database->problem, sizeof(database->problem), "%s", sqlite3_errmsg(database->handle));
+	switch (result) {
+	case SQLITE_NOMEM:
+		return -ENOMEM;
+	case SQLITE_CONSTRAINT_UNIQUE:
+	case SQLITE_CONSTRAINT_PRIMARYKEY:
+	case SQLITE_CONSTRAINT_ROWID:
+		return BUSBAR_ERROR_DUPLICATE;
+	default:
+		return BUSBAR_ERROR_DATABASE;
+	}
+}
+
+static int refuse(struct database *database, int code, const char *reason)
+{
+	(void)snprintf(database->problem, sizeof(database->problem), "%s", reason);
+	return code;
+}
+
+/* The mode comes back as text; a file system without shared memory would silently stay in another. */
+static int set_journal(struct database *database)
+{
+	sqlite3_stmt *statement = NULL;
+	const char *mode = NULL;
+	int code = 0;
+	int result = sqlite3_prepare_v2(database->handle, "PRAGMA journal_mode=WAL", -1, &statement, NULL);
+
+	if (result == SQLITE_OK)
+		result = sqlite3_step(statement);
+	if (result != SQLITE_ROW)
+		code = fail(database, result);
+	else
+		mode = (const char *)sqlite3_column_text(statement, 0);
+	if (code == 0 && (!mode || (strcmp(mode, "wal") != 0 && strcmp(mode, "memory") != 0)))
+		code = refuse(database, BUSBAR_ERROR_DATABASE, "no write-ahead log here");
+	(void)sqlite3_finalize(statement);
+	return code;
+}
+
+static int set_up(struct database *database, const char *path)
+{
+	int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_EXRESCODE;
+	int result = sqlite3_open_v2(path, &database->handle, flags, NULL);
+	int code;
+
+	if (result != SQLITE_OK)
+		return fail(database, result);
+	result = sqlite3_busy_timeout(database->handle, BUSY_TIMEOUT);
+	if (result != SQLITE_OK)
+		return fail(database, result);
+	code = set_journal(database);
+	if (code < 0)
+		return code;
+	return database_execute(database, "PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;");
+}
+
+int database_open(const char *path, struct database **ret_database)
+{
+	struct database *database = calloc(1, sizeof(*database));
+	int code;
+
+	if (!database)
+		return -ENOMEM;
+	database->statements = hash_create(sizeof(const char *), STATEMENT_MAXIMUM, 0);
+	code = database->statements ? set_up(database, path) : -ENOMEM;
+	if (code < 0) {
+		(void)database_close(database);
+		return code;
+	}
+	*ret_database = database;
+	return 0;
+}
+
+struct database *database_close(struct database *database)
+{
+	size_t position = 0;
+	const void *key;
+	void *statement;
+
+	if (!database)
+		return NULL;
+	while (database->statements && hash_next(database->statements, &position, &key, &statement))
+		(void)sqlite3_finalize(statement);
+	(void)hash_free(database->statements);
+	(void)sqlite3_close(database->handle);
+	free(database);
+	return NULL;
+}
+
+int database_execute(struct database *database, const char *sql)
+{
+	int result = sqlite3_exec(database->handle, sql, NULL, NULL, NULL);
+
+	return result == SQLITE_OK ? 0 : fail(database, result);
+}
+
+int database_begin(struct database *database)
+{
+	if (database_in_transaction(database))
+		return refuse(database, BUSBAR_ERROR_STATE, "a transaction is open");
+	/* Immediate: the only place where another process can keep us waiting is here. */
+	return database_execute(database, "BEGIN IMMEDIATE");
+}
+
+int database_commit(struct database *database)
+{
+	if (!database_in_transaction(database))
+		return refuse(database, BUSBAR_ERROR_STATE, "no transaction is open");
+	return database_execute(database, "COMMIT");
+}
+
+void database_rollback(struct database *database)
+{
+	/* Cannot fail while a transaction is open; `problem` keeps the failure that led here. */
+	if (database_in_transaction(database))
+		(void)sqlite3_exec(database->handle, "ROLLBACK", NULL, NULL, NULL);
+}
+
+bool database_in_transaction(const struct database *database)
+{
+	return sqlite3_get_autocommit(database->handle) == 0;
+}
+
+static int prepare_new(struct database *database, const char *sql, struct sqlite3_stmt **ret_statement)
+{
+	sqlite3_stmt *statement = NULL;
+	const char *rest = NULL;
+	int result =
+	        sqlite3_prepare_v3(database->handle, sql, -1, SQLITE_PREPARE_PERSISTENT, &statement, &rest);
+	int code;
+
+	if (result != SQLITE_OK)
+		return fail(database, result);
+	if (!statement || rest[strspn(rest, " \t\n")] != '\0')
+		code = refuse(database, BUSBAR_ERROR_DATABASE, "not exactly one statement");
+	else
+		code = hash_put(database->statements, &sql, statement);
+	if (code < 0) {
+		(void)sqlite3_finalize(statement);
+		return code;
+	}
+	*ret_statement = statement;
+	return 0;
+}
+
+int database_prepare(struct database *database, const char *sql, struct sqlite3_stmt **ret_statement)
+{
+	sqlite3_stmt *statement = hash_get(database->statements, &sql);
+
+	if (!statement)
+		return prepare_new(database, sql, ret_statement);
+	/* What reset gives here is the failure of the last run, told then. */
+	(void)sqlite3_reset(statement);
+	(void)sqlite3_clear_bindings(statement);
+	*ret_statement = statement;
+	return 0;
+}
+
+int database_run(struct database *database, struct sqlite3_stmt *statement)
+{
+	int code = database_step(database, statement);
+
+	if (code <= 0)
+		return code;
+	(void)sqlite3_reset(statement);
+	return refuse(database, BUSBAR_ERROR_STATE, "the statement gives rows");
+}
+
+int database_step(struct database *database, struct sqlite3_stmt *statement)
+{
+	int result = sqlite3_step(statement);
+	int code = 0;
+
+	if (result == SQLITE_ROW)
+		return 1;
+	if (result != SQLITE_DONE)
+		code = fail(database, result);
+	(void)sqlite3_reset(statement);
+	return code;
+}
+
+const char *database_problem(const struct database *database)
+{
+	return database->problem;
+}
