@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Compile: one part of a plan becomes a program, and a program the segments of a packet; and back.
+ *
+ * Pure. Instructions appear in the order in which the packet meets their owners: for each gateway on
+ * the path reserve (when bandwidth was asked for), at the site reserve back, claim, fetch, execute,
+ * deliver. Gateways without instruction are pinned by a plain End segment (OPERATION_FORWARD).
+ */
+#ifndef COMPILE_COMPILE_H
+#define COMPILE_COMPILE_H
+
+#include "base/compiler.h"
+#include "model/demand.h"
+#include "model/plan.h"
+#include "model/program.h"
+#include "view/view.h"
+
+struct compile_request {
+	const struct demand *demand;
+	const struct plan_part *part;
+	struct identifier program;
+	uint16_t number, parts; /* 1-based part number */
+	int64_t expires;
+	uint8_t address[16];    /* where the ingress takes the result */
+	uint16_t port;
+	uint64_t output_maximum;
+};
+
+/* TOO_LARGE when a path or an argument does not fit a program; BAD_VALUE. */
+int compile_program(const struct compile_request *request, struct program *ret_program) CHECKED;
+
+/*
+ * The release program of a program's owners up to and including `last` (NULL: all), in path order, so
+ * that what was reserved is given back. `error` is 0 (done) or the code that made it void.
+ */
+int compile_release(const struct program *program, const struct gateway_identity *last, int error,
+                    struct program *ret_program) CHECKED;
+
+/*
+ * Segments of a program, first first: one per instruction, `locator:function:argument` with the
+ * instruction's position as argument; OPERATION_FORWARD gives the End SID. Locators come from the view.
+ * NOT_FOUND when an owner is not in it.
+ */
+int compile_segments(const struct program *program, const struct view *view,
+                     uint8_t ret_segments[PROGRAM_INSTRUCTIONS][16]) CHECKED;
+
+#endif

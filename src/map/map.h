@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Mapping: a demand and a view give a plan, with the reason for every site that lost.
+ *
+ * Pure and exact: among all sites and all loop-free paths (at most PLAN_HOPS gateways) the plan is the
+ * one of least cost in the order of the demand's preference (cost, then latency, then identity) that
+ * meets every constraint; plan.exact says when a search limit was reached before that was proven.
+ *
+ * Cost of a part = compute + storage + sum of link prices x bandwidth, at the prices that the plan
+ * itself causes (each further part at a site pays the price after the parts before it), over the
+ * expected time. Parts of one demand are alike; split chooses how many and where.
+ *
+ * Latencies (DESIGN 4): network = delay up + delay down of the path including the access link; respond
+ * = network + start + run; finish = respond + transfer of data in and out at the bandwidth asked for
+ * (or the narrowest free capacity on the path when none was asked for).
+ *
+ * Resources: the service's own cpu and memory, overridden by `need`; `work` divides over parts and runs
+ * at the part's rate: one core, or as many as finish/respond within demands (whole cores, at most what
+ * is free). cpu.gflops of a part are cpu at the site's measured GFLOPS per core.
+ */
+#ifndef MAP_MAP_H
+#define MAP_MAP_H
+
+#include "base/arena.h"
+#include "base/compiler.h"
+#include "base/random.h"
+#include "model/demand.h"
+#include "model/plan.h"
+#include "view/view.h"
+
+struct map_request {
+	const struct demand *demand;
+	struct gateway_identity ingress;
+	int64_t access_up, access_down; /* one-way delays of the client's access link */
+	bool spot;                      /* tariff = scarcity price at decision time; else the site's tariff */
+	int64_t now;
+	struct random *random; /* draws among equals; NULL: lowest identity */
+};
+
+/*
+ * 0 when *ret_plan was filled, also when nothing is feasible: then plan.status is negative and reasons
+ * say why. -ENOMEM or TOO_LARGE (arena) otherwise. The plan's arrays live in `arena`. Stages, affinity
+ * and offload give status NOT_SUPPORTED.
+ */
+int map_demand(const struct view *view, const struct map_request *request, struct arena *arena,
+               struct plan *ret_plan) CHECKED;
+
+enum { MAP_REASON_TEXT = 160 };
+/* "hpc-1: network 31.2 ms > 25 ms"; names from the view. Returns text. */
+char *map_reason_text(const struct view *view, const struct plan_reason *reason, char text[MAP_REASON_TEXT]);
+/* Stable machine word of a reason: "network", "price", ... */
+const char *map_reason_name(enum plan_reason_kind kind);
+
+#endif

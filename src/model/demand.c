@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "model/demand.h"
+
+#include "base/error.h"
+#include <string.h>
+
+const char *const demand_prefer_names[PREFER_CHOICES + 1] = {"cost", "latency", "carbon", NULL};
+
+const char *demand_argument(const struct demand_body *body, uint32_t index)
+{
+	const char *at = body->arguments;
+
+	if (index >= body->argument_count)
+		return NULL;
+	while (index-- > 0)
+		at += strlen(at) + 1;
+	return at;
+}
+
+/* Octets of the arguments there are, NULs included. */
+static size_t arguments_size(const struct demand_body *body)
+{
+	const char *last;
+
+	if (body->argument_count == 0)
+		return 0;
+	last = demand_argument(body, body->argument_count - 1);
+	return (size_t)(last - body->arguments) + strlen(last) + 1;
+}
+
+int demand_add_argument(struct demand_body *body, const char *text)
+{
+	size_t used = arguments_size(body);
+	size_t size = strlen(text) + 1;
+
+	if (body->argument_count == DEMAND_ARGUMENTS || size > sizeof(body->arguments) - used)
+		return BUSBAR_ERROR_TOO_LARGE;
+	memcpy(body->arguments + used, text, size);
+	body->argument_count++;
+	return 0;
+}
+
+uint64_t demand_data_size(const struct demand_body *body, enum data_direction direction, uint32_t parts)
+{
+	uint64_t total = 0;
+
+	for (uint32_t i = 0; i < body->data_count; i++) {
+		const struct demand_data *data = &body->data[i];
+		/* A blob is read whole by every part; other data divide. */
+		bool whole = data->each || data->blob || parts <= 1;
+
+		if (data->direction == direction)
+			total += whole ? data->size : (data->size + parts - 1) / parts;
+	}
+	return total;
+}
+
+static int check_amount(uint64_t amount)
+{
+	if (amount == 0)
+		return BUSBAR_ERROR_AMOUNT_ZERO;
+	return amount > INT64_MAX ? BUSBAR_ERROR_AMOUNT_OVERFLOW : 0;
+}
+
+static int check_time(int64_t time)
+{
+	return time < 0 ? BUSBAR_ERROR_AMOUNT_NEGATIVE : 0;
+}
+
+static int check_needs(const struct demand_body *body)
+{
+	if (body->need_count > DEMAND_NEEDS)
+		return BUSBAR_ERROR_TOO_LARGE;
+	for (uint32_t i = 0; i < body->need_count; i++) {
+		int code = check_amount(body->needs[i].amount);
+
+		if (code < 0)
+			return code;
+		if ((unsigned)body->needs[i].kind >= RESOURCE_KINDS)
+			return BUSBAR_ERROR_UNKNOWN_KIND;
+		for (uint32_t before = 0; before < i; before++)
+			if (body->needs[before].kind == body->needs[i].kind)
+				return BUSBAR_ERROR_DUPLICATE;
+	}
+	if (!body->work_present)
+		return 0;
+	if ((unsigned)body->work.kind >= RESOURCE_KINDS)
+		return BUSBAR_ERROR_UNKNOWN_KIND;
+	return check_amount(body->work.amount);
+}
+
+static int check_data(const struct demand_body *body)
+{
+	uint64_t total = 0;
+
+	if (body->data_count > DEMAND_DATA)
+		return BUSBAR_ERROR_TOO_LARGE;
+	for (uint32_t i = 0; i < body->data_count; i++) {
+		int code = check_amount(body->data[i].size);
+
+		if (code < 0)
+			return code;
+		if (__builtin_add_overflow(total, body->data[i].size, &total) || total > INT64_MAX)
+			return BUSBAR_ERROR_AMOUNT_OVERFLOW;
+	}
+	return 0;
+}
+
+static int check_body(const struct demand_body *body)
+{
+	int code;
+
+	if ((body->service[0] == '\0') == (body->argument_count == 0))
+		return BUSBAR_ERROR_MISSING_FIELD;
+	if (body->version[0] != '\0' && body->service[0] == '\0')
+		return BUSBAR_ERROR_BAD_VALUE;
+	if (body->split > DEMAND_PARTS)
+		return BUSBAR_ERROR_TOO_LARGE;
+	if (body->bandwidth_up > INT64_MAX || body->bandwidth_down > INT64_MAX || body->burst > INT64_MAX)
+		return BUSBAR_ERROR_AMOUNT_OVERFLOW;
+	code = check_needs(body);
+	if (code == 0)
+		code = check_data(body);
+	if (code == 0)
+		code = check_time(body->need_time);
+	if (code == 0)
+		code = check_time(body->network_within);
+	if (code == 0)
+		code = check_time(body->respond_within);
+	if (code == 0)
+		code = check_time(body->finish_within);
+	return code;
+}
+
+/* A stage may only come after stages named before it: that rules cycles out. */
+static int check_stage(const struct demand *demand, uint32_t index)
+{
+	const struct demand_stage *stage = &demand->stages[index];
+
+	if (stage->name[0] == '\0')
+		return BUSBAR_ERROR_MISSING_FIELD;
+	if (stage->after_count > DEMAND_AFTER)
+		return BUSBAR_ERROR_TOO_LARGE;
+	for (uint32_t before = 0; before < index; before++)
+		if (strcmp(demand->stages[before].name, stage->name) == 0)
+			return BUSBAR_ERROR_DUPLICATE;
+	for (uint32_t i = 0; i < stage->after_count; i++) {
+		bool known = false;
+
+		for (uint32_t before = 0; before < index && !known; before++)
+			known = strcmp(demand->stages[before].name, stage->after[i]) == 0;
+		if (!known)
+			return BUSBAR_ERROR_BAD_VALUE;
+	}
+	return check_body(&stage->body);
+}
+
+static bool body_is_empty(const struct demand_body *body)
+{
+	return body->service[0] == '\0' && body->argument_count == 0;
+}
+
+int demand_check(const struct demand *demand)
+{
+	int code;
+
+	if (demand->stage_count > DEMAND_STAGES || demand->input_size > DEMAND_INPUT ||
+	    demand->region_count > DEMAND_PLACES || demand->operator_count > DEMAND_PLACES ||
+	    demand->model_count > DEMAND_PLACES)
+		return BUSBAR_ERROR_TOO_LARGE;
+	if (demand->budget < 0)
+		return BUSBAR_ERROR_AMOUNT_NEGATIVE;
+	if ((unsigned)demand->prefer >= PREFER_CHOICES)
+		return BUSBAR_ERROR_BAD_VALUE;
+	/* With stages the work is in them; the outer body then says nothing of its own. */
+	if (demand->stage_count == 0 || !body_is_empty(&demand->body)) {
+		code = check_body(&demand->body);
+		if (code < 0)
+			return code;
+	}
+	for (uint32_t i = 0; i < demand->stage_count; i++) {
+		code = check_stage(demand, i);
+		if (code < 0)
+			return code;
+	}
+	return 0;
+}

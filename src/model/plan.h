@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A plan: the choice of site and path for every part of a demand, what it costs, what is promised, and
+ * for every site that lost the first constraint that it broke, with the number.
+ *
+ * `price` figures are scarcity prices and decide; `tariff` figures are what the tenant pays.
+ */
+#ifndef MODEL_PLAN_H
+#define MODEL_PLAN_H
+
+#include "model/demand.h"
+#include "model/gateway.h"
+#include "model/money.h"
+#include "model/resource.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+enum { PLAN_HOPS = 12, PLAN_CLAIMS = 4, PLAN_REASONS = 64 };
+
+/* A run may take this many times its expected duration before its claim ends; the escrow covers it. */
+enum { PLAN_TIME_MARGIN = 3 };
+
+struct plan_path {
+	uint32_t hop_count; /* gateways from the ingress to the site, both included; 1: ingress itself */
+	struct gateway_identity hops[PLAN_HOPS];
+	int64_t delay_up;   /* client to site, access link included */
+	int64_t delay_down; /* site to client */
+	money price;        /* per second, of the bandwidth asked for, both directions */
+	money tariff;
+	bool measured;      /* some hop promises no ceiling: the bound is measured, not hard */
+};
+
+struct plan_claim {
+	enum resource_kind kind;
+	uint64_t amount;
+	money price;  /* per price_scale and second, at the utilisation that this plan causes */
+	money tariff;
+};
+
+struct plan_part {
+	struct gateway_identity site;
+	struct plan_path path;
+	uint32_t claim_count;
+	struct plan_claim claims[PLAN_CLAIMS];
+	int64_t start; /* expected: driver start-up */
+	int64_t time;  /* expected: run */
+	int64_t limit; /* the run is ended after this */
+	int64_t transfer_in, transfer_out; /* expected: data movement */
+	money call_price, call_tariff;
+	money price;  /* expected cost of the part at scarcity prices */
+	money tariff; /* expected charge */
+	money hold;   /* most that can be charged: what escrow takes */
+	int64_t network, respond, finish; /* expected latencies in the demand's three senses */
+	uint64_t carbon; /* micrograms CO2e; 0 unknown */
+};
+
+enum plan_reason_kind {
+	REASON_NONE,          /* chosen */
+	REASON_PRICE,         /* have: its price; need: the winner's */
+	REASON_LATENCY,       /* prefer latency: have its latency; need the winner's */
+	REASON_CARBON,
+	REASON_NETWORK,       /* have: network latency; need: network within */
+	REASON_RESPOND,
+	REASON_FINISH,
+	REASON_RESOURCE,      /* have: free; need: wanted; resource */
+	REASON_SERVICE,       /* does not offer it */
+	REASON_BANDWIDTH,     /* have: widest free on the way; need; link names the narrowest owner */
+	REASON_UNREACHABLE,   /* no path */
+	REASON_BUDGET,        /* have: least hold; need: budget */
+	REASON_REGION,
+	REASON_OPERATOR,
+	REASON_MODEL,
+	REASON_TRUST,         /* have, need */
+	REASON_SUSPECT,       /* it, or a gateway that every path needs, refused or did not answer lately */
+	REASON_STALE,         /* its values are older than their validity */
+	REASON_KINDS,
+};
+
+struct plan_reason {
+	struct gateway_identity site;
+	enum plan_reason_kind kind;
+	enum resource_kind resource;
+	struct gateway_identity link; /* where it applies: the owner that binds */
+	int64_t have;
+	int64_t need;
+	int error; /* REASON_SUSPECT: the code that the owner gave */
+};
+
+struct plan {
+	int status; /* 0, or INFEASIBLE, UNKNOWN_SERVICE, BUDGET, NOT_SUPPORTED */
+	uint32_t part_count;
+	struct plan_part *parts; /* caller's arena */
+	uint32_t reason_count;
+	struct plan_reason reasons[PLAN_REASONS];
+	uint32_t reasons_dropped;
+	money price, tariff, hold; /* sums over parts */
+	int64_t network, respond, finish; /* worst over parts */
+	bool exact; /* the search was complete: no cheaper plan exists in this view */
+};
+
+#endif

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "model/program.h"
+
+#include "base/error.h"
+
+const char *const operation_names[OPERATIONS + 1] = {
+        "forward", "reserve", "claim", "fetch", "execute", "deliver", "release", NULL,
+};
+
+static int check_reserve(const struct program_reserve *reserve)
+{
+	if (reserve->rate == 0 && reserve->back_rate == 0)
+		return BUSBAR_ERROR_AMOUNT_ZERO;
+	if (reserve->rate > INT64_MAX || reserve->back_rate > INT64_MAX)
+		return BUSBAR_ERROR_AMOUNT_OVERFLOW;
+	if ((reserve->rate != 0 && gateway_is_none(reserve->toward)) ||
+	    (reserve->back_rate != 0 && gateway_is_none(reserve->back)))
+		return BUSBAR_ERROR_MISSING_FIELD;
+	if (reserve->time <= 0)
+		return BUSBAR_ERROR_AMOUNT_ZERO;
+	if (reserve->tariff < 0 || reserve->back_tariff < 0 || reserve->limit < 0)
+		return BUSBAR_ERROR_AMOUNT_NEGATIVE;
+	return 0;
+}
+
+static int check_claim(const struct program_claim *claim)
+{
+	if (claim->resource_count == 0 || claim->time <= 0)
+		return BUSBAR_ERROR_AMOUNT_ZERO;
+	if (claim->resource_count > PLAN_CLAIMS)
+		return BUSBAR_ERROR_TOO_LARGE;
+	for (uint32_t i = 0; i < claim->resource_count; i++) {
+		const struct program_claim_resource *resource = &claim->resources[i];
+
+		if ((unsigned)resource->kind >= RESOURCE_KINDS)
+			return BUSBAR_ERROR_UNKNOWN_KIND;
+		if (resource->amount == 0)
+			return BUSBAR_ERROR_AMOUNT_ZERO;
+		if (resource->amount > INT64_MAX)
+			return BUSBAR_ERROR_AMOUNT_OVERFLOW;
+		if (resource->tariff < 0 || resource->limit < 0)
+			return BUSBAR_ERROR_AMOUNT_NEGATIVE;
+		for (uint32_t before = 0; before < i; before++)
+			if (claim->resources[before].kind == resource->kind)
+				return BUSBAR_ERROR_DUPLICATE;
+	}
+	return 0;
+}
+
+static int check_execute(const struct program_execute *execute)
+{
+	if ((execute->service[0] == '\0') == (execute->argument_count == 0))
+		return BUSBAR_ERROR_MISSING_FIELD;
+	if (execute->argument_count > DEMAND_ARGUMENTS)
+		return BUSBAR_ERROR_TOO_LARGE;
+	return execute->tariff < 0 || execute->limit < 0 ? BUSBAR_ERROR_AMOUNT_NEGATIVE : 0;
+}
+
+static int check_instruction(const struct instruction *instruction)
+{
+	if (gateway_is_none(instruction->at))
+		return BUSBAR_ERROR_MISSING_FIELD;
+	switch (instruction->operation) {
+	case OPERATION_RESERVE:
+		return check_reserve(&instruction->reserve);
+	case OPERATION_CLAIM:
+		return check_claim(&instruction->claim);
+	case OPERATION_EXECUTE:
+		return check_execute(&instruction->execute);
+	case OPERATION_FETCH:
+		return instruction->fetch.size > INT64_MAX ? BUSBAR_ERROR_AMOUNT_OVERFLOW : 0;
+	case OPERATION_DELIVER:
+		return gateway_is_none(instruction->deliver.to) ? BUSBAR_ERROR_MISSING_FIELD : 0;
+	case OPERATION_RELEASE:
+		return instruction->release > 0 ? BUSBAR_ERROR_BAD_VALUE : 0;
+	case OPERATION_FORWARD:
+		return 0;
+	case OPERATIONS:
+		break;
+	}
+	return BUSBAR_ERROR_BAD_VALUE;
+}
+
+/* An owner's instructions are neighbours, and come in the order of the operations. */
+static int check_order(const struct program *program)
+{
+	uint32_t claims = 0, executes = 0;
+
+	for (uint32_t i = 0; i < program->instruction_count; i++) {
+		const struct instruction *here = &program->instructions[i];
+
+		claims += here->operation == OPERATION_CLAIM;
+		executes += here->operation == OPERATION_EXECUTE;
+		if (i > 0 && gateway_equal(here[-1].at, here->at) && here[-1].operation >= here->operation &&
+		    here->operation != OPERATION_FETCH)
+			return BUSBAR_ERROR_STATE;
+		for (uint32_t before = 0; before + 1 < i; before++)
+			if (gateway_equal(program->instructions[before].at, here->at) &&
+			    !gateway_equal(here[-1].at, here->at))
+				return BUSBAR_ERROR_STATE;
+	}
+	if (claims > 1 || executes > 1 || executes > claims)
+		return BUSBAR_ERROR_STATE;
+	return 0;
+}
+
+int program_check(const struct program *program)
+{
+	if (program->instruction_count == 0)
+		return BUSBAR_ERROR_MISSING_FIELD;
+	if (program->instruction_count > PROGRAM_INSTRUCTIONS)
+		return BUSBAR_ERROR_TOO_LARGE;
+	if (gateway_is_none(program->ingress) || program->expires <= 0)
+		return BUSBAR_ERROR_MISSING_FIELD;
+	if (program->part == 0 || program->part > program->parts)
+		return BUSBAR_ERROR_BAD_VALUE;
+	for (uint32_t i = 0; i < program->instruction_count; i++) {
+		int code = check_instruction(&program->instructions[i]);
+
+		if (code < 0)
+			return code;
+	}
+	return check_order(program);
+}

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A program: one part of a plan as instructions for the gateways on its path, one SRv6 segment each.
+ *
+ * Every instruction is idempotent by (program id, position): a retransmitted program changes nothing.
+ */
+#ifndef MODEL_PROGRAM_H
+#define MODEL_PROGRAM_H
+
+#include "model/demand.h"
+#include "model/gateway.h"
+#include "model/identifier.h"
+#include "model/money.h"
+#include "model/plan.h"
+#include "model/resource.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+enum { PROGRAM_INSTRUCTIONS = 24, PROGRAM_ARGUMENT_TEXT = 200 };
+
+enum operation {
+	OPERATION_FORWARD, /* plain End segment (RFC 8986 4.1): no function, pins the path */
+	OPERATION_RESERVE,
+	OPERATION_CLAIM,
+	OPERATION_FETCH,
+	OPERATION_EXECUTE,
+	OPERATION_DELIVER,
+	OPERATION_RELEASE,
+	OPERATIONS,
+};
+/* Lower-case words of the grammar: "reserve", ... */
+extern const char *const operation_names[OPERATIONS + 1];
+
+/* Bandwidth on the owner's outputs; a rate of 0 leaves that direction out. */
+struct program_reserve {
+	struct gateway_identity toward, back; /* next and previous gateway; back may be none */
+	uint64_t rate, burst;
+	uint64_t back_rate, back_burst;
+	int64_t time;
+	money tariff, back_tariff; /* per Mbit/s and second */
+	money limit;               /* refuse above this price (the higher of the two outputs) */
+};
+
+struct program_claim_resource {
+	enum resource_kind kind;
+	uint64_t amount;
+	money tariff;
+	money limit; /* refuse above this price */
+};
+
+struct program_claim {
+	uint32_t resource_count;
+	struct program_claim_resource resources[PLAN_CLAIMS];
+	int64_t time; /* the claim ends after this */
+};
+
+struct program_fetch {
+	uint8_t digest[32];
+	uint64_t size;
+};
+
+struct program_execute {
+	char service[SERVICE_NAME];
+	char version[SERVICE_VERSION];
+	uint32_t argument_count; /* run form, when service is empty */
+	char arguments[PROGRAM_ARGUMENT_TEXT];
+	money tariff; /* per call */
+	money limit;
+	bool inlined; /* the input travels behind the segment routing header */
+};
+
+struct program_deliver {
+	struct gateway_identity to;
+	uint8_t address[16]; /* gateway's own address that takes the result */
+	uint16_t port;
+	uint64_t output_maximum;
+};
+
+struct instruction {
+	enum operation operation;
+	struct gateway_identity at;
+	union {
+		struct program_reserve reserve;
+		struct program_claim claim;
+		struct program_fetch fetch;
+		struct program_execute execute;
+		struct program_deliver deliver;
+		int32_t release; /* 0: done, bill what was used; a negative error code: void, bill nothing */
+	};
+};
+
+struct program {
+	struct identifier identifier;
+	struct gateway_identity ingress;
+	uint16_t part, parts; /* 1-based */
+	int64_t expires;      /* wall clock, ns: no instruction takes effect later */
+	uint32_t instruction_count;
+	struct instruction instructions[PROGRAM_INSTRUCTIONS];
+};
+
+/* Order, owners and amounts make sense; at most one claim and one execute. 0 or an error code. */
+int program_check(const struct program *program) CHECKED;
+
+#endif

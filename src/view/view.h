@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The capability view: what every gateway says of itself, folded from routes and probes.
+ *
+ * Pure: time comes in as a number. Every value has a source (its owner), a time and a validity. All
+ * tables are bounded and counted. Sites are kept ordered by identity, so that walks are deterministic.
+ */
+#ifndef VIEW_VIEW_H
+#define VIEW_VIEW_H
+
+#include "base/compiler.h"
+#include "model/gateway.h"
+#include "model/service.h"
+#include "model/site.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct view;
+
+struct view_limits {
+	size_t sites;
+	size_t services;
+	size_t reservations; /* local ones, see view_reserve() */
+	size_t suspects;
+};
+
+struct view *view_create(const struct view_limits *limits, uint64_t seed);
+/* Accepts NULL, returns NULL. */
+struct view *view_free(struct view *view);
+
+/* Adds or replaces. STALE when `site->measured` is older than what is known; TABLE_FULL. */
+int view_put_site(struct view *view, const struct site *site) CHECKED;
+/* Removes the site and its services; NOT_FOUND. */
+int view_remove_site(struct view *view, struct gateway_identity identity);
+int view_put_service(struct view *view, const struct service_offer *service) CHECKED;
+int view_remove_service(struct view *view, struct gateway_identity site, const uint8_t address[16]);
+
+/* A probe's measurement of the link from `from` to `toward`, newer than what the owner announced. */
+int view_put_link_delay(struct view *view, struct gateway_identity from, struct gateway_identity toward,
+                        int64_t delay, int64_t jitter, uint32_t loss);
+
+/*
+ * Moves the local copy of the owner's free amount at once after a decision, until the owner's own newer
+ * values arrive (view_put_site with measured > `decided`) or `until` has passed.
+ */
+int view_reserve(struct view *view, struct gateway_identity owner, enum resource_kind kind, uint64_t amount,
+                 int64_t decided, int64_t until) CHECKED;
+int view_reserve_link(struct view *view, struct gateway_identity owner, struct gateway_identity toward,
+                      uint64_t rate, int64_t decided, int64_t until) CHECKED;
+/* Notes that an owner refused or did not answer; the mapper avoids it until then. */
+int view_suspect(struct view *view, struct gateway_identity owner, int error, int64_t until) CHECKED;
+/* The code of a suspicion that still holds at `now`; 0 for none. */
+int view_suspected(const struct view *view, struct gateway_identity owner, int64_t now);
+/* Drops local reservations and suspicions that ended, returns how many. */
+size_t view_expire(struct view *view, int64_t now);
+
+/* Sites in order of identity, with local reservations subtracted; NULL past the end or when absent. */
+size_t view_site_count(const struct view *view);
+const struct site *view_site_at(const struct view *view, size_t index);
+const struct site *view_site(const struct view *view, struct gateway_identity identity);
+/* Index for view_site_at, or NOT_FOUND. */
+int view_site_index(const struct view *view, struct gateway_identity identity);
+const struct site *view_site_by_name(const struct view *view, const char *name);
+/* True when the values are older than their validity at `now`. */
+bool view_site_stale(const struct site *site, int64_t now);
+
+size_t view_service_count(const struct view *view);
+/* Ordered by name, version, site. */
+const struct service_offer *view_service_at(const struct view *view, size_t index);
+/* First index of a name, or NOT_FOUND; offers of one name are neighbours. */
+int view_service_first(const struct view *view, const char *name);
+
+/* Memory of all tables, bytes. */
+size_t view_bytes(const struct view *view);
+
+#endif

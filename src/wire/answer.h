@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Answers: datagrams between gateways about programs, over UDP between gateways' own addresses.
+ *
+ * Every answer carries the sender's identity and a MAC (domain key, purpose SEAL_ANSWER). Answers may be
+ * lost, doubled and reordered: RESULT and RECEIPT are repeated by the owner until the ingress
+ * ACKNOWLEDGEs them, everything else is asked for again by the program's retransmission.
+ */
+#ifndef WIRE_ANSWER_H
+#define WIRE_ANSWER_H
+
+#include "base/compiler.h"
+#include "model/identifier.h"
+#include "model/receipt.h"
+#include "wire/seal.h"
+#include <stddef.h>
+#include <stdint.h>
+
+enum { ANSWER_MAXIMUM = 1800, ANSWER_OUTPUT = 1024 };
+
+enum answer_type {
+	ANSWER_GRANTED = 1, /* this owner holds what the program asked of it */
+	ANSWER_REFUSED,     /* this owner refused; the packet goes no further */
+	ANSWER_ACCEPTED,    /* execute was taken on */
+	ANSWER_RUNNING,     /* still at it (to a retransmission) */
+	ANSWER_RESULT,
+	ANSWER_RECEIPT,
+	ANSWER_ACKNOWLEDGE, /* ingress -> owner, of RESULT or RECEIPT */
+	ANSWER_TYPES,
+};
+
+struct answer_refusal {
+	int32_t error;
+	enum resource_kind resource;
+	struct gateway_identity toward;
+	int64_t have, need;
+	money price;
+};
+
+struct answer_result {
+	int32_t error; /* 0, or why there is no result */
+	int32_t exit_status;
+	uint64_t size;
+	uint8_t digest[32];
+	int64_t run_wall;
+	uint32_t inline_size; /* size when it came inline, else 0 and the bytes were put to the ingress */
+	uint8_t output[ANSWER_OUTPUT];
+};
+
+struct answer {
+	enum answer_type type;
+	struct identifier program;
+	struct gateway_identity sender;
+	int64_t processing; /* ns between the packet's arrival and this answer, so that the path's delay is known */
+	union {
+		struct answer_refusal refusal;
+		struct answer_result result;
+		struct receipt receipt;
+		enum answer_type acknowledged;
+	};
+};
+
+/* Returns the size. */
+int answer_encode(const struct answer *answer, const struct seal_key *key, uint8_t *buffer, size_t capacity)
+    CHECKED;
+/* MALFORMED, VERSION, UNKNOWN_KEY, BAD_MAC, ... */
+int answer_decode(const uint8_t *bytes, size_t size, const struct seal_ring *ring, struct answer *ret_answer)
+    CHECKED;
+/* A receipt's own bytes, as stored by its owner. */
+int answer_encode_receipt(const struct receipt *receipt, uint8_t *buffer, size_t capacity) CHECKED;
+int answer_decode_receipt(const uint8_t *bytes, size_t size, struct receipt *ret_receipt) CHECKED;
+
+#endif
