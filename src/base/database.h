@@ -33,8 +33,7 @@ bool database_in_transaction(const struct database *database);
  * A reset statement with no bindings, prepared once per SQL text (which must be a literal: the pointer
  * is the key). Valid until the next database_prepare() with the same text.
  */
-int database_prepare(struct database *database, const char *sql, struct sqlite3_stmt **ret_statement)
-    CHECKED;
+int database_prepare(struct database *database, const char *sql, struct sqlite3_stmt **ret_statement) CHECKED;
 /* Steps a statement that returns no rows, then resets it. DUPLICATE for a unique constraint. */
 int database_run(struct database *database, struct sqlite3_stmt *statement) CHECKED;
 /* 1 for a row, 0 at the end (and reset), negative on failure. */

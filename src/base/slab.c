@@ -34,7 +34,7 @@ struct free_object {
 };
 
 struct slab {
-	size_t size; /* of an object, rounded up to the alignment */
+	size_t size; /* of an object, rounded up to the alignment where objects share chunks */
 	size_t maximum;
 	size_t count;    /* handed out */
 	size_t capacity; /* in all chunks */
@@ -51,7 +51,7 @@ struct slab *slab_create(size_t size, size_t maximum)
 		return NULL;
 	slab = calloc(1, sizeof(*slab));
 	if (slab) {
-		slab->size = (size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+		slab->size = SINGLE_OBJECTS ? size : (size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
 		slab->maximum = maximum;
 		slab->bytes = sizeof(*slab);
 	}
