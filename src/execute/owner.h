@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Owner: executes the instructions of programs at the gateway that owns the links and executors they
+ * ask for.
+ *
+ * What a program has here is a holding: held (links only), staging (its input is on the way), running,
+ * ended (its receipt is written; its output may still be on the way). A holding is durable before it is
+ * answered; every instruction is idempotent by program id; every holding ends in exactly one receipt, written
+ * in the same transaction as its end. Results and receipts are repeated until the ingress acknowledges them.
+ *
+ * What ends a holding: its run's end, a release, its expiry, or the loss of this daemon (then the run is
+ * billed up to its last checkpoint, one a second). A reservation that expires without a release is void.
+ *
+ * The owner makes no decision of its own about amounts: the book does.
+ */
+#ifndef EXECUTE_OWNER_H
+#define EXECUTE_OWNER_H
+
+#include "base/clock.h"
+#include "base/compiler.h"
+#include "base/database.h"
+#include "book/book.h"
+#include "execute/store.h"
+#include "meter/usage.h"
+#include "model/service.h"
+#include "supply/driver.h"
+#include "wire/answer.h"
+#include "wire/packet.h"
+
+struct owner;
+
+enum { OWNER_SERVICES = 256, OWNER_SERVICE_ARGUMENTS = 16, OWNER_HOLDINGS = 4096 };
+
+/* A service that this site runs. All pointers outlive the owner. */
+struct owner_service {
+	struct service_offer offer;
+	const char *arguments[OWNER_SERVICE_ARGUMENTS + 1];
+	const char *folder; /* NULL: none */
+};
+
+/* How an answer travels: to the ingress's own address, back through the gateways the program came by. */
+struct owner_return {
+	uint8_t address[16];
+	uint16_t port;
+	uint32_t hop_count;
+	uint8_t hops[PLAN_HOPS][16]; /* locators, nearest first */
+};
+
+struct owner_ports {
+	void *context;
+	void (*answer)(void *context, const struct answer *answer, const struct owner_return *way);
+	/* A packet that is to travel on; its current segment is another gateway's. */
+	void (*forward)(void *context, const uint8_t *packet, size_t size);
+	/* Get a blob from the ingress into the store, then owner_fetched(). */
+	void (*fetch)(void *context, const struct identifier *program, const struct program_fetch *fetch,
+	              const uint8_t address[16]);
+	/* Put a blob of the store to the ingress, then owner_delivered(). */
+	void (*deliver)(void *context, const struct identifier *program, const uint8_t digest[32],
+	                const uint8_t address[16]);
+	/* What is offered changed: announce it. */
+	void (*changed)(void *context);
+};
+
+struct owner_settings {
+	struct gateway_identity identity;
+	uint8_t locator[16];
+	struct clock clock;
+	uint64_t seed;
+	/* Micro-cores of the host that one core of this site stands for, in millionths; 0: no executor. */
+	uint64_t host_cpu_per_core;
+	uint64_t gflops_per_core; /* micro-GFLOPS of one core of this site; 0 unknown */
+	uint64_t scratch;         /* bytes of scratch space of a run */
+	uint64_t output_maximum;  /* most octets of output, whatever a program asks for */
+	uint32_t processes;       /* of a run that names no service */
+	const char *folder;       /* for the output of live runs */
+	const struct owner_service *services;
+	uint32_t service_count;
+};
+
+/* All objects outlive the owner. driver and store are NULL where nothing can run. */
+struct owner_rooms {
+	struct database *database;
+	struct book *book;
+	struct usage *usage;
+	struct store *store;
+	struct driver *driver;
+};
+
+/* Takes up what the database holds: live reservations return to the book, lost runs end. */
+int owner_create(const struct owner_settings *settings, const struct owner_rooms *rooms,
+                 const struct owner_ports *ports, struct owner **ret_owner) CHECKED;
+/* Accepts NULL, returns NULL. Runs are the driver's to end. */
+struct owner *owner_free(struct owner *owner);
+
+/*
+ * A program packet whose current segment is one of ours: executes every instruction of this owner from
+ * there on, answers, and sends the packet on. `bytes` is what `packet` was decoded from and is changed.
+ */
+void owner_receive(struct owner *owner, uint8_t *bytes, size_t size, const struct packet *packet);
+/* The ingress acknowledged RESULT or RECEIPT. */
+void owner_acknowledged(struct owner *owner, const struct identifier *program, enum answer_type what);
+void owner_fetched(struct owner *owner, const struct identifier *program, int error);
+void owner_delivered(struct owner *owner, const struct identifier *program, int error);
+/* From the driver's callbacks. */
+void owner_started(struct owner *owner, const struct identifier *program);
+void owner_ended(struct owner *owner, const struct driver_end *end);
+/* Expiry, repetition, checkpoints. Returns when it wants to be called again (monotonic clock, ns). */
+int64_t owner_tick(struct owner *owner);
+
+/* Holdings that are not ended; runs of a service at work. */
+size_t owner_holding_count(const struct owner *owner);
+uint32_t owner_running(const struct owner *owner, uint32_t service);
+/* How often a program was refused, by error_index() of the code; ERROR_COUNT numbers. */
+const uint64_t *owner_refusals(const struct owner *owner);
+
+#endif

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Tasks at their ingress: a demand becomes a plan, parts, programs, results and a settled bill.
+ *
+ * A part is served by attempts: one program each, sent until it is accepted, refused or expired. After a
+ * refusal or silence the next candidate is tried (crank-back); each attempt's money is held before its
+ * program leaves, and released when every owner's receipt is in. All states are durable before they are
+ * told to anyone; after a restart every attempt goes on from where the journal says it was.
+ *
+ * A part runs at most once: a program is not started after it has expired, and the next attempt begins
+ * only when the one before was refused or has expired.
+ */
+#ifndef EXECUTE_TASK_H
+#define EXECUTE_TASK_H
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/compiler.h"
+#include "base/database.h"
+#include "base/random.h"
+#include "execute/store.h"
+#include "meter/ledger.h"
+#include "model/demand.h"
+#include "model/plan.h"
+#include "model/program.h"
+#include "view/view.h"
+#include "wire/answer.h"
+#include "wire/seal.h"
+
+struct tasks;
+
+enum { TASK_MAXIMUM = 1024, TASK_ATTEMPTS = 5 };
+
+/* Numbers are on the wire and in the journal. */
+enum task_state {
+	TASK_SUBMITTED,
+	TASK_MAPPED,
+	TASK_GRANTED,
+	TASK_STAGING,
+	TASK_RUNNING,
+	TASK_DONE,
+	TASK_FAILED,
+	TASK_CANCELLED,
+	TASK_EXPIRED,
+	TASK_SETTLED,
+	TASK_STATES,
+};
+extern const char *const task_state_names[TASK_STATES + 1];
+
+struct task_ports {
+	void *context;
+	/* A program packet that is to travel to its first segment. */
+	void (*send)(void *context, uint8_t *packet, size_t size);
+	void (*acknowledge)(void *context, struct gateway_identity owner, const struct identifier *program,
+	                    enum answer_type what);
+	/* A text form of a plan's part, kept in the journal for people; malloc'd, may be NULL. */
+	char *(*describe)(void *context, const struct plan *plan, const struct plan_part *part);
+	/* The task is done, failed, cancelled or expired. */
+	void (*finished)(void *context, const struct identifier *task);
+};
+
+struct task_settings {
+	struct gateway_identity identity;
+	uint8_t address[16]; /* own, takes answers and output */
+	uint16_t port;
+	struct clock clock;
+	uint64_t seed;
+	uint64_t output_maximum; /* octets of one part's output */
+};
+
+struct task_rooms {
+	struct database *database;
+	struct view *view;
+	struct ledger *ledger;
+	struct store *store;
+	const struct seal_ring *ring;
+};
+
+int tasks_create(const struct task_settings *settings, const struct task_rooms *rooms,
+                 const struct task_ports *ports, struct tasks **ret_tasks) CHECKED;
+/* Accepts NULL, returns NULL. */
+struct tasks *tasks_free(struct tasks *tasks);
+
+struct task_request {
+	const struct demand *demand; /* identifier set; it names the task */
+	const char *tenant;
+	bool spot;
+	int64_t access_up, access_down;
+};
+
+/*
+ * Maps, holds the money, writes it all down and sends the programs. On failure there is no task and no
+ * entry in the ledger: the plan's status (INFEASIBLE, BUDGET, ...), NO_FUNDS, TABLE_FULL, DUPLICATE, ...
+ */
+int task_submit(struct tasks *tasks, const struct task_request *request) CHECKED;
+/* The plan that task_submit() would choose now, in `arena`. */
+int task_quote(struct tasks *tasks, const struct task_request *request, struct arena *arena,
+               struct plan *ret_plan) CHECKED;
+/* Ends what is not ended; what was used is billed. NOT_FOUND, STATE when it has ended. */
+int task_cancel(struct tasks *tasks, const struct identifier *task) CHECKED;
+
+/* An answer from an owner, authenticated. */
+void task_answer(struct tasks *tasks, const struct answer *answer);
+/* Repetition and deadlines. Returns when it wants to be called again (monotonic clock, ns). */
+int64_t task_tick(struct tasks *tasks);
+
+struct task_part_record {
+	uint32_t number;
+	enum task_state state;
+	int32_t code, exit_status;
+	uint32_t attempts;
+	uint64_t size;
+	uint8_t digest[32];
+	int64_t network; /* measured round trip of the accepted program, owner's processing taken off; 0
+	                    unknown */
+	int64_t run_wall;
+	struct gateway_identity site;
+	struct identifier program;
+	char *plan; /* as described; malloc'd, NULL when there is none */
+};
+struct task_record {
+	struct identifier identifier;
+	char tenant[32];
+	char name[DEMAND_NAME];
+	enum task_state state;
+	int32_t code;
+	int64_t created, ended;
+	uint32_t part_count;
+	struct task_part_record *parts; /* malloc'd */
+};
+/* From the journal. NOT_FOUND. The record is the caller's: task_record_clear(). */
+int task_read(struct tasks *tasks, const struct identifier *task, struct task_record *ret_record) CHECKED;
+void task_record_clear(struct task_record *record);
+/* Newest first, of one tenant (NULL: all), at most `maximum`; returns the count. */
+int task_list(struct tasks *tasks, const char *tenant, struct identifier *ret_tasks,
+              uint32_t maximum) CHECKED;
+/* The program of an attempt of a task's part, newest; NOT_FOUND. */
+int task_program(struct tasks *tasks, const struct identifier *task, uint32_t part,
+                 struct program *ret_program) CHECKED;
+
+/* Attempts whose money is not settled yet. */
+size_t task_open_attempts(const struct tasks *tasks);
+
+#endif
