@@ -67,12 +67,15 @@ static struct pool *youngest_leaf(struct pool *pool)
 	return pool;
 }
 
-/* Without recursion, for a tree may be deep. */
+/* Without recursion, for a tree may be deep: down to a leaf, then on from its parent. */
 struct pool *pool_free(struct pool *pool)
 {
-	while (pool) {
-		struct pool *leaf = youngest_leaf(pool);
+	struct pool *place = pool;
 
+	while (pool) {
+		struct pool *leaf = youngest_leaf(place);
+
+		place = leaf->parent;
 		if (leaf == pool)
 			pool = NULL;
 		leave_parent(leaf);

@@ -47,7 +47,7 @@ struct slab *slab_create(size_t size, size_t maximum)
 {
 	struct slab *slab;
 
-	if (size == 0 || size > SIZE_MAX - ALIGNMENT)
+	if (size == 0 || size > SIZE_MAX / (2 * FIRST_CHUNK))
 		return NULL;
 	slab = calloc(1, sizeof(*slab));
 	if (slab) {

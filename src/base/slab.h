@@ -12,7 +12,8 @@
 
 struct slab;
 
-/* At most `maximum` objects of `size` bytes (above 0), aligned to 16; NULL when memory is short. */
+/* At most `maximum` objects of `size` bytes, aligned to 16; NULL when memory is short or the size is absurd.
+ */
 struct slab *slab_create(size_t size, size_t maximum);
 /* All objects must have been released (asserted). Accepts NULL, returns NULL. */
 struct slab *slab_free(struct slab *slab);
