@@ -17,23 +17,28 @@ const char *demand_argument(const struct demand_body *body, uint32_t index)
 	return at;
 }
 
-/* Octets of the arguments there are, NULs included. */
-static size_t arguments_size(const struct demand_body *body)
+int demand_texts_size(const char *texts, size_t capacity, uint32_t count)
 {
-	const char *last;
+	size_t used = 0;
 
-	if (body->argument_count == 0)
-		return 0;
-	last = demand_argument(body, body->argument_count - 1);
-	return (size_t)(last - body->arguments) + strlen(last) + 1;
+	for (uint32_t i = 0; i < count; i++) {
+		size_t length = strnlen(texts + used, capacity - used);
+
+		if (length == capacity - used)
+			return BUSBAR_ERROR_TOO_LARGE;
+		used += length + 1;
+	}
+	return (int)used;
 }
 
 int demand_add_argument(struct demand_body *body, const char *text)
 {
-	size_t used = arguments_size(body);
+	int used = demand_texts_size(body->arguments, sizeof(body->arguments), body->argument_count);
 	size_t size = strlen(text) + 1;
 
-	if (body->argument_count == DEMAND_ARGUMENTS || size > sizeof(body->arguments) - used)
+	if (used < 0)
+		return used;
+	if (body->argument_count >= DEMAND_ARGUMENTS || size > sizeof(body->arguments) - (size_t)used)
 		return BUSBAR_ERROR_TOO_LARGE;
 	memcpy(body->arguments + used, text, size);
 	body->argument_count++;
@@ -62,9 +67,11 @@ static int check_amount(uint64_t amount)
 	return amount > INT64_MAX ? BUSBAR_ERROR_AMOUNT_OVERFLOW : 0;
 }
 
-static int check_time(int64_t time)
+static int check_work(const struct demand_need *work)
 {
-	return time < 0 ? BUSBAR_ERROR_AMOUNT_NEGATIVE : 0;
+	if ((unsigned)work->kind >= RESOURCE_KINDS)
+		return BUSBAR_ERROR_UNKNOWN_KIND;
+	return check_amount(work->amount);
 }
 
 static int check_needs(const struct demand_body *body)
@@ -82,11 +89,7 @@ static int check_needs(const struct demand_body *body)
 			if (body->needs[before].kind == body->needs[i].kind)
 				return BUSBAR_ERROR_DUPLICATE;
 	}
-	if (!body->work_present)
-		return 0;
-	if ((unsigned)body->work.kind >= RESOURCE_KINDS)
-		return BUSBAR_ERROR_UNKNOWN_KIND;
-	return check_amount(body->work.amount);
+	return body->work_present ? check_work(&body->work) : 0;
 }
 
 static int check_data(const struct demand_body *body)
@@ -100,36 +103,59 @@ static int check_data(const struct demand_body *body)
 
 		if (code < 0)
 			return code;
+		if (body->data[i].direction != DATA_IN && body->data[i].direction != DATA_OUT)
+			return BUSBAR_ERROR_BAD_VALUE;
 		if (__builtin_add_overflow(total, body->data[i].size, &total) || total > INT64_MAX)
 			return BUSBAR_ERROR_AMOUNT_OVERFLOW;
 	}
 	return 0;
 }
 
-static int check_body(const struct demand_body *body)
+/* A service or a command, not both. */
+static int check_what(const struct demand_body *body)
 {
-	int code;
-
 	if ((body->service[0] == '\0') == (body->argument_count == 0))
 		return BUSBAR_ERROR_MISSING_FIELD;
 	if (body->version[0] != '\0' && body->service[0] == '\0')
 		return BUSBAR_ERROR_BAD_VALUE;
+	if (body->argument_count > DEMAND_ARGUMENTS ||
+	    demand_texts_size(body->arguments, sizeof(body->arguments), body->argument_count) < 0)
+		return BUSBAR_ERROR_TOO_LARGE;
+	return 0;
+}
+
+static int check_split(const struct demand_body *body)
+{
 	if (body->split > DEMAND_PARTS)
 		return BUSBAR_ERROR_TOO_LARGE;
-	if (body->bandwidth_up > INT64_MAX || body->bandwidth_down > INT64_MAX || body->burst > INT64_MAX)
-		return BUSBAR_ERROR_AMOUNT_OVERFLOW;
-	code = check_needs(body);
+	return body->split_least.amount == 0 ? 0 : check_work(&body->split_least);
+}
+
+static int check_times(const struct demand_body *body)
+{
+	const int64_t times[] = {body->need_time, body->network_within, body->respond_within,
+	                         body->finish_within};
+
+	for (size_t i = 0; i < ARRAY_SIZE(times); i++)
+		if (times[i] < 0)
+			return BUSBAR_ERROR_AMOUNT_NEGATIVE;
+	return 0;
+}
+
+static int check_body(const struct demand_body *body)
+{
+	int code = check_what(body);
+
+	if (code == 0 &&
+	    (body->bandwidth_up > INT64_MAX || body->bandwidth_down > INT64_MAX || body->burst > INT64_MAX))
+		code = BUSBAR_ERROR_AMOUNT_OVERFLOW;
+	if (code == 0)
+		code = check_split(body);
+	if (code == 0)
+		code = check_needs(body);
 	if (code == 0)
 		code = check_data(body);
-	if (code == 0)
-		code = check_time(body->need_time);
-	if (code == 0)
-		code = check_time(body->network_within);
-	if (code == 0)
-		code = check_time(body->respond_within);
-	if (code == 0)
-		code = check_time(body->finish_within);
-	return code;
+	return code == 0 ? check_times(body) : code;
 }
 
 /* A stage may only come after stages named before it: that rules cycles out. */
@@ -172,6 +198,9 @@ int demand_check(const struct demand *demand)
 		return BUSBAR_ERROR_AMOUNT_NEGATIVE;
 	if ((unsigned)demand->prefer >= PREFER_CHOICES)
 		return BUSBAR_ERROR_BAD_VALUE;
+	for (uint32_t i = 0; i < demand->model_count; i++)
+		if ((unsigned)demand->models[i] >= SUPPLY_MODELS)
+			return BUSBAR_ERROR_BAD_VALUE;
 	/* With stages the work is in them; the outer body then says nothing of its own. */
 	if (demand->stage_count == 0 || !body_is_empty(&demand->body)) {
 		code = check_body(&demand->body);

@@ -15,6 +15,7 @@
 #include "model/service.h"
 #include "model/site.h"
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 enum {
@@ -51,7 +52,7 @@ struct demand_data {
 
 /* What a demand or one of its stages asks for. */
 struct demand_body {
-	char service[SERVICE_NAME]; /* empty: run `arguments` */
+	char service[SERVICE_NAME];    /* empty: run `arguments` */
 	char version[SERVICE_VERSION]; /* empty: any */
 	uint32_t argument_count;
 	char arguments[DEMAND_ARGUMENT_TEXT]; /* argument_count texts, each with its NUL */
@@ -65,11 +66,11 @@ struct demand_body {
 	int64_t finish_within;   /* a job, data movement included */
 	uint64_t bandwidth_up;   /* towards the site */
 	uint64_t bandwidth_down;
-	uint64_t burst;          /* bytes */
+	uint64_t burst; /* bytes */
 	uint32_t data_count;
 	struct demand_data data[DEMAND_DATA];
-	uint32_t split;      /* most parts; 0 and 1: not split */
-	bool split_exactly;  /* `split into K` */
+	uint32_t split;                 /* most parts; 0 and 1: not split */
+	bool split_exactly;             /* `split into K` */
 	struct demand_need split_least; /* least work of a part; amount 0: none */
 };
 
@@ -102,10 +103,13 @@ struct demand {
 /*
  * What holds for every demand, however it came: a service or a command, no zero amounts, at most one
  * work, parts within DEMAND_PARTS, stages that name earlier stages without a cycle, budget >= 0.
- * 0, AMOUNT_ZERO, AMOUNT_OVERFLOW, MISSING_FIELD, BAD_VALUE or TOO_LARGE.
+ * 0, AMOUNT_ZERO, AMOUNT_NEGATIVE, AMOUNT_OVERFLOW, MISSING_FIELD, BAD_VALUE, UNKNOWN_KIND, DUPLICATE
+ * (a kind or a stage named twice) or TOO_LARGE.
  */
 int demand_check(const struct demand *demand) CHECKED;
 
+/* Octets of `count` texts with their NULs at `texts`; TOO_LARGE when they do not end within `capacity`. */
+int demand_texts_size(const char *texts, size_t capacity, uint32_t count) CHECKED;
 /* Argument `index` of a body; NULL past the end. */
 const char *demand_argument(const struct demand_body *body, uint32_t index);
 /* Appends an argument; TOO_LARGE when there is no room. */

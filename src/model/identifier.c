@@ -33,8 +33,10 @@ struct identifier identifier_derive(const struct identifier *parent, uint32_t in
 	uint64_t high = hash_bytes_of(parent->octets, sizeof(parent->octets), index);
 	uint64_t low = hash_bytes_of(parent->octets, sizeof(parent->octets), ~(uint64_t)index);
 
-	memcpy(child.octets + TIME_OCTETS, &high, 2);
-	memcpy(child.octets + 8, &low, 8);
+	for (int i = 0; i < 2; i++)
+		child.octets[TIME_OCTETS + i] = (uint8_t)(high >> (8 * i));
+	for (int i = 0; i < 8; i++)
+		child.octets[8 + i] = (uint8_t)(low >> (8 * i));
 	stamp_version(&child);
 	return child;
 }

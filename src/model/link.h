@@ -13,7 +13,7 @@
 struct link_offer {
 	struct gateway_identity from; /* the owner */
 	struct gateway_identity toward;
-	int64_t delay;   /* one way, measured */
+	int64_t delay; /* one way, measured */
 	int64_t jitter;
 	int64_t ceiling; /* constant delay ceiling of the guaranteed class; 0: none is promised */
 	uint32_t loss;   /* parts per million */

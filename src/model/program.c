@@ -51,7 +51,8 @@ static int check_execute(const struct program_execute *execute)
 {
 	if ((execute->service[0] == '\0') == (execute->argument_count == 0))
 		return BUSBAR_ERROR_MISSING_FIELD;
-	if (execute->argument_count > DEMAND_ARGUMENTS)
+	if (execute->argument_count > DEMAND_ARGUMENTS ||
+	    demand_texts_size(execute->arguments, sizeof(execute->arguments), execute->argument_count) < 0)
 		return BUSBAR_ERROR_TOO_LARGE;
 	return execute->tariff < 0 || execute->limit < 0 ? BUSBAR_ERROR_AMOUNT_NEGATIVE : 0;
 }
@@ -81,25 +82,48 @@ static int check_instruction(const struct instruction *instruction)
 	return BUSBAR_ERROR_BAD_VALUE;
 }
 
-/* An owner's instructions are neighbours, and come in the order of the operations. */
+/* Neighbours of one owner come in the order of the operations; only fetches may repeat. */
+static bool in_order(const struct instruction *before, const struct instruction *here)
+{
+	if (!gateway_equal(before->at, here->at))
+		return true;
+	if (before->operation == here->operation)
+		return here->operation == OPERATION_FETCH;
+	return before->operation < here->operation;
+}
+
+/* An owner's instructions are neighbours: once the path has left it, it does not come again. */
+static bool comes_again(const struct program *program, uint32_t index)
+{
+	const struct instruction *here = &program->instructions[index];
+
+	if (index == 0 || gateway_equal(here[-1].at, here->at))
+		return false;
+	for (uint32_t before = 0; before < index; before++)
+		if (gateway_equal(program->instructions[before].at, here->at))
+			return true;
+	return false;
+}
+
+/* What is executed runs in what was claimed, at the same owner. */
 static int check_order(const struct program *program)
 {
-	uint32_t claims = 0, executes = 0;
+	const struct instruction *claim = NULL, *execute = NULL;
 
 	for (uint32_t i = 0; i < program->instruction_count; i++) {
 		const struct instruction *here = &program->instructions[i];
 
-		claims += here->operation == OPERATION_CLAIM;
-		executes += here->operation == OPERATION_EXECUTE;
-		if (i > 0 && gateway_equal(here[-1].at, here->at) && here[-1].operation >= here->operation &&
-		    here->operation != OPERATION_FETCH)
+		if ((i > 0 && !in_order(&here[-1], here)) || comes_again(program, i))
 			return BUSBAR_ERROR_STATE;
-		for (uint32_t before = 0; before + 1 < i; before++)
-			if (gateway_equal(program->instructions[before].at, here->at) &&
-			    !gateway_equal(here[-1].at, here->at))
-				return BUSBAR_ERROR_STATE;
+		if ((here->operation == OPERATION_CLAIM && claim != NULL) ||
+		    (here->operation == OPERATION_EXECUTE && execute != NULL))
+			return BUSBAR_ERROR_STATE;
+		if (here->operation == OPERATION_CLAIM)
+			claim = here;
+		if (here->operation == OPERATION_EXECUTE)
+			execute = here;
 	}
-	if (claims > 1 || executes > 1 || executes > claims)
+	if (execute != NULL && (claim == NULL || !gateway_equal(claim->at, execute->at)))
 		return BUSBAR_ERROR_STATE;
 	return 0;
 }

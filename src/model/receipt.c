@@ -10,8 +10,8 @@ int receipt_line_charge(const struct receipt_line *line, money *ret_charge)
 	case LINE_RESOURCE:
 		if ((unsigned)line->resource >= RESOURCE_KINDS)
 			return BUSBAR_ERROR_UNKNOWN_KIND;
-		return money_charge(line->amount, resource_descriptions[line->resource].price_scale, line->time,
-		                    line->tariff, ret_charge);
+		return money_charge(line->amount, resource_descriptions[line->resource].price_scale,
+		                    line->time, line->tariff, ret_charge);
 	case LINE_LINK:
 		return money_charge(line->amount, LINK_PRICE_SCALE, line->time, line->tariff, ret_charge);
 	case LINE_CALL:

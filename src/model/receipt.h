@@ -31,9 +31,9 @@ struct receipt {
 	struct identifier program;
 	struct gateway_identity owner;
 	struct gateway_identity ingress;
-	int32_t error;  /* how the program ended at this owner: 0 or a code */
-	int64_t started, ended; /* wall clock of the owner */
-	int64_t run_wall, run_cpu;   /* executor's counters; 0 where nothing ran */
+	int32_t error;             /* how the program ended at this owner: 0 or a code */
+	int64_t started, ended;    /* wall clock of the owner */
+	int64_t run_wall, run_cpu; /* executor's counters; 0 where nothing ran */
 	uint64_t memory_peak;
 	uint32_t line_count;
 	struct receipt_line lines[RECEIPT_LINES];
