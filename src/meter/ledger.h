@@ -24,9 +24,10 @@ enum { LEDGER_NAME = 64, LEDGER_OWNERS = 12 };
 int ledger_open(struct database *database, uint32_t fee, struct ledger **ret_ledger) CHECKED;
 struct ledger *ledger_close(struct ledger *ledger);
 
-/* Puts money on a tenant's account from `world`; once per reference (DUPLICATE is a success: 1). */
-int ledger_deposit(struct ledger *ledger, const char *tenant, money amount, const char *reference, int64_t now)
-    CHECKED;
+/* Puts money on a tenant's account from `world`; once per tenant and reference (again: 1). */
+int ledger_deposit(struct ledger *ledger, const char *tenant, money amount, const char *reference,
+                   int64_t now) CHECKED;
+/* An account that was never used has 0. */
 int ledger_balance(struct ledger *ledger, const char *account, money *ret_balance) CHECKED;
 
 /*
@@ -44,10 +45,12 @@ int ledger_hold(struct ledger *ledger, const struct identifier *task, const stru
  * Posts a receipt: its charge from escrow to its owner's supplier (and the fee). The charge is
  * recomputed from the lines (LEDGER when they disagree); what exceeds the hold is cut to it and noted
  * as a dispute. Again: 1. NOT_FOUND when the program or the owner was never held.
- * When the last awaited receipt is in, the hold is closed and the rest returned.
+ * When the last awaited receipt is in, the hold is closed and the rest returned. An excused owner's
+ * receipt is paid from what is still held: nothing once the hold is closed.
  */
 int ledger_post(struct ledger *ledger, const struct receipt *receipt, int64_t now) CHECKED;
-/* An owner that granted nothing (refused, never reached) is no longer awaited. Closes as above. */
+/* An owner that granted nothing (refused, never reached) is no longer awaited. Closes as above. 1 when it was
+ * not awaited any more, NOT_FOUND when it never was. */
 int ledger_excuse(struct ledger *ledger, const struct identifier *program, struct gateway_identity owner,
                   int64_t now) CHECKED;
 /* 1 when the program's hold is closed, 0 when open, NOT_FOUND. */
@@ -65,12 +68,15 @@ struct ledger_line {
 	int64_t time;
 };
 typedef int (*ledger_line_visit)(void *context, const struct ledger_line *line);
-/* Lines of a tenant, oldest first; the visitor's non-zero return ends the walk and is returned. */
+/* Lines of a tenant, oldest first; the visitor's non-zero return ends the walk and is returned.
+ * The charges shown sum to what was charged: a disputed receipt's last lines are cut. `time` is when the
+ * receipt was posted. */
 int ledger_bill(struct ledger *ledger, const char *tenant, ledger_line_visit visit, void *context) CHECKED;
 
 /*
- * Proof material. Per owner: number and sum of the receipts posted and a digest (xor of SHA-256 over
- * program id and total), which must equal what the owner's usage_summary() says of this ingress.
+ * Proof material. Per owner: number and sum of the receipts posted with a total above 0, as their
+ * owner wrote them, and a digest (xor of SHA-256 over program id and big-endian total), which must equal what
+ * the owner's usage_summary() says of this ingress.
  */
 struct ledger_summary {
 	struct gateway_identity owner;
@@ -79,12 +85,12 @@ struct ledger_summary {
 	uint8_t digest[32];
 };
 struct ledger_check {
-	money entries_sum;       /* must be 0 */
+	money entries_sum;                          /* must be 0 */
 	uint64_t entries, transactions, unbalanced; /* unbalanced must be 0 */
-	money escrow, open_holds; /* must be equal */
+	money escrow, open_holds;                   /* must be equal */
 	uint64_t open_programs;
 	uint64_t disputes;
-	uint32_t summary_count;
+	uint32_t summary_count, summaries_dropped; /* owners past the room below */
 	struct ledger_summary summaries[64];
 };
 /* 0 and *ret_check; LEDGER when an invariant does not hold (ret_check is filled then, too). */
