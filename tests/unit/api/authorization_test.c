@@ -2,7 +2,7 @@
 /* The header of transfers: made and checked, and every way in which it can be wrong. */
 #include "api/authorization.h"
 #include "base/clock.h"
-#include "tests/t.h"
+#include "t.h"
 #include <stdio.h>
 
 #define NOW INT64_C(1790000000123456789)

@@ -3,7 +3,7 @@
  * Transfers over ::1: two gateways with a store each on one loop; what blocks (the command's client, raw
  * connections) runs in a thread of the loop's pool.
  */
-#include "tests/t.h"
+#include "t.h"
 #include "api/transfer.h"
 #include "api/transfer_client.h"
 #include "api/transfer_http.h"

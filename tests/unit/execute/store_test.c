@@ -3,7 +3,7 @@
 #include "base/compiler.h"
 #include "base/file.h"
 #include "execute/store.h"
-#include "tests/t.h"
+#include "t.h"
 #include "wire/seal.h"
 #include <dirent.h>
 #include <errno.h>

@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Composition: what a locator needs of the kernel, put in and taken out in one place. */
+#include "steer/steer.h"
+
+#include "base/cursor.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "steer/route.h"
+#include "steer/sysctl.h"
+#include "steer/tunnel.h"
+#include "wire/segment.h"
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define TAG "steer"
+
+enum {
+	IPV6_DESTINATION = 24,
+	ADDRESS_BITS = 128,
+	LOCATOR_BITS = 48,
+	FUNCTION_BITS = 64,                     /* one function */
+	FUNCTIONS_BITS = SEGMENT_FUNCTION_BITS, /* all of them */
+};
+
+struct steer {
+	uint8_t locator[16], address[16], end[16], functions[16];
+	steer_packet packet;
+	void *context;
+	struct route *route;
+	struct tunnel *tunnel;
+	uint32_t loopback, interface; /* indices of lo and of the TUN device */
+	struct steer_statistics statistics;
+	steer_closed closed;
+	void *closed_context;
+};
+
+/* Counts a change of the kernel's tables. */
+static int changed(struct steer *steer, int code)
+{
+	if (code < 0)
+		steer->statistics.route_failures++;
+	else
+		steer->statistics.route_changes++;
+	return code;
+}
+
+/* True when the packet's destination is one of our functions; the kernel itself also talks on a device. */
+static bool is_ours(const struct steer *steer, const uint8_t *bytes, size_t size)
+{
+	struct cursor cursor = cursor_open(bytes, size);
+	uint8_t version = cursor_u8(&cursor) >> 4;
+	const uint8_t *destination;
+
+	(void)cursor_bytes(&cursor, IPV6_DESTINATION - 1);
+	destination = cursor_bytes(&cursor, 16);
+	return destination && version == 6 && segment_within(destination, steer->locator) &&
+	       segment_function(destination) >> 12 == SEGMENT_FUNCTION_BASE >> 12;
+}
+
+static void on_packet(void *context, uint8_t *bytes, size_t size)
+{
+	struct steer *steer = context;
+
+	if (is_ours(steer, bytes, size))
+		steer->packet(steer->context, bytes, size);
+	else
+		steer->statistics.foreign++;
+}
+
+/* Opening. */
+
+static int set_switches(const struct steer_settings *settings)
+{
+	static const char *const always[] = {"all", "default", "lo"};
+	int code = sysctl_write("all", "forwarding", 1);
+
+	for (size_t i = 0; code == 0 && i < ARRAY_SIZE(always); i++)
+		code = sysctl_write(always[i], "seg6_enabled", 1);
+	if (code == 0)
+		code = sysctl_write(settings->tunnel, "seg6_enabled", 1);
+	for (uint32_t i = 0; code == 0 && i < settings->interface_count; i++)
+		code = sysctl_write(settings->interfaces[i], "seg6_enabled", 1);
+	return code;
+}
+
+static int set_up_links(struct steer *steer, const char *tunnel)
+{
+	int code = route_interface(steer->route, "lo", &steer->loopback);
+
+	if (code == 0)
+		code = route_set_up(steer->route, steer->loopback);
+	if (code == 0)
+		code = route_interface(steer->route, tunnel, &steer->interface);
+	return code == 0 ? route_set_up_bare(steer->route, steer->interface, STEER_MTU) : code;
+}
+
+static int install(struct steer *steer)
+{
+	int code = route_flush_own(steer->route);
+
+	if (code > 0)
+		log_info(TAG, "routes_of_a_former_life=%d", code);
+	if (code >= 0)
+		code = changed(steer, route_put_unreachable(steer->route, steer->locator, LOCATOR_BITS));
+	if (code == 0)
+		code = route_add_address(steer->route, steer->loopback, steer->address, ADDRESS_BITS);
+	if (code == 0)
+		code = changed(steer,
+		               route_put_end(steer->route, steer->end, FUNCTION_BITS, steer->interface));
+	return code == 0 ? steer_enable_functions(steer, true) : code;
+}
+
+static void make_segments(struct steer *steer, const uint8_t locator[16])
+{
+	memcpy(steer->locator, locator, LOCATOR_BITS / 8);
+	segment_gateway_address(steer->locator, steer->address);
+	segment_make(steer->locator, SEGMENT_FUNCTION_END, 0, steer->end);
+	segment_make(steer->locator, SEGMENT_FUNCTION_BASE, 0, steer->functions);
+}
+
+int steer_open(uv_loop_t *loop, const struct steer_settings *settings, struct steer **ret_steer)
+{
+	struct steer *steer = calloc(1, sizeof(*steer));
+	int code;
+
+	if (!steer)
+		return -ENOMEM;
+	steer->packet = settings->packet;
+	steer->context = settings->context;
+	make_segments(steer, settings->locator);
+	code = settings->interface_count > STEER_INTERFACES ? -EINVAL : route_open(&steer->route);
+	if (code == 0)
+		code = tunnel_open(loop, settings->tunnel, on_packet, steer, &steer->tunnel);
+	if (code == 0)
+		code = set_switches(settings);
+	if (code == 0)
+		code = set_up_links(steer, settings->tunnel);
+	if (code == 0)
+		code = install(steer);
+	if (code < 0) {
+		log_error(TAG, "tunnel=%s error=\"cannot open: %s\"", settings->tunnel, error_text(code));
+		steer_close(steer, NULL, NULL);
+		return code;
+	}
+	*ret_steer = steer;
+	return 0;
+}
+
+/* Closing. */
+
+static void on_tunnel_closed(void *context)
+{
+	struct steer *steer = context;
+
+	if (steer->closed)
+		steer->closed(steer->closed_context);
+	free(steer);
+}
+
+void steer_close(struct steer *steer, steer_closed closed, void *context)
+{
+	if (!steer)
+		return;
+	steer->closed = closed;
+	steer->closed_context = context;
+	if (steer->loopback) {
+		int code = route_remove_address(steer->route, steer->loopback, steer->address, ADDRESS_BITS);
+
+		if (code == 0)
+			code = route_flush_own(steer->route);
+		if (code < 0)
+			log_warning(TAG, "error=\"cannot take routes out: %s\"", error_text(code));
+	}
+	steer->route = route_close(steer->route);
+	if (steer->tunnel)
+		tunnel_close(steer->tunnel, on_tunnel_closed, steer);
+	else
+		free(steer);
+}
+
+/* Work. */
+
+int steer_route_put(struct steer *steer, const uint8_t prefix[16], uint32_t length,
+                    const uint8_t next_hop[16], uint32_t interface)
+{
+	if (length > ADDRESS_BITS)
+		return -EINVAL;
+	return changed(steer,
+	               route_put_via(steer->route, prefix, length, next_hop, steer->address, interface));
+}
+
+int steer_route_remove(struct steer *steer, const uint8_t prefix[16], uint32_t length)
+{
+	if (length > ADDRESS_BITS)
+		return -EINVAL;
+	return changed(steer, route_remove(steer->route, prefix, length));
+}
+
+int steer_interface(struct steer *steer, const char *name, uint32_t *ret_interface)
+{
+	return route_interface(steer->route, name, ret_interface);
+}
+
+int steer_send(struct steer *steer, const uint8_t *bytes, size_t size)
+{
+	return tunnel_send(steer->tunnel, bytes, size);
+}
+
+int steer_enable_functions(struct steer *steer, bool enable)
+{
+	int code;
+
+	if (enable)
+		code = route_put_device(steer->route, steer->functions, FUNCTIONS_BITS, steer->interface);
+	else
+		code = route_remove(steer->route, steer->functions, FUNCTIONS_BITS);
+	if (changed(steer, code) == 0 && steer->statistics.functions != enable) {
+		steer->statistics.functions = enable;
+		log_notice(TAG, "functions=%s", enable ? "on" : "off");
+	}
+	return code;
+}
+
+void steer_statistics(const struct steer *steer, struct steer_statistics *ret_statistics)
+{
+	struct tunnel_statistics tunnel;
+
+	tunnel_statistics(steer->tunnel, &tunnel);
+	*ret_statistics = steer->statistics;
+	ret_statistics->received = tunnel.received;
+	ret_statistics->sent = tunnel.sent;
+	ret_statistics->dropped = tunnel.dropped;
+}
