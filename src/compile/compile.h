@@ -21,20 +21,20 @@ struct compile_request {
 	struct identifier program;
 	uint16_t number, parts; /* 1-based part number */
 	int64_t expires;
-	uint8_t address[16];    /* where the ingress takes the result */
+	uint8_t address[16]; /* where the ingress takes the result */
 	uint16_t port;
 	uint64_t output_maximum;
 };
 
-/* TOO_LARGE when a path or an argument does not fit a program; BAD_VALUE. */
+/*
+ * TOO_LARGE when a path or an argument does not fit a program; NOT_SUPPORTED for more than one blob as
+ * input; what program_check() finds.
+ */
 int compile_program(const struct compile_request *request, struct program *ret_program) CHECKED;
 
-/*
- * The release program of a program's owners up to and including `last` (NULL: all), in path order, so
- * that what was reserved is given back. `error` is 0 (done) or the code that made it void.
- */
-int compile_release(const struct program *program, const struct gateway_identity *last, int error,
-                    struct program *ret_program) CHECKED;
+/* The program that makes one owner let go. `error` is 0 (bill what was used) or a code (void). */
+void compile_release(const struct program *program, struct gateway_identity owner, int32_t error,
+                     int64_t expires, struct program *ret_program);
 
 /*
  * Segments of a program, first first: one per instruction, `locator:function:argument` with the

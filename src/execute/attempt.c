@@ -150,19 +150,11 @@ void attempt_send(struct tasks *tasks, struct attempt *attempt)
 /* Asks one owner to let go. */
 static void send_release(struct tasks *tasks, const struct attempt *attempt, struct gateway_identity owner)
 {
-	struct program release = {
-	        .identifier = attempt->program.identifier,
-	        .ingress = attempt->program.ingress,
-	        .part = attempt->program.part,
-	        .parts = attempt->program.parts,
-	        .expires = task_wall(tasks) + RELEASE_VALID,
-	        .instruction_count = 1,
-	};
+	struct program release;
 	int code;
 
-	release.instructions[0].operation = OPERATION_RELEASE;
-	release.instructions[0].at = owner;
-	release.instructions[0].release = attempt->release;
+	compile_release(&attempt->program, owner, attempt->release, task_wall(tasks) + RELEASE_VALID,
+	                &release);
 	code = transmit(tasks, &release, NULL, 0);
 	if (code < 0)
 		log_notice(TAG, "event=release-not-sent cause=\"%s\"", error_text(code));
@@ -415,6 +407,7 @@ static void on_result(struct tasks *tasks, struct attempt *attempt, struct attem
 		task_review(tasks, task);
 	}
 	tasks->ports.acknowledge(tasks->ports.context, answer->sender, &answer->program, ANSWER_RESULT);
+	(void)close_when_settled(tasks, attempt); /* the receipts may have come first */
 }
 
 static void on_receipt(struct tasks *tasks, struct attempt *attempt, const struct answer *answer)

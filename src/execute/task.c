@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "compile/compile.h"
 #include "execute/task_internal.h"
 #include "map/map.h"
@@ -183,8 +184,7 @@ static uint32_t list_suppliers(struct tasks *tasks, const struct attempt *attemp
 		        site == NULL ? "unknown" : site->operator[0] != '\0' ? site->operator: site->name;
 
 		owners[i].identity = attempt->owners[i].identity;
-		memset(owners[i].supplier, 0, sizeof(owners[i].supplier));
-		(void)strncpy(owners[i].supplier, name, sizeof(owners[i].supplier) - 1);
+		text_copy(owners[i].supplier, sizeof(owners[i].supplier), name);
 	}
 	return attempt->owner_count;
 }
@@ -285,7 +285,7 @@ static struct task *make_task(struct tasks *tasks, const struct task_request *re
 	}
 	task->demand = *request->demand;
 	task->demand.stages = NULL;
-	(void)strncpy(task->tenant, request->tenant, sizeof(task->tenant) - 1);
+	text_copy(task->tenant, sizeof(task->tenant), request->tenant);
 	task->spot = request->spot;
 	task->access_up = request->access_up;
 	task->access_down = request->access_down;

@@ -1,18 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Tasks as the journal has them, for people. */
 #include "base/error.h"
+#include "base/text.h"
 #include "execute/task_internal.h"
 #include "wire/packet.h"
 #include <errno.h>
 #include <sqlite3.h>
 #include <stdlib.h>
 #include <string.h>
-
-static void copy_text(char *target, size_t capacity, const unsigned char *text)
-{
-	(void)strncpy(target, text == NULL ? "" : (const char *)text, capacity - 1);
-	target[capacity - 1] = '\0';
-}
 
 static int read_head(struct database *database, const struct identifier *task, struct task_record *record)
 {
@@ -30,8 +25,8 @@ static int read_head(struct database *database, const struct identifier *task, s
 	if (code <= 0)
 		return code == 0 ? BUSBAR_ERROR_NOT_FOUND : code;
 	record->identifier = *task;
-	copy_text(record->tenant, sizeof(record->tenant), sqlite3_column_text(statement, 0));
-	copy_text(record->name, sizeof(record->name), sqlite3_column_text(statement, 1));
+	text_copy(record->tenant, sizeof(record->tenant), (const char *)sqlite3_column_text(statement, 0));
+	text_copy(record->name, sizeof(record->name), (const char *)sqlite3_column_text(statement, 1));
 	record->state = (enum task_state)sqlite3_column_int(statement, 2);
 	record->code = sqlite3_column_int(statement, 3);
 	record->created = sqlite3_column_int64(statement, 4);

@@ -20,20 +20,33 @@ enum { PLAN_HOPS = 12, PLAN_CLAIMS = 4, PLAN_REASONS = 64 };
 /* A run may take this many times its expected duration before its claim ends; the escrow covers it. */
 enum { PLAN_TIME_MARGIN = 3 };
 
+/* An owner may have grown dearer than the plan by 1/PLAN_PRICE_SLACK before it refuses. */
+enum { PLAN_PRICE_SLACK = 4 };
+
+/* What links are reserved for beyond a claim's time, for the result and the release, ns. */
+#define PLAN_RESERVE_GRACE INT64_C(5000000000)
+
+/* Prices and tariffs per Mbit/s and second of one link of a path, in both directions. */
+struct plan_link {
+	money price, tariff;
+	money back_price, back_tariff;
+};
+
 struct plan_path {
 	uint32_t hop_count; /* gateways from the ingress to the site, both included; 1: ingress itself */
 	struct gateway_identity hops[PLAN_HOPS];
-	int64_t delay_up;   /* client to site, access link included */
-	int64_t delay_down; /* site to client */
-	money price;        /* per second, of the bandwidth asked for, both directions */
-	money tariff;
-	bool measured;      /* some hop promises no ceiling: the bound is measured, not hard */
+	struct plan_link links[PLAN_HOPS]; /* links[i] joins hops[i] and hops[i + 1] */
+	int64_t delay_up;                  /* client to site, access link included */
+	int64_t delay_down;                /* site to client */
+	uint64_t rate_up, rate_down;       /* what a part reserves on every link; 0: nothing */
+	money price;                       /* per second, of that bandwidth, all links, both directions */
+	bool measured;                     /* some hop promises no ceiling: the bound is measured, not hard */
 };
 
 struct plan_claim {
 	enum resource_kind kind;
 	uint64_t amount;
-	money price;  /* per price_scale and second, at the utilisation that this plan causes */
+	money price; /* per price_scale and second, at the utilisation that this plan causes */
 	money tariff;
 };
 
@@ -42,37 +55,38 @@ struct plan_part {
 	struct plan_path path;
 	uint32_t claim_count;
 	struct plan_claim claims[PLAN_CLAIMS];
-	int64_t start; /* expected: driver start-up */
-	int64_t time;  /* expected: run */
-	int64_t limit; /* the run is ended after this */
+	int64_t start;                     /* expected: driver start-up */
+	int64_t time;                      /* expected: run */
+	int64_t limit;                     /* the claim ends after this: staging, start and run */
+	int64_t reserve;                   /* the reservations on links end after this */
 	int64_t transfer_in, transfer_out; /* expected: data movement */
 	money call_price, call_tariff;
-	money price;  /* expected cost of the part at scarcity prices */
-	money tariff; /* expected charge */
-	money hold;   /* most that can be charged: what escrow takes */
+	money price;                      /* expected cost of the part at scarcity prices */
+	money tariff;                     /* expected charge */
+	money hold;                       /* most that can be charged: what escrow takes */
 	int64_t network, respond, finish; /* expected latencies in the demand's three senses */
-	uint64_t carbon; /* micrograms CO2e; 0 unknown */
+	uint64_t carbon;                  /* micrograms CO2e; 0 unknown */
 };
 
 enum plan_reason_kind {
-	REASON_NONE,          /* chosen */
-	REASON_PRICE,         /* have: its price; need: the winner's */
-	REASON_LATENCY,       /* prefer latency: have its latency; need the winner's */
+	REASON_NONE,    /* chosen */
+	REASON_PRICE,   /* have: its price; need: the winner's */
+	REASON_LATENCY, /* prefer latency: have its latency; need the winner's */
 	REASON_CARBON,
-	REASON_NETWORK,       /* have: network latency; need: network within */
+	REASON_NETWORK, /* have: network latency; need: network within */
 	REASON_RESPOND,
 	REASON_FINISH,
-	REASON_RESOURCE,      /* have: free; need: wanted; resource */
-	REASON_SERVICE,       /* does not offer it */
-	REASON_BANDWIDTH,     /* have: widest free on the way; need; link names the narrowest owner */
-	REASON_UNREACHABLE,   /* no path */
-	REASON_BUDGET,        /* have: least hold; need: budget */
+	REASON_RESOURCE,    /* have: free; need: wanted; resource */
+	REASON_SERVICE,     /* does not offer it */
+	REASON_BANDWIDTH,   /* have: widest free on the way; need; link names the narrowest owner */
+	REASON_UNREACHABLE, /* no path */
+	REASON_BUDGET,      /* have: least hold; need: budget */
 	REASON_REGION,
 	REASON_OPERATOR,
 	REASON_MODEL,
-	REASON_TRUST,         /* have, need */
-	REASON_SUSPECT,       /* it, or a gateway that every path needs, refused or did not answer lately */
-	REASON_STALE,         /* its values are older than their validity */
+	REASON_TRUST,   /* have, need */
+	REASON_SUSPECT, /* it, or a gateway that every path needs, refused or did not answer lately */
+	REASON_STALE,   /* its values are older than their validity */
 	REASON_KINDS,
 };
 
@@ -93,9 +107,9 @@ struct plan {
 	uint32_t reason_count;
 	struct plan_reason reasons[PLAN_REASONS];
 	uint32_t reasons_dropped;
-	money price, tariff, hold; /* sums over parts */
+	money price, tariff, hold;        /* sums over parts */
 	int64_t network, respond, finish; /* worst over parts */
-	bool exact; /* the search was complete: no cheaper plan exists in this view */
+	bool exact;                       /* the search was complete: no cheaper plan exists in this view */
 };
 
 #endif

@@ -11,8 +11,8 @@
 #define PROBE_PROBE_H
 
 #include "base/compiler.h"
-#include <stdint.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <uv.h>
 
 struct probe;
@@ -36,8 +36,8 @@ typedef void (*probe_measured)(void *context, uint32_t session, const struct pro
                                bool lost);
 
 /* key: STAMP_KEY octets, or NULL for unauthenticated mode. */
-int probe_create(uv_loop_t *loop, const uint8_t *key, int64_t interval, probe_measured measured, void *context,
-                 struct probe **ret_probe) CHECKED;
+int probe_create(uv_loop_t *loop, const uint8_t *key, int64_t interval, probe_measured measured,
+                 void *context, struct probe **ret_probe) CHECKED;
 /* A reflector on an address; port 0 in tests takes any, returned. */
 int probe_reflect(struct probe *probe, const uint8_t local[16], uint32_t interface, uint16_t port) CHECKED;
 /* Returns the session number. TABLE_FULL. */

@@ -25,7 +25,7 @@ struct view_limits {
 	size_t suspects;
 };
 
-struct view *view_create(const struct view_limits *limits, uint64_t seed);
+struct view *view_create(const struct view_limits *limits);
 /* Accepts NULL, returns NULL. */
 struct view *view_free(struct view *view);
 

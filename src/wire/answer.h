@@ -51,7 +51,8 @@ struct answer {
 	enum answer_type type;
 	struct identifier program;
 	struct gateway_identity sender;
-	int64_t processing; /* ns between the packet's arrival and this answer, so that the path's delay is known */
+	int64_t processing; /* ns between the packet's arrival and this answer, so that the path's delay is
+	                       known */
 	union {
 		struct answer_refusal refusal;
 		struct answer_result result;
@@ -61,11 +62,11 @@ struct answer {
 };
 
 /* Returns the size. */
-int answer_encode(const struct answer *answer, const struct seal_key *key, uint8_t *buffer, size_t capacity)
-    CHECKED;
+int answer_encode(const struct answer *answer, const struct seal_key *key, uint8_t *buffer,
+                  size_t capacity) CHECKED;
 /* MALFORMED, VERSION, UNKNOWN_KEY, BAD_MAC, ... */
-int answer_decode(const uint8_t *bytes, size_t size, const struct seal_ring *ring, struct answer *ret_answer)
-    CHECKED;
+int answer_decode(const uint8_t *bytes, size_t size, const struct seal_ring *ring,
+                  struct answer *ret_answer) CHECKED;
 /* A receipt's own bytes, as stored by its owner. */
 int answer_encode_receipt(const struct receipt *receipt, uint8_t *buffer, size_t capacity) CHECKED;
 int answer_decode_receipt(const uint8_t *bytes, size_t size, struct receipt *ret_receipt) CHECKED;

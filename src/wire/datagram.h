@@ -49,6 +49,7 @@ enum datagram_document {
 	DOCUMENT_BILL,
 	DOCUMENT_LEDGER,  /* operator's key only */
 	DOCUMENT_PROGRAM, /* argument: task identifier */
+	DOCUMENT_STATUS,  /* operator's key only */
 };
 
 struct datagram {

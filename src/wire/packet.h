@@ -45,8 +45,8 @@ int packet_encode(const struct program *program, const uint8_t segments[][16], c
  * Checks everything that can be checked without keys (lengths, RFC 8754 rules, TLVs, UDP checksum,
  * program_check) and decodes. The MAC is checked against the ring: BAD_PROGRAM_MAC, UNKNOWN_KEY.
  */
-int packet_decode(const uint8_t *bytes, size_t size, const struct seal_ring *ring, struct packet *ret_packet)
-    CHECKED;
+int packet_decode(const uint8_t *bytes, size_t size, const struct seal_ring *ring,
+                  struct packet *ret_packet) CHECKED;
 /*
  * Index into segments of the current one: segment_count - 1 - segments_left. packet_advance() moves the
  * packet in place to the segment after `count` more: segments left, destination and hop limit (RFC 8754
@@ -62,7 +62,8 @@ int packet_encode_plain(const uint8_t source[16], const uint8_t destination[16],
                         uint16_t destination_port, const uint8_t segments[][16], uint32_t segment_count,
                         const void *payload, size_t payload_size, uint8_t *buffer, size_t capacity) CHECKED;
 
-/* The MAC'ed binary form of a program without IPv6 and UDP, for `program assemble` and `program show`. */
+/* The binary form of a program alone: its TLVs, without packet and MAC. For journals and for people's tools.
+ */
 int packet_encode_program(const struct program *program, uint8_t *buffer, size_t capacity) CHECKED;
 int packet_decode_program(const uint8_t *bytes, size_t size, struct program *ret_program) CHECKED;
 

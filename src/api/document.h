@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Documents: what a gateway tells people, as JSON. Money is decimal text, so that it stays exact; times are
+ * in milliseconds where the name says so. A tenant sees what is its own, an operator everything.
+ */
+#ifndef API_DOCUMENT_H
+#define API_DOCUMENT_H
+
+#include "base/clock.h"
+#include "base/compiler.h"
+#include "execute/owner.h"
+#include "execute/task.h"
+#include "meter/ledger.h"
+#include "meter/usage.h"
+#include "model/plan.h"
+#include "view/view.h"
+#include "wire/datagram.h"
+
+enum { DOCUMENT_TASKS_MAXIMUM = 100, DOCUMENT_BILL_LINES = 2000 };
+
+/* Where documents come from. tasks and ledger are NULL at gateways without tenants. */
+struct document_source {
+	const char *node;
+	struct gateway_identity identity;
+	struct clock clock;
+	int64_t started; /* wall clock */
+	const struct view *view;
+	struct tasks *tasks;
+	struct ledger *ledger;
+	struct usage *usage;
+	const struct owner *owner;
+	/* Refused requests and packets by error_index(); ERROR_COUNT numbers each. */
+	const uint64_t *requests_refused, *packets_refused;
+};
+
+struct document_request {
+	enum datagram_document document;
+	struct identifier task; /* or zero */
+	const char *tenant;
+	bool operator;
+};
+
+/*
+ * The text, malloc'd. NOT_FOUND (also for other tenants' tasks), REFUSED for documents of operators,
+ * NOT_SUPPORTED where this gateway keeps no such accounts, -ENOMEM.
+ */
+int document_render(const struct document_source *source, const struct document_request *request,
+                    char **ret_text) CHECKED;
+/* A plan with its reasons; NULL when memory is short. */
+char *document_plan(const struct document_source *source, const struct plan *plan);
+/* One part of a plan, and the plan's reasons with its first part; for the journal. */
+char *document_part(const struct document_source *source, const struct plan *plan,
+                    const struct plan_part *part);
+
+#endif

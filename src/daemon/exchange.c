@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/exchange.h"
+
+#include "base/error.h"
+#include "base/log.h"
+#include "wire/segment.h"
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define TAG "exchange"
+
+enum item_kind { ITEM_PROGRAM, ITEM_ANSWER };
+
+/* What this gateway has sent to itself. */
+struct item {
+	struct item *next;
+	enum item_kind kind;
+	size_t size;
+	uint8_t bytes[];
+};
+
+struct exchange {
+	struct exchange_settings settings;
+	uint8_t address[16];
+	uv_loop_t *loop;
+	uv_idle_t idle;
+	uv_udp_t socket;
+	bool connected, closing;
+	uint32_t open_handles;
+	struct steer *steer;
+	struct item *first, **last;
+	size_t queued;
+	uint64_t refusals[ERROR_COUNT];
+	uint8_t buffer[2048];
+};
+
+static void refuse(struct exchange *exchange, const char *what, int code)
+{
+	exchange->refusals[error_index(code)]++;
+	log_notice(TAG, "event=refused what=%s error=%d cause=\"%s\"", what, code, error_text(code));
+}
+
+void exchange_packet(struct exchange *exchange, uint8_t *bytes, size_t size)
+{
+	struct packet packet;
+	int code = packet_decode(bytes, size, exchange->settings.ring, &packet);
+
+	if (code == 0 && !segment_within(packet.destination, exchange->settings.locator))
+		code = BUSBAR_ERROR_MALFORMED;
+	if (code < 0) {
+		refuse(exchange, "program", code);
+		return;
+	}
+	exchange->settings.program(exchange->settings.context, bytes, size, &packet);
+}
+
+static void receive_answer(struct exchange *exchange, const uint8_t *bytes, size_t size)
+{
+	struct answer answer;
+	int code = answer_decode(bytes, size, exchange->settings.ring, &answer);
+
+	if (code < 0)
+		refuse(exchange, "answer", code);
+	else
+		exchange->settings.answer(exchange->settings.context, &answer);
+}
+
+static void on_idle(uv_idle_t *idle)
+{
+	struct exchange *exchange = idle->data;
+	struct item *item = exchange->first;
+
+	if (item != NULL) {
+		exchange->first = item->next;
+		if (exchange->first == NULL)
+			exchange->last = &exchange->first;
+		exchange->queued--;
+		if (item->kind == ITEM_PROGRAM)
+			exchange_packet(exchange, item->bytes, item->size);
+		else
+			receive_answer(exchange, item->bytes, item->size);
+		free(item);
+	}
+	if (exchange->first == NULL)
+		(void)uv_idle_stop(idle);
+}
+
+static void put(struct exchange *exchange, enum item_kind kind, const uint8_t *bytes, size_t size)
+{
+	struct item *item = exchange->queued == EXCHANGE_QUEUE ? NULL : malloc(sizeof(*item) + size);
+
+	if (item == NULL) {
+		log_warning(TAG, "event=lost cause=\"queue is full\"");
+		return; /* as on the network: it is asked for again */
+	}
+	*item = (struct item){.kind = kind, .size = size};
+	memcpy(item->bytes, bytes, size);
+	*exchange->last = item;
+	exchange->last = &item->next;
+	exchange->queued++;
+	(void)uv_idle_start(&exchange->idle, on_idle);
+}
+
+void exchange_send(struct exchange *exchange, const uint8_t *bytes, size_t size)
+{
+	const uint8_t *destination = bytes + 24; /* RFC 8200 3 */
+	int code;
+
+	if (size < 40)
+		return;
+	if (segment_within(destination, exchange->settings.locator) &&
+	    segment_function(destination) >= SEGMENT_FUNCTION_BASE) {
+		put(exchange, ITEM_PROGRAM, bytes, size);
+		return;
+	}
+	code = exchange->steer == NULL ? BUSBAR_ERROR_STATE : steer_send(exchange->steer, bytes, size);
+	if (code < 0)
+		log_notice(TAG, "event=not-sent cause=\"%s\"", error_text(code));
+}
+
+static void send_along(struct exchange *exchange, const uint8_t *bytes, size_t size,
+                       const struct owner_return *way)
+{
+	uint8_t segments[PLAN_HOPS][16];
+	uint8_t packet[PACKET_MAXIMUM + 100];
+	int code;
+
+	for (uint32_t i = 0; i < way->hop_count; i++)
+		segment_make(way->hops[i], SEGMENT_FUNCTION_END, 0, segments[i]);
+	code = packet_encode_plain(exchange->address, way->address, EXCHANGE_PORT, way->port,
+	                           (const uint8_t(*)[16])segments, way->hop_count, bytes, size, packet,
+	                           sizeof(packet));
+	if (code > 0)
+		code = steer_send(exchange->steer, packet, (size_t)code);
+	if (code < 0)
+		log_notice(TAG, "event=answer-not-sent cause=\"%s\"", error_text(code));
+}
+
+void exchange_answer(struct exchange *exchange, const struct answer *answer, const struct owner_return *way)
+{
+	uint8_t bytes[ANSWER_MAXIMUM];
+	int size = answer_encode(answer, seal_first(exchange->settings.ring), bytes, sizeof(bytes));
+
+	if (size < 0) {
+		log_error(TAG, "event=answer-not-encoded cause=\"%s\"", error_text(size));
+		return;
+	}
+	if (memcmp(way->address, exchange->address, 16) == 0)
+		put(exchange, ITEM_ANSWER, bytes, (size_t)size);
+	else if (exchange->steer != NULL)
+		send_along(exchange, bytes, (size_t)size, way);
+}
+
+static void on_buffer(uv_handle_t *handle, size_t suggested, uv_buf_t *buffer)
+{
+	struct exchange *exchange = handle->data;
+
+	(void)suggested;
+	*buffer = uv_buf_init((char *)exchange->buffer, sizeof(exchange->buffer));
+}
+
+static void on_datagram(uv_udp_t *handle, ssize_t size, const uv_buf_t *buffer, const struct sockaddr *sender,
+                        unsigned flags)
+{
+	if (size > 0 && sender != NULL && (flags & UV_UDP_PARTIAL) == 0)
+		receive_answer(handle->data, (const uint8_t *)buffer->base, (size_t)size);
+}
+
+int exchange_create(uv_loop_t *loop, const struct exchange_settings *settings, struct exchange **ret_exchange)
+{
+	struct exchange *exchange = calloc(1, sizeof(*exchange));
+	int code;
+
+	if (exchange == NULL)
+		return -ENOMEM;
+	exchange->settings = *settings;
+	exchange->loop = loop;
+	exchange->last = &exchange->first;
+	segment_gateway_address(settings->locator, exchange->address);
+	code = uv_idle_init(loop, &exchange->idle);
+	if (code < 0) {
+		free(exchange);
+		return code;
+	}
+	exchange->idle.data = exchange;
+	exchange->open_handles = 1;
+	*ret_exchange = exchange;
+	return 0;
+}
+
+int exchange_connect(struct exchange *exchange, struct steer *steer)
+{
+	struct sockaddr_in6 local = {.sin6_family = AF_INET6, .sin6_port = htons(EXCHANGE_PORT)};
+	int code = uv_udp_init(exchange->loop, &exchange->socket);
+
+	if (code < 0)
+		return code;
+	exchange->socket.data = exchange;
+	exchange->connected = true;
+	exchange->open_handles++;
+	exchange->steer = steer;
+	memcpy(&local.sin6_addr, exchange->address, sizeof(local.sin6_addr));
+	code = uv_udp_bind(&exchange->socket, (const struct sockaddr *)&local, UV_UDP_IPV6ONLY);
+	return code < 0 ? code : uv_udp_recv_start(&exchange->socket, on_buffer, on_datagram);
+}
+
+const uint64_t *exchange_refusals(const struct exchange *exchange)
+{
+	return exchange->refusals;
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+	struct exchange *exchange = handle->data;
+
+	if (--exchange->open_handles > 0)
+		return;
+	while (exchange->first != NULL) {
+		struct item *item = exchange->first;
+
+		exchange->first = item->next;
+		free(item);
+	}
+	free(exchange);
+}
+
+void exchange_close(struct exchange *exchange)
+{
+	if (exchange == NULL || exchange->closing)
+		return;
+	exchange->closing = true;
+	uv_close((uv_handle_t *)&exchange->idle, on_closed);
+	if (exchange->connected)
+		uv_close((uv_handle_t *)&exchange->socket, on_closed);
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Exchange: programs and answers between this gateway's tasks, its owner and other gateways.
+ *
+ * What is meant for this gateway itself goes through a queue, never by a nested call, so that no room is
+ * entered while it is at work. Programs arrive from the tunnel, answers at a UDP socket on the gateway's
+ * own address; both are authenticated before anyone sees them, refusals are counted by cause.
+ */
+#ifndef DAEMON_EXCHANGE_H
+#define DAEMON_EXCHANGE_H
+
+#include "base/clock.h"
+#include "base/compiler.h"
+#include "execute/owner.h"
+#include "steer/steer.h"
+#include "wire/answer.h"
+#include "wire/packet.h"
+#include <uv.h>
+
+struct exchange;
+
+enum { EXCHANGE_PORT = 4180, EXCHANGE_QUEUE = 4096 };
+
+struct exchange_settings {
+	struct gateway_identity identity;
+	uint8_t locator[16];
+	const struct seal_ring *ring;
+	/* An authenticated program whose current segment is ours; `bytes` may be changed. */
+	void (*program)(void *context, uint8_t *bytes, size_t size, const struct packet *packet);
+	void (*answer)(void *context, const struct answer *answer);
+	void *context;
+};
+
+int exchange_create(uv_loop_t *loop, const struct exchange_settings *settings,
+                    struct exchange **ret_exchange) CHECKED;
+/* Opens the socket on the gateway's own address and sends through `steer` from now on. */
+int exchange_connect(struct exchange *exchange, struct steer *steer) CHECKED;
+/* A packet from the tunnel. */
+void exchange_packet(struct exchange *exchange, uint8_t *bytes, size_t size);
+/* A program packet on its way to its current segment, here or elsewhere. */
+void exchange_send(struct exchange *exchange, const uint8_t *bytes, size_t size);
+/* An answer back along the program's way. */
+void exchange_answer(struct exchange *exchange, const struct answer *answer, const struct owner_return *way);
+const uint64_t *exchange_refusals(const struct exchange *exchange);
+/* The memory is freed when the loop has run the close callbacks. Accepts NULL. */
+void exchange_close(struct exchange *exchange);
+
+#endif

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What gateway.c (making and closing), gateway_ports.c (joints) and gateway_network.c share. */
+#ifndef DAEMON_GATEWAY_INTERNAL_H
+#define DAEMON_GATEWAY_INTERNAL_H
+
+#include "api/document.h"
+#include "api/front.h"
+#include "api/transfer.h"
+#include "base/arena.h"
+#include "base/database.h"
+#include "base/random.h"
+#include "bgp/speaker.h"
+#include "book/book.h"
+#include "daemon/announce.h"
+#include "daemon/collect.h"
+#include "daemon/exchange.h"
+#include "daemon/gateway.h"
+#include "execute/owner.h"
+#include "execute/store.h"
+#include "execute/task.h"
+#include "meter/ledger.h"
+#include "meter/usage.h"
+#include "probe/probe.h"
+#include "steer/steer.h"
+#include "supply/driver.h"
+#include "view/view.h"
+
+/* A link with what the kernel and the protocols call it. */
+struct gateway_link {
+	struct gateway_identity toward;
+	uint32_t interface;
+};
+
+struct gateway {
+	const struct settings *settings;
+	struct gateway_identity identity;
+	uint8_t locator[16], address[16];
+	struct clock clock;
+	uint64_t seed;
+	uv_loop_t *loop;
+	struct arena *arena; /* life of the gateway */
+	struct seal_ring ring;
+	struct front_tenant *tenants;
+	struct owner_service *services;
+	uint64_t gflops_per_core, host_cpu_per_core;
+
+	struct database *database;
+	struct usage *usage;
+	struct ledger *ledger;
+	struct store *store;
+	struct book *book;
+	struct view *view;
+	struct driver *driver;
+	struct owner *owner;
+	struct tasks *tasks;
+	struct exchange *exchange;
+	struct announce *announce;
+	struct front *front;
+	struct transfer *transfer;
+	struct steer *steer;
+	struct collect *collect;
+	struct speaker *speaker;
+	struct probe *probe;
+	uint32_t link_count;
+	struct gateway_link links[SITE_LINKS];
+
+	struct document_source source;
+	uv_timer_t timer;
+	bool timer_open, closing;
+};
+
+/* gateway_ports.c: what the rooms call; `context` is the gateway. */
+void gateway_on_program(void *context, uint8_t *bytes, size_t size, const struct packet *packet);
+void gateway_on_answer(void *context, const struct answer *answer);
+extern const struct owner_ports gateway_owner_ports;
+extern const struct task_ports gateway_task_ports;
+extern const struct driver_callbacks gateway_driver_callbacks;
+
+/* gateway_network.c: steer, BGP and STAMP; nothing to do for a gateway without links. */
+int gateway_open_network(struct gateway *gateway) CHECKED;
+void gateway_close_network(struct gateway *gateway);
+
+#endif

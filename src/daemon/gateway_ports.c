@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The joints between the rooms of a gateway. */
+#include "base/error.h"
+#include "base/log.h"
+#include "daemon/gateway_internal.h"
+#include "wire/segment.h"
+#include <stdlib.h>
+#include <string.h>
+
+#define TAG "gateway"
+
+void gateway_on_program(void *context, uint8_t *bytes, size_t size, const struct packet *packet)
+{
+	struct gateway *gateway = context;
+
+	owner_receive(gateway->owner, bytes, size, packet);
+}
+
+void gateway_on_answer(void *context, const struct answer *answer)
+{
+	struct gateway *gateway = context;
+
+	if (answer->type == ANSWER_ACKNOWLEDGE)
+		owner_acknowledged(gateway->owner, &answer->program, answer->acknowledged);
+	else if (gateway->tasks != NULL)
+		task_answer(gateway->tasks, answer);
+}
+
+static void send_answer(void *context, const struct answer *answer, const struct owner_return *way)
+{
+	struct gateway *gateway = context;
+	struct owner_return there = *way;
+
+	if (there.port == 0)
+		there.port = EXCHANGE_PORT;
+	exchange_answer(gateway->exchange, answer, &there);
+}
+
+static void send_on(void *context, const uint8_t *packet, size_t size)
+{
+	struct gateway *gateway = context;
+
+	exchange_send(gateway->exchange, packet, size);
+}
+
+static void send_program(void *context, uint8_t *packet, size_t size)
+{
+	send_on(context, packet, size);
+}
+
+/* A transfer that an owner waits for. */
+struct errand {
+	struct gateway *gateway;
+	struct identifier program;
+	void (*done)(struct owner *owner, const struct identifier *program, int error);
+};
+
+static struct errand *make_errand(struct gateway *gateway, const struct identifier *program,
+                                  void (*done)(struct owner *, const struct identifier *, int))
+{
+	struct errand *errand = malloc(sizeof(*errand));
+
+	if (errand != NULL)
+		*errand = (struct errand){.gateway = gateway, .program = *program, .done = done};
+	return errand;
+}
+
+static void on_transferred(void *context, int error)
+{
+	struct errand *errand = context;
+
+	if (!errand->gateway->closing)
+		errand->done(errand->gateway->owner, &errand->program, error);
+	free(errand);
+}
+
+static void fetch(void *context, const struct identifier *program, const struct program_fetch *wanted,
+                  const uint8_t address[16])
+{
+	struct gateway *gateway = context;
+	struct errand *errand = make_errand(gateway, program, owner_fetched);
+	int code = errand == NULL ? BUSBAR_ERROR_TABLE_FULL
+	                          : transfer_fetch(gateway->transfer, wanted->digest, wanted->size, address,
+	                                           TRANSFER_PORT, on_transferred, errand);
+
+	if (code < 0) {
+		free(errand);
+		owner_fetched(gateway->owner, program, code);
+	}
+}
+
+static void deliver(void *context, const struct identifier *program, const uint8_t digest[32],
+                    const uint8_t address[16])
+{
+	struct gateway *gateway = context;
+	struct errand *errand;
+	int code;
+
+	/* A task of this gateway's own finds the output in the same store. */
+	if (memcmp(address, gateway->address, 16) == 0) {
+		owner_delivered(gateway->owner, program, 0);
+		return;
+	}
+	errand = make_errand(gateway, program, owner_delivered);
+	code = errand == NULL ? BUSBAR_ERROR_TABLE_FULL
+	                      : transfer_put(gateway->transfer, digest, address, TRANSFER_PORT,
+	                                     on_transferred, errand);
+	if (code < 0) {
+		free(errand);
+		owner_delivered(gateway->owner, program, code);
+	}
+}
+
+static void changed(void *context)
+{
+	struct gateway *gateway = context;
+
+	announce_changed(gateway->announce);
+}
+
+static void acknowledge(void *context, struct gateway_identity owner, const struct identifier *program,
+                        enum answer_type what)
+{
+	struct gateway *gateway = context;
+	const struct site *site = view_site(gateway->view, owner);
+	struct answer answer = {.type = ANSWER_ACKNOWLEDGE,
+	                        .program = *program,
+	                        .sender = gateway->identity,
+	                        .acknowledged = what};
+	struct owner_return way = {.port = EXCHANGE_PORT};
+
+	if (gateway_equal(owner, gateway->identity))
+		memcpy(way.address, gateway->address, sizeof(way.address));
+	else if (site != NULL)
+		segment_gateway_address(site->locator, way.address);
+	else
+		return; /* repeated when it can be reached again */
+	exchange_answer(gateway->exchange, &answer, &way);
+}
+
+static char *describe(void *context, const struct plan *plan, const struct plan_part *part)
+{
+	struct gateway *gateway = context;
+
+	return document_part(&gateway->source, plan, part);
+}
+
+static void finished(void *context, const struct identifier *task)
+{
+	struct gateway *gateway = context;
+
+	if (gateway->front != NULL)
+		front_task_finished(gateway->front, task);
+}
+
+static void on_started(void *context, const struct identifier *id)
+{
+	struct gateway *gateway = context;
+
+	if (gateway->owner != NULL)
+		owner_started(gateway->owner, id);
+}
+
+static void on_ended(void *context, const struct driver_end *end)
+{
+	struct gateway *gateway = context;
+
+	if (gateway->owner != NULL)
+		owner_ended(gateway->owner, end);
+}
+
+const struct owner_ports gateway_owner_ports = {
+        .answer = send_answer, .forward = send_on, .fetch = fetch, .deliver = deliver, .changed = changed};
+const struct task_ports gateway_task_ports = {
+        .send = send_program, .acknowledge = acknowledge, .describe = describe, .finished = finished};
+const struct driver_callbacks gateway_driver_callbacks = {.started = on_started, .ended = on_ended};

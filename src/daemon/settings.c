@@ -1,0 +1,444 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/settings.h"
+
+#include "base/error.h"
+#include "base/hex.h"
+#include "base/text.h"
+#include <errno.h>
+#include <stdarg.h>
+#include <string.h>
+
+#define FIELD(structure, member) .offset = offsetof(struct structure, member)
+#define PRICES(structure)                                                                                   \
+	{"price",         CONFIG_DECIMAL,      FIELD(structure, price),                                     \
+	 .fallback = "0", .scale = MONEY_UNIT, .help = "scarcity price when idle"},                         \
+	{                                                                                                   \
+		"tariff", CONFIG_DECIMAL, FIELD(structure, tariff),                                         \
+		        .fallback = "0", .scale = MONEY_UNIT, .help = "what plans without spot pricing pay" \
+	}
+#define STEEPNESS(structure)                                                                     \
+	{                                                                                        \
+		"steepness", CONFIG_DECIMAL, FIELD(structure, steepness),                        \
+		        .fallback = "32", .scale = 1000, .minimum = 1000, .maximum = 1000000000, \
+		        .help = "price when full over price when idle"                           \
+	}
+#define END                          \
+	{                            \
+		NULL, CONFIG_TEXT, 0 \
+	}
+
+static const char *const plan_names[] = {"spot", "fixed", NULL};
+
+static const struct config_field key_fields[] = {
+        {"id", CONFIG_INTEGER, FIELD(settings_key, id), .required = true, .minimum = 1, .maximum = 255},
+        {"secret", CONFIG_TEXT, FIELD(settings_key, secret), .required = true,
+         .help = "64 hexadecimal digits"},
+        END,
+};
+
+static const struct config_field domain_fields[] = {
+        {"members", CONFIG_LIST,
+         offsetof(struct settings, domain.members) - offsetof(struct settings, domain),
+         .element = CONFIG_INTEGER, .element_size = sizeof(int64_t), .list_maximum = ATTRIBUTE_DOMAIN,
+         .help = "autonomous systems that may read the domain's attributes"},
+        {"keys", CONFIG_LIST, offsetof(struct settings, domain.keys) - offsetof(struct settings, domain),
+         .fields = key_fields, .element_size = sizeof(struct settings_key), .list_maximum = SEAL_KEYS,
+         .help = "the first one seals, all of them open"},
+        END,
+};
+
+#define SUB(section, member) \
+	.offset = offsetof(struct settings, section.member) - offsetof(struct settings, section)
+
+static const struct config_field identity_fields[] = {
+        {"site", CONFIG_INTEGER, SUB(identity, site), .fallback = "1", .minimum = 1, .maximum = UINT32_MAX},
+        {"gateway", CONFIG_INTEGER, SUB(identity, gateway), .fallback = "1", .minimum = 1,
+         .maximum = UINT16_MAX},
+        END,
+};
+
+static const struct config_field bgp_fields[] = {
+        {"as", CONFIG_INTEGER, SUB(bgp, as), .fallback = "0", .minimum = 0, .maximum = UINT32_MAX,
+         .help = "0: no BGP"},
+        {"router-id", CONFIG_INTEGER, SUB(bgp, router_id), .fallback = "1", .minimum = 1,
+         .maximum = UINT32_MAX},
+        {"hold", CONFIG_DURATION, SUB(bgp, hold), .fallback = "90 s", .minimum = 3 * CLOCK_SECOND,
+         .maximum = 65535 * CLOCK_SECOND},
+        {"minimum-interval", CONFIG_DURATION, SUB(bgp, minimum_interval), .fallback = "1 s", .minimum = 0,
+         .maximum = 600 * CLOCK_SECOND, .help = "between two announcements of one route"},
+        {"attribute", CONFIG_INTEGER, SUB(bgp, attribute), .fallback = "255", .minimum = 41, .maximum = 255,
+         .help = "path attribute code; 42 and 254 have other owners"},
+        {"port", CONFIG_INTEGER, SUB(bgp, port), .fallback = "179", .minimum = 1, .maximum = 65535},
+        END,
+};
+
+static const struct config_field probe_fields[] = {
+        {"interval", CONFIG_DURATION, SUB(probe, interval), .fallback = "200 ms",
+         .minimum = CLOCK_MILLISECOND, .maximum = 60 * CLOCK_SECOND},
+        END,
+};
+
+static const struct config_field link_fields[] = {
+        {"name", CONFIG_TEXT, FIELD(settings_link, name), .required = true},
+        {"site", CONFIG_INTEGER, FIELD(settings_link, site), .required = true, .minimum = 1,
+         .maximum = UINT32_MAX},
+        {"gateway", CONFIG_INTEGER, FIELD(settings_link, gateway), .fallback = "1", .minimum = 1,
+         .maximum = UINT16_MAX},
+        {"as", CONFIG_INTEGER, FIELD(settings_link, as), .required = true, .minimum = 1,
+         .maximum = UINT32_MAX},
+        {"interface", CONFIG_TEXT, FIELD(settings_link, interface), .required = true},
+        {"local", CONFIG_ADDRESS, FIELD(settings_link, local), .required = true},
+        {"remote", CONFIG_ADDRESS, FIELD(settings_link, remote), .required = true},
+        {"capacity", CONFIG_BITRATE, FIELD(settings_link, capacity), .required = true, .minimum = 1,
+         .maximum = INT64_MAX},
+        {"ceiling", CONFIG_DURATION, FIELD(settings_link, ceiling), .fallback = "0 s",
+         .help = "constant delay ceiling of the guaranteed class; 0 promises none"},
+        PRICES(settings_link),
+        STEEPNESS(settings_link),
+        END,
+};
+
+static const struct config_field access_fields[] = {
+        {"interface", CONFIG_TEXT, FIELD(settings_access, interface)},
+        {"listen", CONFIG_ADDRESS, FIELD(settings_access, listen), .required = true},
+        {"prefix", CONFIG_ADDRESS, FIELD(settings_access, prefix), .help = "of the clients; announced"},
+        {"delay", CONFIG_DURATION, FIELD(settings_access, delay), .fallback = "0 s",
+         .help = "one way, of the access link"},
+        END,
+};
+
+static const struct config_field resource_fields[] = {
+        {"kind", CONFIG_TEXT, FIELD(settings_resource, kind), .required = true},
+        PRICES(settings_resource),
+        STEEPNESS(settings_resource),
+        END,
+};
+
+static const struct config_field supply_fields[] = {
+        {"cores", CONFIG_DECIMAL, SUB(supply, cores), .fallback = "0", .scale = 1000000,
+         .help = "as offered; 0: nothing runs here"},
+        {"share", CONFIG_RATIO, SUB(supply, share), .fallback = "100 %", .minimum = 1, .maximum = 1000000,
+         .help = "of this host that the cores stand for"},
+        {"memory", CONFIG_BYTES, SUB(supply, memory), .fallback = "0 B"},
+        {"storage", CONFIG_BYTES, SUB(supply, storage), .fallback = "0 B"},
+        {"runs", CONFIG_INTEGER, SUB(supply, runs), .fallback = "256", .minimum = 1, .maximum = 1024},
+        {"scratch", CONFIG_BYTES, SUB(supply, scratch), .fallback = "64 MiB", .minimum = 4096,
+         .maximum = INT64_C(1) << 40, .help = "file space of a run"},
+        {"output", CONFIG_BYTES, SUB(supply, output), .fallback = "64 MiB", .minimum = 1,
+         .maximum = INT64_C(1) << 40, .help = "most output of a run"},
+        {"processes", CONFIG_INTEGER, SUB(supply, processes), .fallback = "64", .minimum = 1,
+         .maximum = 65536},
+        {"blobs", CONFIG_BYTES, SUB(supply, blobs), .fallback = "1 GiB", .minimum = 1 << 20,
+         .maximum = INT64_C(1) << 50, .help = "quota of the content store"},
+        {"resources", CONFIG_LIST, SUB(supply, resources), .fields = resource_fields,
+         .element_size = sizeof(struct settings_resource), .list_maximum = RESOURCE_KINDS},
+        END,
+};
+
+static const struct config_field service_fields[] = {
+        {"name", CONFIG_TEXT, FIELD(settings_service, name), .required = true},
+        {"version", CONFIG_TEXT, FIELD(settings_service, version), .fallback = "1"},
+        {"address", CONFIG_ADDRESS, FIELD(settings_service, address), .required = true,
+         .help = "CS-ID, the same at every site"},
+        {"command", CONFIG_LIST, FIELD(settings_service, command), .required = true, .element = CONFIG_TEXT,
+         .element_size = sizeof(const char *), .list_maximum = OWNER_SERVICE_ARGUMENTS},
+        {"folder", CONFIG_TEXT, FIELD(settings_service, folder), .help = "read-only at /service"},
+        {"cpu", CONFIG_DECIMAL, FIELD(settings_service, cpu), .fallback = "1", .scale = 1000000,
+         .minimum = 1000, .maximum = INT64_C(1000000000000)},
+        {"memory", CONFIG_BYTES, FIELD(settings_service, memory), .fallback = "128 MiB", .minimum = 1 << 20,
+         .maximum = INT64_C(1) << 50},
+        {"processes", CONFIG_INTEGER, FIELD(settings_service, processes), .fallback = "16", .minimum = 1,
+         .maximum = 65536},
+        {"time", CONFIG_DURATION, FIELD(settings_service, time), .fallback = "1 s", .minimum = 1,
+         .maximum = 86400 * CLOCK_SECOND, .help = "expected run time of a call"},
+        PRICES(settings_service),
+        END,
+};
+
+static const struct config_field tenant_fields[] = {
+        {"name", CONFIG_TEXT, FIELD(settings_tenant, name), .required = true},
+        {"key", CONFIG_INTEGER, FIELD(settings_tenant, key), .required = true, .minimum = 1,
+         .maximum = UINT32_MAX},
+        {"secret", CONFIG_TEXT, FIELD(settings_tenant, secret), .required = true,
+         .help = "64 hexadecimal digits"},
+        {"balance", CONFIG_DECIMAL, FIELD(settings_tenant, balance), .fallback = "0", .scale = MONEY_UNIT,
+         .help = "deposited once"},
+        {"plan", CONFIG_CHOICE, FIELD(settings_tenant, plan), .fallback = "spot", .choices = plan_names},
+        {"operator", CONFIG_BOOLEAN, FIELD(settings_tenant, operator), .fallback = "false"},
+        END,
+};
+
+const struct config_field settings_fields[] = {
+        {"node", CONFIG_TEXT, FIELD(settings, node), .fallback = "busbar", .help = "name shown to people"},
+        {"identity", CONFIG_SECTION, FIELD(settings, identity), .fields = identity_fields},
+        {"locator", CONFIG_ADDRESS, FIELD(settings, locator), .fallback = "fc00:0:1::/48"},
+        {"state", CONFIG_TEXT, FIELD(settings, state), .fallback = "/var/lib/busbar", .help = "folder"},
+        {"cgroup", CONFIG_TEXT, FIELD(settings, cgroup), .fallback = "busbar"},
+        {"operator", CONFIG_TEXT, FIELD(settings, operator), .fallback = ""},
+        {"region", CONFIG_TEXT, FIELD(settings, region), .fallback = ""},
+        {"model", CONFIG_CHOICE, FIELD(settings, model), .fallback = "edge", .choices = supply_model_names},
+        {"domain", CONFIG_SECTION, FIELD(settings, domain), .fields = domain_fields},
+        {"bgp", CONFIG_SECTION, FIELD(settings, bgp), .fields = bgp_fields},
+        {"probe", CONFIG_SECTION, FIELD(settings, probe), .fields = probe_fields},
+        {"links", CONFIG_LIST, FIELD(settings, links), .fields = link_fields,
+         .element_size = sizeof(struct settings_link), .list_maximum = SITE_LINKS},
+        {"access", CONFIG_LIST, FIELD(settings, access), .fields = access_fields,
+         .element_size = sizeof(struct settings_access), .list_maximum = FRONT_SOCKETS - 1},
+        {"supply", CONFIG_SECTION, FIELD(settings, supply), .fields = supply_fields},
+        {"gflops-per-core", CONFIG_DECIMAL, FIELD(settings, gflops_per_core), .fallback = "0",
+         .scale = 1000000, .help = "of one offered core; 0: measured at start"},
+        {"services", CONFIG_LIST, FIELD(settings, services), .fields = service_fields,
+         .element_size = sizeof(struct settings_service), .list_maximum = OWNER_SERVICES},
+        {"tenants", CONFIG_LIST, FIELD(settings, tenants), .fields = tenant_fields,
+         .element_size = sizeof(struct settings_tenant), .list_maximum = FRONT_TENANTS},
+        {"fee", CONFIG_RATIO, FIELD(settings, fee), .fallback = "0 %", .maximum = 1000000,
+         .help = "operator's share of every charge"},
+        END,
+};
+
+static int refuse(struct config_problem *problem, const char *path, const char *format, ...) PRINTF(3, 4);
+static int refuse(struct config_problem *problem, const char *path, const char *format, ...)
+{
+	char cause[256];
+	va_list arguments;
+
+	va_start(arguments, format);
+	(void)vsnprintf(cause, sizeof(cause), format, arguments);
+	va_end(arguments);
+	problem->line = 0;
+	(void)snprintf(problem->text, sizeof(problem->text), "%.200s: %s", path, cause);
+	return BUSBAR_ERROR_BAD_VALUE;
+}
+
+static bool fits(const char *text, size_t capacity)
+{
+	return text != NULL && strlen(text) < capacity;
+}
+
+static int check_texts(const struct settings *settings, const char *path, struct config_problem *problem)
+{
+	if (!fits(settings->node, GATEWAY_NAME) || settings->node[0] == '\0')
+		return refuse(problem, path, "node: 1 to %d characters", GATEWAY_NAME - 1);
+	if (!fits(settings->operator, SITE_TEXT) || !fits(settings->region, SITE_TEXT))
+		return refuse(problem, path, "operator, region: at most %d characters", SITE_TEXT - 1);
+	if (settings->locator.length != GATEWAY_LOCATOR_BITS)
+		return refuse(problem, path, "locator: must be a /%d", GATEWAY_LOCATOR_BITS);
+	if (settings->bgp.attribute == 42 || settings->bgp.attribute == 254)
+		return refuse(problem, path, "bgp.attribute: %d has another owner",
+		              (int)settings->bgp.attribute);
+	if (settings->links.count > 0 && (settings->bgp.as == 0 || settings->domain.keys.count == 0))
+		return refuse(problem, path, "links: need bgp.as and a key of the domain");
+	return 0;
+}
+
+static int check_services(const struct settings *settings, const char *path, struct config_problem *problem)
+{
+	const struct settings_service *services = settings->services.items;
+
+	for (size_t i = 0; i < settings->services.count; i++) {
+		if (!fits(services[i].name, SERVICE_NAME) || !fits(services[i].version, SERVICE_VERSION))
+			return refuse(problem, path, "services[%zu]: name or version is too long", i);
+		for (size_t before = 0; before < i; before++)
+			if (memcmp(services[before].address.octets, services[i].address.octets, 16) == 0)
+				return refuse(problem, path, "services[%zu].address: used twice", i);
+	}
+	if (settings->services.count > 0 && settings->supply.cores == 0)
+		return refuse(problem, path, "services: need supply.cores");
+	return 0;
+}
+
+static int check_tenants(const struct settings *settings, const char *path, struct config_problem *problem)
+{
+	const struct settings_tenant *tenants = settings->tenants.items;
+
+	for (size_t i = 0; i < settings->tenants.count; i++) {
+		if (!fits(tenants[i].name, sizeof(((struct front_tenant *)0)->name)))
+			return refuse(problem, path, "tenants[%zu].name: too long", i);
+		for (size_t before = 0; before < i; before++)
+			if (tenants[before].key == tenants[i].key ||
+			    strcmp(tenants[before].name, tenants[i].name) == 0)
+				return refuse(problem, path, "tenants[%zu]: name or key used twice", i);
+	}
+	return 0;
+}
+
+static int check_resources(const struct settings *settings, const char *path, struct config_problem *problem)
+{
+	const struct settings_resource *resources = settings->supply.resources.items;
+
+	for (size_t i = 0; i < settings->supply.resources.count; i++) {
+		int kind = resource_kind_parse(resources[i].kind);
+
+		if (kind != RESOURCE_CPU && kind != RESOURCE_MEMORY && kind != RESOURCE_STORAGE)
+			return refuse(problem, path, "supply.resources[%zu].kind: cpu, memory or storage", i);
+	}
+	return 0;
+}
+
+static int check_secrets(const struct settings *settings, struct arena *arena, const char *path,
+                         struct config_problem *problem)
+{
+	struct front_tenant *tenants;
+	struct seal_ring ring;
+
+	if (settings_ring(settings, &ring) < 0)
+		return refuse(problem, path, "domain.keys: a secret has 64 hexadecimal digits");
+	if (settings_tenants(settings, arena, &tenants) < 0)
+		return refuse(problem, path, "tenants: a secret has 64 hexadecimal digits");
+	return 0;
+}
+
+int settings_read(const char *path, struct arena *arena, struct settings *ret_settings,
+                  struct config_problem *ret_problem)
+{
+	struct settings settings;
+	int code = config_read(path, settings_fields, &settings, sizeof(settings), arena, ret_problem);
+
+	if (code == 0)
+		code = check_texts(&settings, path, ret_problem);
+	if (code == 0)
+		code = check_services(&settings, path, ret_problem);
+	if (code == 0)
+		code = check_tenants(&settings, path, ret_problem);
+	if (code == 0)
+		code = check_resources(&settings, path, ret_problem);
+	if (code == 0)
+		code = check_secrets(&settings, arena, path, ret_problem);
+	if (code < 0)
+		return code;
+	*ret_settings = settings;
+	return 0;
+}
+
+struct gateway_identity settings_identity(const struct settings *settings)
+{
+	return (struct gateway_identity){.site = (uint32_t)settings->identity.site,
+	                                 .gateway = (uint16_t)settings->identity.gateway};
+}
+
+static int parse_secret(const char *text, uint8_t secret[SEAL_SECRET])
+{
+	return hex_parse(text, secret, SEAL_SECRET);
+}
+
+int settings_ring(const struct settings *settings, struct seal_ring *ret_ring)
+{
+	const struct settings_key *keys = settings->domain.keys.items;
+	struct seal_ring ring = {.count = (uint32_t)settings->domain.keys.count};
+
+	for (uint32_t i = 0; i < ring.count; i++) {
+		ring.keys[i].identifier = (uint8_t)keys[i].id;
+		if (parse_secret(keys[i].secret, ring.keys[i].secret) < 0)
+			return BUSBAR_ERROR_BAD_VALUE;
+	}
+	*ret_ring = ring;
+	return 0;
+}
+
+int settings_tenants(const struct settings *settings, struct arena *arena, struct front_tenant **ret_tenants)
+{
+	const struct settings_tenant *given = settings->tenants.items;
+	struct front_tenant *tenants = arena_array(arena, settings->tenants.count + 1, sizeof(*tenants));
+
+	if (tenants == NULL)
+		return -ENOMEM;
+	for (size_t i = 0; i < settings->tenants.count; i++) {
+		text_copy(tenants[i].name, sizeof(tenants[i].name), given[i].name);
+		tenants[i].key = (uint32_t)given[i].key;
+		tenants[i].spot = given[i].plan == 0;
+		tenants[i].operator= given[i].operator;
+		if (parse_secret(given[i].secret, tenants[i].secret) < 0)
+			return BUSBAR_ERROR_BAD_VALUE;
+	}
+	*ret_tenants = tenants;
+	return 0;
+}
+
+static struct owner_service service_of(const struct settings *settings, const struct settings_service *given,
+                                       int64_t start)
+{
+	const char *const *command = given->command.items;
+	struct owner_service service = {
+	        .offer =
+	                {
+	                        .site = settings_identity(settings),
+	                        .score = 10,
+	                        .cpu = (uint64_t)given->cpu,
+	                        .memory = (uint64_t)given->memory,
+	                        .processes = (uint32_t)given->processes,
+	                        .time = given->time,
+	                        .start = start,
+	                        .price = given->price,
+	                        .tariff = given->tariff,
+	                },
+	        .folder = given->folder,
+	};
+
+	memcpy(service.offer.address, given->address.octets, 16);
+	text_copy(service.offer.name, sizeof(service.offer.name), given->name);
+	text_copy(service.offer.version, sizeof(service.offer.version), given->version);
+	for (size_t i = 0; i < given->command.count; i++)
+		service.arguments[i] = command[i];
+	return service;
+}
+
+int settings_services(const struct settings *settings, int64_t start, struct arena *arena,
+                      struct owner_service **ret_services)
+{
+	const struct settings_service *given = settings->services.items;
+	struct owner_service *services = arena_array(arena, settings->services.count + 1, sizeof(*services));
+
+	if (services == NULL)
+		return -ENOMEM;
+	for (size_t i = 0; i < settings->services.count; i++)
+		services[i] = service_of(settings, &given[i], start);
+	*ret_services = services;
+	return 0;
+}
+
+struct link_offer settings_link_offer(const struct settings *settings, const struct settings_link *link)
+{
+	return (struct link_offer){
+	        .from = settings_identity(settings),
+	        .toward = {.site = (uint32_t)link->site, .gateway = (uint16_t)link->gateway},
+	        .ceiling = link->ceiling,
+	        .capacity = (uint64_t)link->capacity,
+	        .free = (uint64_t)link->capacity,
+	        .base = link->price,
+	        .steepness = (uint32_t)link->steepness,
+	        .tariff = link->tariff,
+	};
+}
+
+static uint64_t capacity_of(const struct settings *settings, enum resource_kind kind)
+{
+	if (kind == RESOURCE_CPU)
+		return (uint64_t)settings->supply.cores;
+	return (uint64_t)(kind == RESOURCE_MEMORY ? settings->supply.memory : settings->supply.storage);
+}
+
+uint32_t settings_resources(const struct settings *settings, struct resource_offer offers[RESOURCE_KINDS])
+{
+	static const enum resource_kind kinds[] = {RESOURCE_CPU, RESOURCE_MEMORY, RESOURCE_STORAGE};
+	const struct settings_resource *given = settings->supply.resources.items;
+	uint32_t count = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(kinds) && settings->supply.cores > 0; i++) {
+		struct resource_offer *offer = &offers[count];
+		uint64_t capacity = capacity_of(settings, kinds[i]);
+
+		if (capacity == 0)
+			continue;
+		*offer = (struct resource_offer){
+		        .kind = kinds[i], .capacity = capacity, .free = capacity, .steepness = 1000};
+		for (size_t j = 0; j < settings->supply.resources.count; j++) {
+			if (resource_kind_parse(given[j].kind) != (int)kinds[i])
+				continue;
+			offer->base = given[j].price;
+			offer->tariff = given[j].tariff;
+			offer->steepness = (uint32_t)given[j].steepness;
+		}
+		count++;
+	}
+	return count;
+}

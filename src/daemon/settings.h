@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The daemon's configuration: its YAML table (busbard.yaml, see `busbard --print-config`) and what the
+ * rooms make of it. Everything is checked before anything is started.
+ */
+#ifndef DAEMON_SETTINGS_H
+#define DAEMON_SETTINGS_H
+
+#include "api/front.h"
+#include "base/arena.h"
+#include "base/compiler.h"
+#include "base/config.h"
+#include "execute/owner.h"
+#include "model/link.h"
+#include "model/site.h"
+#include "wire/attribute.h"
+#include <stdio.h>
+
+struct settings_key {
+	int64_t id;
+	const char *secret;
+};
+
+struct settings_link {
+	const char *name;
+	int64_t site, gateway, as;
+	const char *interface;
+	struct config_address local, remote;
+	int64_t capacity, ceiling;
+	int64_t price, tariff, steepness;
+};
+
+struct settings_access {
+	const char *interface;
+	struct config_address listen, prefix;
+	int64_t delay;
+};
+
+struct settings_resource {
+	const char *kind;
+	int64_t price, tariff, steepness;
+};
+
+struct settings_service {
+	const char *name, *version, *folder;
+	struct config_address address;
+	struct config_list command; /* const char * */
+	int64_t cpu, memory, processes, time, price, tariff;
+};
+
+struct settings_tenant {
+	const char *name, *secret;
+	int64_t key, balance;
+	int plan; /* 0 spot, 1 fixed */
+	bool operator;
+};
+
+/* As read. Lists hold the structures above. */
+struct settings {
+	const char *node, *state, *cgroup, *operator, * region;
+	struct {
+		int64_t site, gateway;
+	} identity;
+	struct config_address locator;
+	int model; /* enum supply_model */
+	struct {
+		struct config_list members; /* int64_t */
+		struct config_list keys;
+	} domain;
+	struct {
+		int64_t as, router_id, hold, minimum_interval, attribute, port;
+	} bgp;
+	struct {
+		int64_t interval;
+	} probe;
+	struct config_list links, access, services, tenants;
+	struct {
+		int64_t cores, share, memory, storage, runs, scratch, output, processes, blobs;
+		struct config_list resources;
+	} supply;
+	int64_t gflops_per_core;
+	int64_t fee;
+};
+
+extern const struct config_field settings_fields[];
+
+/*
+ * Reads a file into `*ret_settings` and checks what the table cannot (identities, secrets, kinds, names that
+ * occur twice). The problem's text is for the user.
+ */
+int settings_read(const char *path, struct arena *arena, struct settings *ret_settings,
+                  struct config_problem *ret_problem) CHECKED;
+
+/* What the rooms get; arrays live in the arena. */
+struct gateway_identity settings_identity(const struct settings *settings);
+int settings_ring(const struct settings *settings, struct seal_ring *ret_ring) CHECKED;
+int settings_tenants(const struct settings *settings, struct arena *arena,
+                     struct front_tenant **ret_tenants) CHECKED;
+int settings_services(const struct settings *settings, int64_t start, struct arena *arena,
+                      struct owner_service **ret_services) CHECKED;
+struct link_offer settings_link_offer(const struct settings *settings, const struct settings_link *link);
+/* Offers of the site's resources: cpu, memory, storage as configured. Returns the count. */
+uint32_t settings_resources(const struct settings *settings, struct resource_offer offers[RESOURCE_KINDS]);
+
+#endif

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Reasons as one line of text. */
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/text.h"
+#include "base/unit.h"
+#include "map/map.h"
+#include <stdio.h>
+#include <string.h>
+
+static const char *const names[REASON_KINDS] = {
+        [REASON_NONE] = "none",
+        [REASON_PRICE] = "price",
+        [REASON_LATENCY] = "latency",
+        [REASON_CARBON] = "carbon",
+        [REASON_NETWORK] = "network",
+        [REASON_RESPOND] = "respond",
+        [REASON_FINISH] = "finish",
+        [REASON_RESOURCE] = "resource",
+        [REASON_SERVICE] = "service",
+        [REASON_BANDWIDTH] = "bandwidth",
+        [REASON_UNREACHABLE] = "unreachable",
+        [REASON_BUDGET] = "budget",
+        [REASON_REGION] = "region",
+        [REASON_OPERATOR] = "operator",
+        [REASON_MODEL] = "model",
+        [REASON_TRUST] = "trust",
+        [REASON_SUSPECT] = "suspect",
+        [REASON_STALE] = "stale",
+};
+
+/* How the two numbers of a reason are shown. */
+enum number { NUMBER_NONE, NUMBER_TIME, NUMBER_MONEY, NUMBER_AMOUNT, NUMBER_RATE, NUMBER_PLAIN };
+
+static const struct {
+	const char *before; /* behind the site's name */
+	enum number number;
+	const char *between;
+	const char *after;
+} forms[REASON_KINDS] = {
+        [REASON_NONE] = {"chosen", NUMBER_NONE, "", ""},
+        [REASON_PRICE] = {"price ", NUMBER_MONEY, " > ", ""},
+        [REASON_LATENCY] = {"latency ", NUMBER_TIME, " > ", ""},
+        [REASON_CARBON] = {"carbon ", NUMBER_PLAIN, " > ", " ug"},
+        [REASON_NETWORK] = {"network ", NUMBER_TIME, " > ", ""},
+        [REASON_RESPOND] = {"respond ", NUMBER_TIME, " > ", ""},
+        [REASON_FINISH] = {"finish ", NUMBER_TIME, " > ", ""},
+        [REASON_RESOURCE] = {"", NUMBER_AMOUNT, " free < ", " wanted"},
+        [REASON_SERVICE] = {"does not offer the service", NUMBER_NONE, "", ""},
+        [REASON_BANDWIDTH] = {"link of ", NUMBER_RATE, " free < ", " wanted"},
+        [REASON_UNREACHABLE] = {"no path", NUMBER_NONE, "", ""},
+        [REASON_BUDGET] = {"holds ", NUMBER_MONEY, " > budget ", ""},
+        [REASON_REGION] = {"outside the regions asked for", NUMBER_NONE, "", ""},
+        [REASON_OPERATOR] = {"not of the operators asked for", NUMBER_NONE, "", ""},
+        [REASON_MODEL] = {"not of the supply models asked for", NUMBER_NONE, "", ""},
+        [REASON_TRUST] = {"trust ", NUMBER_PLAIN, " < ", ""},
+        [REASON_SUSPECT] = {"avoided", NUMBER_NONE, "", ""},
+        [REASON_STALE] = {"last heard of ", NUMBER_TIME, " ago, valid ", ""},
+};
+
+const char *map_reason_name(enum plan_reason_kind kind)
+{
+	return (unsigned)kind < REASON_KINDS ? names[kind] : "unknown";
+}
+
+/* Milliseconds below 10 s, seconds above, without digits that say nothing. */
+static void time_text(int64_t time, char text[UNIT_TEXT])
+{
+	double value = (double)time / (double)CLOCK_MILLISECOND;
+
+	if (value < 0.1 && time > 0)
+		(void)snprintf(text, UNIT_TEXT, "%.3g us", (double)time / (double)CLOCK_MICROSECOND);
+	else if (value < 10000)
+		(void)snprintf(text, UNIT_TEXT, "%.4g ms", value);
+	else
+		(void)snprintf(text, UNIT_TEXT, "%.4g s", value / 1000);
+}
+
+/* Four significant digits, never as a power of ten. */
+static void price_text(money price, char text[UNIT_TEXT])
+{
+	double value = (double)price / (double)MONEY_UNIT, size = value < 0 ? -value : value;
+	int digits = 3;
+	size_t length;
+
+	while (size > 0 && size < 1 && digits < 9) {
+		size *= 10;
+		digits++;
+	}
+	(void)snprintf(text, UNIT_TEXT, "%.*f", digits, value);
+	for (length = strlen(text); length > 1 && text[length - 1] == '0'; length--)
+		text[length - 1] = '\0';
+	if (text[length - 1] == '.')
+		text[length - 1] = '\0';
+}
+
+static void number_text(const struct plan_reason *reason, int64_t value, char text[RESOURCE_TEXT])
+{
+	char small[UNIT_TEXT] = "";
+
+	switch (forms[reason->kind].number) {
+	case NUMBER_TIME:
+		time_text(value, small);
+		break;
+	case NUMBER_MONEY:
+		price_text(value, small);
+		break;
+	case NUMBER_AMOUNT:
+		(void)resource_amount_text(reason->resource, value < 0 ? 0 : (uint64_t)value, text);
+		return;
+	case NUMBER_RATE:
+		(void)unit_format_bitrate(value, small);
+		break;
+	case NUMBER_PLAIN:
+		(void)snprintf(small, sizeof(small), "%lld", (long long)value);
+		break;
+	case NUMBER_NONE:
+		break;
+	}
+	(void)snprintf(text, RESOURCE_TEXT, "%s", small);
+}
+
+static const char *name_of(const struct view *view, struct gateway_identity identity, char text[GATEWAY_NAME])
+{
+	const struct site *site = view_site(view, identity);
+	char number[GATEWAY_TEXT];
+
+	(void)snprintf(text, GATEWAY_NAME, "%s",
+	               site != NULL && site->name[0] != '\0' ? site->name : gateway_text(identity, number));
+	return text;
+}
+
+char *map_reason_text(const struct view *view, const struct plan_reason *reason, char text[MAP_REASON_TEXT])
+{
+	char site[GATEWAY_NAME], link[GATEWAY_NAME], have[RESOURCE_TEXT], need[RESOURCE_TEXT];
+	const char *subject = "", *gap = "", *space = "";
+	int size;
+
+	if ((unsigned)reason->kind >= REASON_KINDS) {
+		text[0] = '\0';
+		return text;
+	}
+	number_text(reason, reason->have, have);
+	number_text(reason, reason->need, need);
+	if (reason->kind == REASON_BANDWIDTH) {
+		subject = name_of(view, reason->link, link);
+		space = " ";
+	} else if (reason->kind == REASON_RESOURCE) {
+		subject = resource_descriptions[reason->resource].name;
+		space = " ";
+	} else if (reason->kind == REASON_SUSPECT) {
+		subject = reason->error != 0 ? error_text(reason->error) : "its path is avoided";
+		gap = ": ";
+		(void)snprintf(text, MAP_REASON_TEXT, "%s: avoided%s%s", name_of(view, reason->site, site),
+		               gap, subject);
+		return text;
+	}
+	/* A text that is cut is still a text. */
+	size = snprintf(text, MAP_REASON_TEXT, "%s: %s%s%s%s%s%s%s", name_of(view, reason->site, site),
+	                forms[reason->kind].before, gap, subject, space, have, forms[reason->kind].between, need);
+	if (size > 0 && size < MAP_REASON_TEXT)
+		text_copy(text + size, MAP_REASON_TEXT - (size_t)size, forms[reason->kind].after);
+	return text;
+}

@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "wire/program_codec.h"
+
+#include "base/error.h"
+#include "wire/field.h"
+#include <string.h>
+
+void program_codec_put_head(struct writer *writer, const struct program *program)
+{
+	field_put_identifier(writer, &program->identifier);
+	field_put_identity(writer, program->ingress);
+	writer_u16(writer, program->part);
+	writer_u16(writer, program->parts);
+	field_put_amount(writer, (uint64_t)program->expires);
+}
+
+void program_codec_head(struct cursor *cursor, struct program *program)
+{
+	program->identifier = field_identifier(cursor);
+	program->ingress = field_somebody(cursor);
+	program->part = cursor_u16(cursor);
+	program->parts = cursor_u16(cursor);
+	program->expires = (int64_t)field_amount(cursor);
+}
+
+static int64_t number(struct cursor *cursor)
+{
+	return (int64_t)field_number(cursor, INT64_MAX);
+}
+
+static void put_reserve(struct writer *writer, const struct instruction *instruction)
+{
+	const struct program_reserve *reserve = &instruction->reserve;
+
+	field_put_identity(writer, reserve->toward);
+	field_put_identity(writer, reserve->back);
+	field_put_number(writer, reserve->rate);
+	field_put_number(writer, reserve->burst);
+	field_put_number(writer, reserve->back_rate);
+	field_put_number(writer, reserve->back_burst);
+	field_put_number(writer, (uint64_t)reserve->time);
+	field_put_number(writer, (uint64_t)reserve->tariff);
+	field_put_number(writer, (uint64_t)reserve->back_tariff);
+	field_put_number(writer, (uint64_t)reserve->limit);
+}
+
+static void get_reserve(struct cursor *cursor, struct instruction *instruction)
+{
+	struct program_reserve *reserve = &instruction->reserve;
+
+	reserve->toward = field_identity(cursor);
+	reserve->back = field_identity(cursor);
+	reserve->rate = field_number(cursor, INT64_MAX);
+	reserve->burst = field_number(cursor, INT64_MAX);
+	reserve->back_rate = field_number(cursor, INT64_MAX);
+	reserve->back_burst = field_number(cursor, INT64_MAX);
+	reserve->time = number(cursor);
+	reserve->tariff = number(cursor);
+	reserve->back_tariff = number(cursor);
+	reserve->limit = number(cursor);
+}
+
+static void put_claim(struct writer *writer, const struct instruction *instruction)
+{
+	const struct program_claim *claim = &instruction->claim;
+
+	field_put_number(writer, (uint64_t)claim->time);
+	if (claim->resource_count > PLAN_CLAIMS)
+		field_fail(writer, BUSBAR_ERROR_TOO_LARGE);
+	for (uint32_t i = 0; i < MINIMUM(claim->resource_count, (uint32_t)PLAN_CLAIMS); i++) {
+		field_put_choice(writer, claim->resources[i].kind, RESOURCE_KINDS);
+		field_put_number(writer, claim->resources[i].amount);
+		field_put_number(writer, (uint64_t)claim->resources[i].tariff);
+		field_put_number(writer, (uint64_t)claim->resources[i].limit);
+	}
+}
+
+static void get_claim(struct cursor *cursor, struct instruction *instruction)
+{
+	struct program_claim *claim = &instruction->claim;
+
+	claim->time = number(cursor);
+	while (cursor_left(cursor) > 0) {
+		struct program_claim_resource *resource = &claim->resources[claim->resource_count];
+
+		if (claim->resource_count == PLAN_CLAIMS) {
+			cursor_fail(cursor, BUSBAR_ERROR_TOO_LARGE);
+			return;
+		}
+		resource->kind = (enum resource_kind)field_choice(cursor, RESOURCE_KINDS);
+		resource->amount = field_number(cursor, INT64_MAX);
+		resource->tariff = number(cursor);
+		resource->limit = number(cursor);
+		claim->resource_count++;
+	}
+}
+
+static void put_fetch(struct writer *writer, const struct instruction *instruction)
+{
+	writer_bytes(writer, instruction->fetch.digest, sizeof(instruction->fetch.digest));
+	field_put_number(writer, instruction->fetch.size);
+}
+
+static void get_fetch(struct cursor *cursor, struct instruction *instruction)
+{
+	cursor_copy(cursor, instruction->fetch.digest, sizeof(instruction->fetch.digest));
+	instruction->fetch.size = field_number(cursor, INT64_MAX);
+}
+
+static void put_execute(struct writer *writer, const struct instruction *instruction)
+{
+	const struct program_execute *execute = &instruction->execute;
+
+	writer_u8(writer, execute->inlined ? 1 : 0);
+	field_put_number(writer, (uint64_t)execute->tariff);
+	field_put_number(writer, (uint64_t)execute->limit);
+	field_put_text(writer, execute->service);
+	field_put_text(writer, execute->version);
+	field_put_choice(writer, execute->argument_count, DEMAND_ARGUMENTS + 1);
+	field_put_arguments(writer, execute->argument_count, execute->arguments, sizeof(execute->arguments));
+}
+
+static void get_execute(struct cursor *cursor, struct instruction *instruction)
+{
+	struct program_execute *execute = &instruction->execute;
+
+	execute->inlined = field_flags(cursor, 1) != 0;
+	execute->tariff = number(cursor);
+	execute->limit = number(cursor);
+	cursor_text(cursor, execute->service, sizeof(execute->service));
+	cursor_text(cursor, execute->version, sizeof(execute->version));
+	execute->argument_count = field_choice(cursor, DEMAND_ARGUMENTS + 1);
+	field_arguments(cursor, execute->argument_count, execute->arguments, sizeof(execute->arguments));
+}
+
+static void put_deliver(struct writer *writer, const struct instruction *instruction)
+{
+	const struct program_deliver *deliver = &instruction->deliver;
+
+	field_put_identity(writer, deliver->to);
+	writer_bytes(writer, deliver->address, sizeof(deliver->address));
+	writer_u16(writer, deliver->port);
+	field_put_number(writer, deliver->output_maximum);
+}
+
+static void get_deliver(struct cursor *cursor, struct instruction *instruction)
+{
+	struct program_deliver *deliver = &instruction->deliver;
+
+	deliver->to = field_somebody(cursor);
+	cursor_copy(cursor, deliver->address, sizeof(deliver->address));
+	deliver->port = cursor_u16(cursor);
+	deliver->output_maximum = field_number(cursor, INT64_MAX);
+}
+
+static void put_release(struct writer *writer, const struct instruction *instruction)
+{
+	field_put_code(writer, instruction->release);
+}
+
+static void get_release(struct cursor *cursor, struct instruction *instruction)
+{
+	instruction->release = field_code(cursor);
+}
+
+static void put_nothing(struct writer *writer, const struct instruction *instruction)
+{
+}
+
+static void get_nothing(struct cursor *cursor, struct instruction *instruction)
+{
+}
+
+static const struct {
+	void (*put)(struct writer *writer, const struct instruction *instruction);
+	void (*get)(struct cursor *cursor, struct instruction *instruction);
+} codecs[OPERATIONS] = {
+        [OPERATION_FORWARD] = {put_nothing, get_nothing}, [OPERATION_RESERVE] = {put_reserve, get_reserve},
+        [OPERATION_CLAIM] = {put_claim, get_claim},       [OPERATION_FETCH] = {put_fetch, get_fetch},
+        [OPERATION_EXECUTE] = {put_execute, get_execute}, [OPERATION_DELIVER] = {put_deliver, get_deliver},
+        [OPERATION_RELEASE] = {put_release, get_release},
+};
+
+void program_codec_put_operand(struct writer *writer, const struct instruction *instruction, uint8_t position)
+{
+	writer_u8(writer, position);
+	field_put_choice(writer, instruction->operation, OPERATIONS);
+	field_put_identity(writer, instruction->at);
+	if ((unsigned)instruction->operation < OPERATIONS)
+		codecs[instruction->operation].put(writer, instruction);
+}
+
+void program_codec_operand(struct cursor *cursor, struct instruction *instruction, uint8_t *ret_position)
+{
+	*instruction = (struct instruction){.operation = OPERATION_FORWARD};
+	*ret_position = cursor_u8(cursor);
+	instruction->operation = (enum operation)field_choice(cursor, OPERATIONS);
+	instruction->at = field_somebody(cursor);
+	codecs[instruction->operation].get(cursor, instruction);
+	if (cursor->error == 0 && cursor_left(cursor) > 0)
+		cursor_fail(cursor, BUSBAR_ERROR_MALFORMED);
+}

@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Message authentication and sealing over GnuTLS. */
+#include "wire/seal.h"
+
+#include "base/error.h"
+#include <errno.h>
+#include <gnutls/crypto.h>
+#include <gnutls/gnutls.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { SEAL_NONCE = 12, SEQUENCE_OFFSET = 4, FILE_BLOCK = 16384 };
+
+/* Of GnuTLS' failures only these two are met with valid arguments. */
+static int from_gnutls(int code)
+{
+	if (code >= 0)
+		return 0;
+	return code == GNUTLS_E_MEMORY_ERROR ? -ENOMEM : -EIO;
+}
+
+static void store(uint8_t *octets, uint64_t value, int count)
+{
+	while (count-- > 0) {
+		octets[count] = (uint8_t)value;
+		value >>= 8;
+	}
+}
+
+const struct seal_key *seal_first(const struct seal_ring *ring)
+{
+	return ring->count > 0 ? &ring->keys[0] : NULL;
+}
+
+const struct seal_key *seal_find(const struct seal_ring *ring, uint8_t identifier)
+{
+	for (uint32_t i = 0; i < ring->count && i < SEAL_KEYS; i++) {
+		if (ring->keys[i].identifier == identifier)
+			return &ring->keys[i];
+	}
+	return NULL;
+}
+
+int seal_mac(const uint8_t secret[SEAL_SECRET], const struct seal_bytes *parts, size_t count,
+             uint8_t ret_mac[SEAL_MAC])
+{
+	gnutls_hmac_hd_t handle;
+	uint8_t mac[SEAL_MAC];
+	int code = gnutls_hmac_init(&handle, GNUTLS_MAC_SHA256, secret, SEAL_SECRET);
+
+	if (code < 0)
+		return from_gnutls(code);
+	for (size_t i = 0; i < count && code >= 0; i++) {
+		if (parts[i].size > 0)
+			code = gnutls_hmac(handle, parts[i].bytes, parts[i].size);
+	}
+	gnutls_hmac_deinit(handle, mac);
+	if (code < 0)
+		return from_gnutls(code);
+	memcpy(ret_mac, mac, SEAL_MAC);
+	return 0;
+}
+
+/* HMAC-SHA-256(secret, "busbar" || purpose || site || gateway). */
+static int derive(const struct seal_key *key, enum seal_purpose purpose, struct gateway_identity sender,
+                  uint8_t ret_secret[SEAL_SECRET])
+{
+	uint8_t label[13] = {'b', 'u', 's', 'b', 'a', 'r', (uint8_t)purpose};
+
+	store(label + 7, sender.site, 4);
+	store(label + 11, sender.gateway, 2);
+	return from_gnutls(
+	        gnutls_hmac_fast(GNUTLS_MAC_SHA256, key->secret, SEAL_SECRET, label, sizeof(label), ret_secret));
+}
+
+int seal_domain_mac(const struct seal_key *key, enum seal_purpose purpose, struct gateway_identity sender,
+                    const struct seal_bytes *parts, size_t count, uint8_t ret_mac[SEAL_MAC])
+{
+	uint8_t secret[SEAL_SECRET];
+	int code = derive(key, purpose, sender, secret);
+
+	if (code == 0)
+		code = seal_mac(secret, parts, count, ret_mac);
+	gnutls_memset(secret, 0, sizeof(secret));
+	return code;
+}
+
+int seal_compare(const void *a, const void *b, size_t size)
+{
+	return gnutls_memcmp(a, b, size) != 0;
+}
+
+/* A cipher with the sender's own sub-key, so that sequences of two senders never meet as nonces. */
+static int open_cipher(const struct seal_key *key, struct gateway_identity sender,
+                       gnutls_aead_cipher_hd_t *ret_handle)
+{
+	uint8_t secret[SEAL_SECRET];
+	gnutls_datum_t datum = {.data = secret, .size = sizeof(secret)};
+	int code = derive(key, SEAL_ATTRIBUTE, sender, secret);
+
+	if (code == 0)
+		code = from_gnutls(gnutls_aead_cipher_init(ret_handle, GNUTLS_CIPHER_AES_256_GCM, &datum));
+	gnutls_memset(secret, 0, sizeof(secret));
+	return code;
+}
+
+int seal_close(const struct seal_key *key, struct gateway_identity sender, uint64_t sequence, const void *clear,
+               size_t clear_size, uint8_t *bytes, size_t size)
+{
+	uint8_t nonce[SEAL_NONCE] = {0};
+	giovec_t clear_vector = {.iov_base = (void *)(uintptr_t)clear, .iov_len = clear_size};
+	giovec_t vector = {.iov_base = bytes, .iov_len = size};
+	size_t tag_size = SEAL_TAG;
+	gnutls_aead_cipher_hd_t handle;
+	int code = open_cipher(key, sender, &handle);
+
+	if (code < 0)
+		return code;
+	store(nonce + SEQUENCE_OFFSET, sequence, 8);
+	code = gnutls_aead_cipher_encryptv2(handle, nonce, sizeof(nonce), &clear_vector, 1, &vector, 1, bytes + size,
+	                                    &tag_size);
+	gnutls_aead_cipher_deinit(handle);
+	return from_gnutls(code);
+}
+
+int seal_open(const struct seal_key *key, struct gateway_identity sender, uint64_t sequence, const void *clear,
+              size_t clear_size, uint8_t *bytes, size_t size)
+{
+	uint8_t nonce[SEAL_NONCE] = {0};
+	giovec_t clear_vector = {.iov_base = (void *)(uintptr_t)clear, .iov_len = clear_size};
+	giovec_t vector = {.iov_base = bytes, .iov_len = size};
+	gnutls_aead_cipher_hd_t handle;
+	int code = open_cipher(key, sender, &handle);
+
+	if (code < 0)
+		return code;
+	store(nonce + SEQUENCE_OFFSET, sequence, 8);
+	code = gnutls_aead_cipher_decryptv2(handle, nonce, sizeof(nonce), &clear_vector, 1, &vector, 1, bytes + size,
+	                                    SEAL_TAG);
+	gnutls_aead_cipher_deinit(handle);
+	if (code == GNUTLS_E_DECRYPTION_FAILED)
+		return BUSBAR_ERROR_UNSEALED;
+	return from_gnutls(code);
+}
+
+int seal_digest(const void *bytes, size_t size, uint8_t ret_digest[32])
+{
+	return from_gnutls(gnutls_hash_fast(GNUTLS_DIG_SHA256, size ? bytes : "", size, ret_digest));
+}
+
+/* Feeds the whole file from where it stands; the octets read, or a negative code. */
+static int64_t hash_file(gnutls_hash_hd_t handle, int descriptor)
+{
+	uint8_t block[FILE_BLOCK];
+	int64_t total = 0;
+
+	for (;;) {
+		ssize_t got = read(descriptor, block, sizeof(block));
+		int code;
+
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got <= 0)
+			return got < 0 ? -errno : total;
+		code = gnutls_hash(handle, block, (size_t)got);
+		if (code < 0)
+			return from_gnutls(code);
+		total += got;
+	}
+}
+
+int seal_digest_file(int descriptor, uint8_t ret_digest[32], uint64_t *ret_size)
+{
+	gnutls_hash_hd_t handle;
+	uint8_t digest[32];
+	int64_t size;
+	int code = gnutls_hash_init(&handle, GNUTLS_DIG_SHA256);
+
+	if (code < 0)
+		return from_gnutls(code);
+	size = hash_file(handle, descriptor);
+	gnutls_hash_deinit(handle, digest);
+	if (size < 0)
+		return (int)size;
+	memcpy(ret_digest, digest, sizeof(digest));
+	*ret_size = (uint64_t)size;
+	return 0;
+}
