@@ -2,6 +2,7 @@
 #include "view/view.h"
 
 #include "base/error.h"
+#include "base/slab.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -29,10 +30,11 @@ struct suspect {
 
 struct view {
 	struct view_limits limits;
+	struct slab *slab;
 	struct node **nodes; /* ordered by identity */
 	size_t node_count;
 	struct service_offer *services; /* ordered by name, version, site */
-	size_t service_count, service_room;
+	size_t service_count;
 	struct reservation *reservations;
 	size_t reservation_count;
 	struct suspect *suspects;
@@ -46,10 +48,13 @@ struct view *view_create(const struct view_limits *limits)
 	if (view == NULL)
 		return NULL;
 	view->limits = *limits;
+	view->slab = slab_create(sizeof(struct node), limits->sites);
 	view->nodes = calloc(limits->sites, sizeof(*view->nodes));
+	view->services = calloc(limits->services, sizeof(*view->services));
 	view->reservations = calloc(limits->reservations, sizeof(*view->reservations));
 	view->suspects = calloc(limits->suspects, sizeof(*view->suspects));
-	if (view->nodes == NULL || view->reservations == NULL || view->suspects == NULL)
+	if (view->slab == NULL || view->nodes == NULL || view->services == NULL ||
+	    view->reservations == NULL || view->suspects == NULL)
 		return view_free(view);
 	return view;
 }
@@ -59,7 +64,8 @@ struct view *view_free(struct view *view)
 	if (view == NULL)
 		return NULL;
 	for (size_t i = 0; i < view->node_count; i++)
-		free(view->nodes[i]);
+		slab_release(view->slab, view->nodes[i]);
+	slab_free(view->slab);
 	free(view->nodes);
 	free(view->services);
 	free(view->reservations);
@@ -158,9 +164,7 @@ int view_put_site(struct view *view, const struct site *site)
 	if (node != NULL && site->measured < node->announced.measured)
 		return BUSBAR_ERROR_STALE;
 	if (node == NULL) {
-		if (view->node_count == view->limits.sites)
-			return BUSBAR_ERROR_TABLE_FULL;
-		node = calloc(1, sizeof(*node));
+		node = slab_take(view->slab);
 		if (node == NULL)
 			return BUSBAR_ERROR_TABLE_FULL;
 		memmove(view->nodes + place + 1, view->nodes + place,
@@ -190,7 +194,7 @@ int view_remove_site(struct view *view, struct gateway_identity identity)
 	if (index < 0)
 		return index;
 	remove_services_of(view, identity);
-	free(view->nodes[index]);
+	slab_release(view->slab, view->nodes[index]);
 	view->node_count--;
 	memmove(view->nodes + index, view->nodes + index + 1,
 	        (view->node_count - (size_t)index) * sizeof(*view->nodes));
@@ -204,23 +208,6 @@ static int compare_services(const struct service_offer *a, const struct service_
 	if (order == 0)
 		order = strcmp(a->version, b->version);
 	return order != 0 ? order : gateway_compare(a->site, b->site);
-}
-
-static int make_room(struct view *view)
-{
-	size_t room = MINIMUM(MAXIMUM(view->service_room * 2, (size_t)64), view->limits.services);
-	struct service_offer *services;
-
-	if (view->service_count < view->service_room)
-		return 0;
-	if (room <= view->service_room)
-		return BUSBAR_ERROR_TABLE_FULL;
-	services = realloc(view->services, room * sizeof(*services));
-	if (services == NULL)
-		return BUSBAR_ERROR_TABLE_FULL;
-	view->services = services;
-	view->service_room = room;
-	return 0;
 }
 
 static int find_service(const struct view *view, struct gateway_identity site, const uint8_t address[16])
@@ -244,8 +231,8 @@ int view_put_service(struct view *view, const struct service_offer *service)
 		return 0;
 	}
 	code = index >= 0 ? view_remove_service(view, service->site, service->address) : 0;
-	if (code == 0)
-		code = make_room(view);
+	if (code == 0 && view->service_count == view->limits.services)
+		code = BUSBAR_ERROR_TABLE_FULL;
 	if (code < 0)
 		return code;
 	while (place < view->service_count && compare_services(&view->services[place], service) < 0)
@@ -438,8 +425,8 @@ int view_service_first(const struct view *view, const char *name)
 
 size_t view_bytes(const struct view *view)
 {
-	return sizeof(*view) + view->limits.sites * sizeof(*view->nodes) +
-	       view->node_count * sizeof(struct node) + view->service_room * sizeof(*view->services) +
+	return sizeof(*view) + view->limits.sites * sizeof(*view->nodes) + slab_bytes(view->slab) +
+	       view->limits.services * sizeof(*view->services) +
 	       view->limits.reservations * sizeof(*view->reservations) +
 	       view->limits.suspects * sizeof(*view->suspects);
 }
