@@ -12,11 +12,14 @@
 #define REFRESH (VALIDITY / 3)
 /* A delay that moved less than a tenth and less than this is no news. */
 #define DELAY_NEWS (200 * CLOCK_MICROSECOND)
+/* Parts per million. */
+#define LOSS_NEWS 20000
 
 struct link_state {
 	struct gateway_identity toward;
 	bool established, measured;
 	int64_t announced_delay;
+	uint32_t announced_loss;
 };
 
 struct announce {
@@ -56,6 +59,7 @@ static void fill_links(struct announce *announce, struct site *site)
 		if (state == NULL || !state->established || !state->measured)
 			continue;
 		state->announced_delay = offer.delay;
+		state->announced_loss = offer.loss;
 		site->links[site->link_count++] = offer;
 	}
 }
@@ -193,8 +197,9 @@ void announce_link_session(struct announce *announce, struct gateway_identity to
 static bool is_news(const struct link_state *state, const struct probe_measurement *measurement)
 {
 	int64_t change = llabs(measurement->delay - state->announced_delay);
+	int64_t loss = llabs((int64_t)measurement->loss - (int64_t)state->announced_loss);
 
-	return change > DELAY_NEWS && change > state->announced_delay / 10;
+	return loss > LOSS_NEWS || (change > DELAY_NEWS && change > state->announced_delay / 10);
 }
 
 void announce_link_measured(struct announce *announce, struct gateway_identity toward,

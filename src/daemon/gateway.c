@@ -240,7 +240,8 @@ static int open_tasks(struct gateway *gateway)
 	                              .port = EXCHANGE_PORT,
 	                              .clock = gateway->clock,
 	                              .seed = gateway->seed,
-	                              .output_maximum = (uint64_t)gateway->settings->supply.output};
+	                              .output_maximum = (uint64_t)gateway->settings->supply.output,
+	                              .decisions = gateway->settings->decisions};
 	struct task_rooms rooms = {.database = gateway->database,
 	                           .view = gateway->view,
 	                           .ledger = gateway->ledger,

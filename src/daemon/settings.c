@@ -193,6 +193,8 @@ const struct config_field settings_fields[] = {
          .element_size = sizeof(struct settings_tenant), .list_maximum = FRONT_TENANTS},
         {"fee", CONFIG_RATIO, FIELD(settings, fee), .fallback = "0 %", .maximum = 1000000,
          .help = "operator's share of every charge"},
+        {"decisions", CONFIG_BOOLEAN, FIELD(settings, decisions), .fallback = "false",
+         .help = "keep what every decision was made from"},
         END,
 };
 

@@ -80,6 +80,7 @@ struct settings {
 	} supply;
 	int64_t gflops_per_core;
 	int64_t fee;
+	bool decisions;
 };
 
 extern const struct config_field settings_fields[];

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "compile/compile.h"
+#include "execute/decision.h"
 #include "execute/task_internal.h"
 #include "map/map.h"
 #include <errno.h>
@@ -159,10 +160,9 @@ void task_part_demand(const struct task *task, struct demand *ret_demand)
 		ret_demand->budget = (ret_demand->budget + parts - 1) / parts;
 }
 
-int task_quote(struct tasks *tasks, const struct task_request *request, struct arena *arena,
-               struct plan *ret_plan)
+static struct map_request map_request_of(const struct tasks *tasks, const struct task_request *request)
 {
-	struct map_request map = {
+	return (struct map_request){
 	        .demand = request->demand,
 	        .ingress = tasks->settings.identity,
 	        .access_up = request->access_up,
@@ -171,6 +171,12 @@ int task_quote(struct tasks *tasks, const struct task_request *request, struct a
 	        .now = task_wall(tasks),
 	        .random = NULL,
 	};
+}
+
+int task_quote(struct tasks *tasks, const struct task_request *request, struct arena *arena,
+               struct plan *ret_plan)
+{
+	struct map_request map = map_request_of(tasks, request);
 
 	return map_demand(tasks->rooms.view, &map, arena, ret_plan);
 }
@@ -301,8 +307,26 @@ static void forget_attempts(struct tasks *tasks, struct task *task)
 			attempt_forget(tasks, task->parts[i].current);
 }
 
+/* The view is still the one that was decided on: nothing runs between. */
+static int write_decision(struct tasks *tasks, const struct task_request *request, const struct plan *plan)
+{
+	struct map_request map = map_request_of(tasks, request);
+	uint8_t *octets;
+	int size;
+
+	if (!tasks->settings.decisions)
+		return 0;
+	octets = arena_alloc(tasks->arena, DECISION_OCTETS);
+	size = octets == NULL ? -ENOMEM
+	                      : decision_encode(tasks->rooms.view, &map, plan, octets, DECISION_OCTETS);
+	return size < 0 ? size
+	                : task_journal_save_decision(tasks->rooms.database, &request->demand->identifier,
+	                                             octets, (size_t)size);
+}
+
 /* Task, parts, attempts and holds in one transaction: all or nothing. */
-static int write_task(struct tasks *tasks, struct task *task, const struct plan *plan)
+static int write_task(struct tasks *tasks, struct task *task, const struct task_request *request,
+                      const struct plan *plan)
 {
 	struct database *database = tasks->rooms.database;
 	int code = database_begin(database);
@@ -311,6 +335,8 @@ static int write_task(struct tasks *tasks, struct task *task, const struct plan 
 		return code;
 	task->state = TASK_MAPPED;
 	code = task_journal_save(database, task);
+	if (code >= 0)
+		code = write_decision(tasks, request, plan);
 	for (uint32_t i = 0; i < task->part_count && code >= 0; i++)
 		code = task_begin_attempt(tasks, task, i, plan, &plan->parts[i]);
 	if (code >= 0)
@@ -327,7 +353,7 @@ static int submit_plan(struct tasks *tasks, const struct task_request *request, 
 
 	if (task == NULL)
 		return BUSBAR_ERROR_TABLE_FULL;
-	code = write_task(tasks, task, plan);
+	code = write_task(tasks, task, request, plan);
 	if (code < 0) {
 		forget_attempts(tasks, task);
 		task_forget(tasks, task);

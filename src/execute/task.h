@@ -66,6 +66,7 @@ struct task_settings {
 	struct clock clock;
 	uint64_t seed;
 	uint64_t output_maximum; /* octets of one part's output */
+	bool decisions;          /* keep what every decision was made from, see decision.h */
 };
 
 struct task_rooms {

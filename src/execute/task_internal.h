@@ -108,6 +108,9 @@ int task_journal_save(struct database *database, const struct task *task) CHECKE
 int task_journal_save_part(struct database *database, const struct task *task, uint32_t part,
                            const char *plan) CHECKED;
 int task_journal_save_attempt(struct database *database, const struct attempt *attempt) CHECKED;
+/* What a decision was made from. */
+int task_journal_save_decision(struct database *database, const struct identifier *task,
+                               const uint8_t *octets, size_t size) CHECKED;
 /* Tasks with work left, with their parts and open attempts. */
 int task_journal_load(struct tasks *tasks) CHECKED;
 

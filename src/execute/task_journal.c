@@ -28,6 +28,8 @@ int task_journal_create(struct database *database)
 	        "part INTEGER NOT NULL, number INTEGER NOT NULL, octets BLOB NOT NULL, state INTEGER NOT "
 	        "NULL,"
 	        "release INTEGER NOT NULL, granted INTEGER NOT NULL, settled INTEGER NOT NULL) WITHOUT ROWID;"
+	        "CREATE TABLE IF NOT EXISTS decision (task BLOB PRIMARY KEY, octets BLOB NOT NULL) WITHOUT "
+	        "ROWID;"
 	        "CREATE INDEX IF NOT EXISTS attempt_open ON attempt (task) WHERE state < 3;"
 	        "CREATE INDEX IF NOT EXISTS attempt_of ON attempt (task, part, number);");
 }
@@ -122,6 +124,19 @@ int task_journal_save_attempt(struct database *database, const struct attempt *a
 	    !bind_octets(statement, 5, octets, size) ||
 	    !bind_numbers(statement, 6, (const int64_t[]){attempt->state, attempt->release, granted, settled},
 	                  4))
+		return BUSBAR_ERROR_DATABASE;
+	return database_run(database, statement);
+}
+
+int task_journal_save_decision(struct database *database, const struct identifier *task,
+                               const uint8_t *octets, size_t size)
+{
+	sqlite3_stmt *statement;
+	int code = database_prepare(database, "INSERT INTO decision VALUES (?,?)", &statement);
+
+	if (code < 0)
+		return code;
+	if (!bind_octets(statement, 1, task->octets, 16) || !bind_octets(statement, 2, octets, (int)size))
 		return BUSBAR_ERROR_DATABASE;
 	return database_run(database, statement);
 }

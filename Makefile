@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: Apache-2.0
+# The front door: on a fresh Debian 12 machine, as root, `make demo` and `make check` do everything.
+# The work itself is meson's (meson.build) and that of the scripts in tools/.
+
+BUILD := build
+SANITIZED := build-sanitized
+
+.PHONY: all build demo check bench bench-demo format lint install clean packages
+
+all: build
+
+packages:
+	@tools/install-packages
+
+$(BUILD)/build.ninja: | packages
+	@meson setup $(BUILD) >$(BUILD).log 2>&1 || { tail -5 $(BUILD).log; rm -rf $(BUILD); exit 1; }
+	@rm -f $(BUILD).log
+
+$(SANITIZED)/build.ninja: | packages
+	@meson setup -Db_sanitize=address,undefined -Db_lundef=false $(SANITIZED) >$(SANITIZED).log 2>&1 || \
+		{ tail -5 $(SANITIZED).log; rm -rf $(SANITIZED); exit 1; }
+	@rm -f $(SANITIZED).log
+
+build: $(BUILD)/build.ninja
+	@ninja -C $(BUILD)
+
+demo: build
+	@tools/demo $(BUILD)
+
+check: $(BUILD)/build.ninja $(SANITIZED)/build.ninja
+	@tools/check $(BUILD) $(SANITIZED)
+
+bench: bench-demo
+
+bench-demo: build
+	@bench/demo $(BUILD)
+
+format:
+	@git ls-files '*.c' '*.h' | xargs clang-format-14 -i
+
+lint: | packages
+	@tools/lint
+
+install: build
+	@meson install -C $(BUILD)
+
+clean:
+	@rm -rf $(BUILD) $(SANITIZED) out

@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "execute/decision.h"
+
+#include "base/cursor.h"
+#include "base/error.h"
+#include "wire/attribute.h"
+#include "wire/demand_codec.h"
+#include <errno.h>
+#include <string.h>
+
+enum { DECISION_VERSION = 1, DEMAND_OCTETS = 4096 };
+
+/* A suspicion outlives any decision that is decided again from the record. */
+#define SUSPICION_UNTIL INT64_MAX
+
+static void put_identity(struct writer *writer, struct gateway_identity identity)
+{
+	writer_u32(writer, identity.site);
+	writer_u16(writer, identity.gateway);
+}
+
+static struct gateway_identity get_identity(struct cursor *cursor)
+{
+	struct gateway_identity identity;
+
+	identity.site = cursor_u32(cursor);
+	identity.gateway = cursor_u16(cursor);
+	return identity;
+}
+
+/* Octets that were encoded apart, behind their length. */
+static int put_block(struct writer *writer, const uint8_t *bytes, int size)
+{
+	if (size < 0)
+		return size;
+	writer_u16(writer, (uint16_t)size);
+	writer_bytes(writer, bytes, (size_t)size);
+	return 0;
+}
+
+static int put_sites(struct writer *writer, const struct view *view, int64_t now)
+{
+	uint8_t values[ATTRIBUTE_MAXIMUM];
+	int code = 0;
+
+	writer_u32(writer, (uint32_t)view_site_count(view));
+	for (size_t i = 0; i < view_site_count(view) && code == 0; i++) {
+		const struct site *site = view_site_at(view, i);
+
+		put_identity(writer, site->identity);
+		writer_u32(writer, (uint32_t)view_suspected(view, site->identity, now));
+		code = put_block(writer, values, attribute_encode_site_values(site, values, sizeof(values)));
+	}
+	return code;
+}
+
+static int put_services(struct writer *writer, const struct view *view)
+{
+	uint8_t values[ATTRIBUTE_MAXIMUM];
+	int code = 0;
+
+	writer_u32(writer, (uint32_t)view_service_count(view));
+	for (size_t i = 0; i < view_service_count(view) && code == 0; i++) {
+		const struct service_offer *service = view_service_at(view, i);
+
+		put_identity(writer, service->site);
+		code = put_block(writer, values,
+		                 attribute_encode_service_values(service, values, sizeof(values)));
+	}
+	return code;
+}
+
+static int put_demand(struct writer *writer, const struct demand *demand)
+{
+	uint8_t octets[DEMAND_OCTETS];
+	struct demand without_input = *demand;
+
+	without_input.input_size = 0;
+	return put_block(writer, octets, demand_codec_encode(&without_input, octets, sizeof(octets)));
+}
+
+int decision_encode(const struct view *view, const struct map_request *request, const struct plan *plan,
+                    uint8_t *buffer, size_t capacity)
+{
+	struct writer writer = writer_open(buffer, capacity);
+	int code;
+
+	writer_u8(&writer, DECISION_VERSION);
+	put_identity(&writer, request->ingress);
+	writer_u64(&writer, (uint64_t)request->access_up);
+	writer_u64(&writer, (uint64_t)request->access_down);
+	writer_u64(&writer, (uint64_t)request->now);
+	writer_u8(&writer, request->spot ? 1 : 0);
+	code = put_demand(&writer, request->demand);
+	if (code == 0)
+		code = put_sites(&writer, view, request->now);
+	if (code == 0)
+		code = put_services(&writer, view);
+	writer_u32(&writer, plan->part_count);
+	writer_u64(&writer, (uint64_t)plan->price);
+	writer_u64(&writer, (uint64_t)plan->finish);
+	writer_u8(&writer, plan->exact ? 1 : 0);
+	if (code < 0)
+		return code;
+	return writer.error != 0 ? writer.error : (int)writer_size(&writer);
+}
+
+static int get_sites(struct cursor *cursor, struct view *view)
+{
+	uint32_t count = cursor_u32(cursor);
+	int code = 0;
+
+	for (uint32_t i = 0; i < count && code == 0 && cursor->error == 0; i++) {
+		struct gateway_identity identity = get_identity(cursor);
+		int suspicion = (int)cursor_u32(cursor);
+		size_t size = cursor_u16(cursor);
+		const uint8_t *values = cursor_bytes(cursor, size);
+		struct site site;
+
+		if (values == NULL)
+			break;
+		code = attribute_decode_site_values(values, size, &site);
+		if (code < 0)
+			break;
+		site.identity = identity;
+		for (uint32_t link = 0; link < site.link_count; link++)
+			site.links[link].from = identity;
+		code = view_put_site(view, &site);
+		if (code == 0 && suspicion != 0)
+			code = view_suspect(view, identity, suspicion, SUSPICION_UNTIL);
+	}
+	return code;
+}
+
+static int get_services(struct cursor *cursor, struct view *view)
+{
+	uint32_t count = cursor_u32(cursor);
+	int code = 0;
+
+	for (uint32_t i = 0; i < count && code == 0 && cursor->error == 0; i++) {
+		struct gateway_identity site = get_identity(cursor);
+		size_t size = cursor_u16(cursor);
+		const uint8_t *values = cursor_bytes(cursor, size);
+		struct service_offer service;
+
+		if (values == NULL)
+			break;
+		code = attribute_decode_service_values(values, size, &service);
+		service.site = site;
+		if (code == 0)
+			code = view_put_service(view, &service);
+	}
+	return code;
+}
+
+static int get_demand(struct cursor *cursor, struct arena *arena, struct demand *demand)
+{
+	size_t size = cursor_u16(cursor);
+	const uint8_t *octets = cursor_bytes(cursor, size);
+
+	return octets == NULL ? BUSBAR_ERROR_TRUNCATED : demand_codec_decode(octets, size, arena, demand);
+}
+
+int decision_decode(const uint8_t *bytes, size_t size, struct arena *arena, struct decision *ret_decision)
+{
+	const struct view_limits limits = {
+	        .sites = 4096, .services = 65536, .reservations = 1, .suspects = 4096};
+	struct cursor cursor = cursor_open(bytes, size);
+	struct decision decision = {.view = NULL};
+	int code;
+
+	if (cursor_u8(&cursor) != DECISION_VERSION)
+		return BUSBAR_ERROR_VERSION;
+	decision.view = view_create(&limits);
+	if (decision.view == NULL)
+		return -ENOMEM;
+	decision.ingress = get_identity(&cursor);
+	decision.access_up = (int64_t)cursor_u64(&cursor);
+	decision.access_down = (int64_t)cursor_u64(&cursor);
+	decision.now = (int64_t)cursor_u64(&cursor);
+	decision.spot = cursor_u8(&cursor) != 0;
+	code = get_demand(&cursor, arena, &decision.demand);
+	if (code == 0)
+		code = get_sites(&cursor, decision.view);
+	if (code == 0)
+		code = get_services(&cursor, decision.view);
+	decision.part_count = cursor_u32(&cursor);
+	decision.price = (money)cursor_u64(&cursor);
+	decision.finish = (int64_t)cursor_u64(&cursor);
+	decision.exact = cursor_u8(&cursor) != 0;
+	if (code == 0)
+		code = cursor_finish(&cursor);
+	if (code < 0) {
+		(void)view_free(decision.view);
+		return code;
+	}
+	*ret_decision = decision;
+	return 0;
+}
