@@ -129,7 +129,8 @@ int audit_ledger(struct session *session)
 		code = report(session, answers, &proof);
 	status = code < 0 ? complain_code(NULL, code, "ledger") : COMPLAIN_DONE;
 	if (code == 0 && json_array_size(proof.problems) > 0)
-		status = complain(COMPLAIN_FAILED, "ledger: problems found: %zu", json_array_size(proof.problems));
+		status = complain(COMPLAIN_FAILED, "ledger: problems found: %zu",
+		                  json_array_size(proof.problems));
 	json_decref(proof.problems);
 	json_decref(answers);
 	return status;

@@ -11,16 +11,16 @@
 #include <errno.h>
 
 static const struct table_column columns[] = {
-        {"PART", TABLE_RIGHT},     {"STATE", TABLE_LEFT},     {"SITE", TABLE_LEFT}, {"PATH", TABLE_LEFT},
-        {"BOUND", TABLE_RIGHT},    {"MEASURED", TABLE_RIGHT}, {"RUN", TABLE_RIGHT}, {"SIZE", TABLE_RIGHT},
-        {"ATTEMPTS", TABLE_RIGHT}, {"PROBLEM", TABLE_LEFT},   {NULL, TABLE_LEFT},
+        {"PART", TABLE_RIGHT}, {"STATE", TABLE_LEFT},     {"SITE", TABLE_LEFT},      {"PATH", TABLE_LEFT},
+        {"BOUND", TABLE_LEFT}, {"EXPECTED", TABLE_RIGHT}, {"MEASURED", TABLE_RIGHT}, {"RUN", TABLE_RIGHT},
+        {"SIZE", TABLE_RIGHT}, {"ATTEMPTS", TABLE_RIGHT}, {"PROBLEM", TABLE_LEFT},   {NULL, TABLE_LEFT},
 };
 
 /* 0 stands for what was never measured. */
-static void add_measured(struct table *table, const json_t *part, const char *key)
+static void add_measured(struct table *table, const json_t *object, const char *key)
 {
 	char text[DOCUMENT_TEXT];
-	double value = document_number(part, key);
+	double value = document_number(object, key);
 
 	table_cell(table, "%s", value > 0 ? document_duration(value, text) : "-");
 }
@@ -34,7 +34,8 @@ static void add_part(struct table *table, const json_t *part, struct arena *aren
 	table_cell(table, "%s", document_text(part, "state"));
 	table_cell(table, "%s", document_text(part, "site"));
 	table_cell(table, "%s", document_path(json_object_get(plan, "path"), arena));
-	table_cell(table, "%s", quote_bound(plan, arena));
+	table_cell(table, "%s", document_text(plan, "bound"));
+	add_measured(table, plan, "network_ms");
 	add_measured(table, part, "network_ms");
 	add_measured(table, part, "run_ms");
 	table_cell(table, "%lld B", (long long)document_integer(part, "size"));

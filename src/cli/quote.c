@@ -5,22 +5,10 @@
 #include "cli/table.h"
 
 static const struct table_column part_columns[] = {
-        {"PART", TABLE_RIGHT},    {"SITE", TABLE_LEFT},    {"PATH", TABLE_LEFT},   {"BOUND", TABLE_RIGHT},
-        {"RESPOND", TABLE_RIGHT}, {"FINISH", TABLE_RIGHT}, {"PRICE", TABLE_RIGHT}, {"TARIFF", TABLE_RIGHT},
-        {"HOLD", TABLE_RIGHT},    {NULL, TABLE_LEFT},
+        {"PART", TABLE_RIGHT},   {"SITE", TABLE_LEFT},     {"PATH", TABLE_LEFT},    {"NETWORK", TABLE_RIGHT},
+        {"BOUND", TABLE_LEFT},   {"RESPOND", TABLE_RIGHT}, {"FINISH", TABLE_RIGHT}, {"PRICE", TABLE_RIGHT},
+        {"TARIFF", TABLE_RIGHT}, {"HOLD", TABLE_RIGHT},    {NULL, TABLE_LEFT},
 };
-
-const char *quote_bound(const json_t *plan, struct arena *arena)
-{
-	char duration[DOCUMENT_TEXT];
-	const char *text = "-";
-
-	if (json_is_object(plan))
-		text = arena_format(arena, "%s %s",
-		                    document_duration(document_number(plan, "network_ms"), duration),
-		                    document_text(plan, "bound"));
-	return text == NULL ? "-" : text;
-}
 
 static void add_duration(struct table *table, const json_t *object, const char *key)
 {
@@ -34,7 +22,8 @@ static void add_part(struct table *table, const json_t *part, size_t number, str
 	table_cell(table, "%zu", number);
 	table_cell(table, "%s", document_text(part, "site"));
 	table_cell(table, "%s", document_path(json_object_get(part, "path"), arena));
-	table_cell(table, "%s", quote_bound(part, arena));
+	add_duration(table, part, "network_ms");
+	table_cell(table, "%s", document_text(part, "bound"));
 	add_duration(table, part, "respond_ms");
 	add_duration(table, part, "finish_ms");
 	table_cell(table, "%s", document_text(part, "price"));

@@ -8,13 +8,12 @@
 #include <jansson.h>
 #include <stdio.h>
 
-/* One row per part of a quote's `parts`: site, path, bound, latencies, prices. 0 or a negative code. */
+/* One row per part of a quote's `parts`: site, path, expected latencies, bound, prices. 0 or a negative code.
+ */
 int quote_print_parts(const json_t *parts, struct arena *arena, FILE *stream) CHECKED;
 /* "not chosen:" and one line per entry of `reasons`; nothing when there are none. */
 void quote_print_reasons(const json_t *reasons, FILE *stream);
 /* A whole quote. */
 int quote_print(const json_t *quote, struct arena *arena, FILE *stream) CHECKED;
-/* "12.1 ms hard" of a part's plan. In the arena, never NULL. */
-const char *quote_bound(const json_t *plan, struct arena *arena);
 
 #endif

@@ -108,6 +108,7 @@ static int follow(struct session *session, const char *task)
 		status = print_accepted(session, task);
 	else if (!waits)
 		(void)fprintf(session->out, "{\"task\":\"%s\"}\n", task);
+	(void)fflush(session->out);
 	if (status != COMPLAIN_DONE || !waits)
 		return status;
 	return outcome_await(session, task, session->options->output);

@@ -58,9 +58,13 @@ static int print_one(struct session *session, const json_t *task)
 	char created[DOCUMENT_TEXT], took[DOCUMENT_TEXT];
 	int code;
 
-	(void)fprintf(session->out, "task %s '", document_text(task, "task"));
-	table_put_text(session->out, document_text(task, "name"));
-	(void)fprintf(session->out, "', created %s, took %s\n",
+	(void)fprintf(session->out, "task %s, ", document_text(task, "task"));
+	if (document_text(task, "name")[0] != '\0') {
+		(void)fputs("name ", session->out);
+		table_put_text(session->out, document_text(task, "name"));
+		(void)fputs(", ", session->out);
+	}
+	(void)fprintf(session->out, "created %s, took %s\n",
 	              document_time(document_integer(task, "created"), created), duration_of(task, took));
 	code = outcome_print_parts(session, task);
 	if (code < 0)
