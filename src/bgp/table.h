@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Routes: what every peer told (Adj-RIB-In) and what was chosen from it (Loc-RIB).
+ *
+ * A path belongs to (prefix, peer, path identifier). The paths of a prefix fall into origins: the last AS of
+ * the path, and for paths that never left our own AS also the BGP identifier of the router that announced
+ * them, so that several sites of one AS stay apart. One path is chosen per origin, and one of these overall.
+ *
+ * Updates only mark what they touch; table_publish() decides and reports. So the reports' receiver may
+ * change the table, bursts are decided once, and what was published stays readable until the next round.
+ * Bounded by paths per peer; everything is counted.
+ */
+#ifndef BGP_TABLE_H
+#define BGP_TABLE_H
+
+#include "bgp/attributes.h"
+#include "bgp/decision.h"
+
+enum { TABLE_LOCAL = -1 }; /* the peer number of our own routes */
+
+struct table;
+
+struct table_settings {
+	uint32_t as;
+	uint32_t identifier;
+	size_t peers;
+	size_t paths_per_peer; /* also for our own routes */
+	uint64_t seed;
+};
+
+struct table_peer {
+	bool external;
+	uint32_t identifier;
+	uint8_t address[16];
+};
+
+/* A published choice. `attributes` is valid until the next table_publish() unless held. */
+struct table_choice {
+	uint8_t address[16];
+	uint8_t length;
+	struct attributes *attributes;
+	int peer;
+	uint32_t origin_as;
+	uint32_t originator; /* 0 unless origin_as is our own */
+	uint32_t number;     /* of the origin among this prefix's, never 0; our ADD-PATH identifier */
+};
+
+struct table_report {
+	/* The best path of one origin is new, changed or (withdrawn: choice as it was) gone. */
+	void (*origin_changed)(void *context, const struct table_choice *choice, bool withdrawn);
+	/*
+	 * The best path of a prefix changed; NULL: there is none. `was_foreign`: the one before came from a
+	 * peer, not from ourselves.
+	 */
+	void (*best_changed)(void *context, const uint8_t address[16], uint8_t length,
+	                     const struct table_choice *choice, bool was_foreign);
+};
+
+struct table_statistics {
+	size_t prefixes, origins, paths;
+	size_t bytes;   /* attributes and nodes */
+	size_t refused; /* paths past the maximum */
+};
+
+/* NULL when memory is short. */
+struct table *table_create(const struct table_settings *settings);
+/* Accepts NULL, returns NULL. Not from within a report. */
+struct table *table_free(struct table *table);
+
+/* Describes the peer of a new session. */
+void table_set_peer(struct table *table, int peer, const struct table_peer *description);
+/* New path or replacement; the table takes its own reference. TABLE_FULL or -ENOMEM. */
+int table_update(struct table *table, int peer, const struct update_prefix *prefix,
+                 struct attributes *attributes) CHECKED;
+/* Absent is fine. */
+void table_withdraw(struct table *table, int peer, const struct update_prefix *prefix);
+/* Withdraws everything the peer told. */
+void table_flush(struct table *table, int peer);
+size_t table_peer_paths(const struct table *table, int peer);
+
+/* Whether table_publish() has anything to do. */
+bool table_dirty(const struct table *table);
+/* Decides for every marked prefix and reports. Not re-entrant. */
+void table_publish(struct table *table, const struct table_report *report, void *context);
+
+/* The published choice of the whole prefix, or of one origin by its number; false when there is none. */
+bool table_best(const struct table *table, const uint8_t address[16], uint8_t length,
+                struct table_choice *ret_choice);
+bool table_origin(const struct table *table, const uint8_t address[16], uint8_t length, uint32_t number,
+                  struct table_choice *ret_choice);
+/* Shows every published origin choice; `best` tells the overall best one. The table must not be changed. */
+void table_each(const struct table *table,
+                void (*show)(void *context, const struct table_choice *choice, bool best), void *context);
+void table_count(const struct table *table, struct table_statistics *ret_statistics);
+
+#endif

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * TCP for the speaker over libuv: listeners, connections, and one timer.
+ *
+ * No BGP here: bytes in, bytes out. A connection belongs to an owner, who alone closes it; after
+ * connection_close() none of its events comes any more. All work is done on the loop's thread.
+ */
+#ifndef BGP_TRANSPORT_H
+#define BGP_TRANSPORT_H
+
+#include "base/compiler.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct uv_loop_s;
+struct transport;
+struct connection;
+
+struct transport_address {
+	uint8_t address[16];
+	uint32_t interface; /* counts for link-local addresses alone */
+	uint16_t port;
+};
+
+struct transport_events {
+	/* The receiver calls connection_own() or connection_close(). */
+	void (*accepted)(void *context, struct connection *connection);
+	/* A wake that was asked for. */
+	void (*woken)(void *context);
+};
+
+struct connection_events {
+	void (*connected)(void *owner);
+	/* Everything unread; returns how many octets it used, 0 when it needs more. At most 65535 fit. */
+	size_t (*received)(void *owner, const uint8_t *bytes, size_t size);
+	/* Refused, reset, ended (UV_EOF) or out of memory: time to close it. Comes once. */
+	void (*lost)(void *owner, int code);
+};
+
+int transport_create(struct uv_loop_s *loop, const struct transport_events *events, void *context,
+                     struct transport **ret_transport) CHECKED;
+/* Port 0: any. The address need not exist yet. Negative errno. */
+int transport_listen(struct transport *transport, const struct transport_address *local,
+                     uint16_t *ret_port) CHECKED;
+/* From `local` (:: for any; its port does not count). No event comes before this has returned. */
+int transport_connect(struct transport *transport, const struct transport_address *local,
+                      const struct transport_address *remote, const struct connection_events *events,
+                      void *owner, struct connection **ret_connection) CHECKED;
+/* Calls woken() from the loop, soon; or at `when` on the monotonic clock, which replaces an earlier request
+ * of that kind but not one for soon. INT64_MAX: never. */
+void transport_wake(struct transport *transport);
+void transport_wake_at(struct transport *transport, int64_t when);
+/* fe80::/10. */
+bool transport_is_link_local(const uint8_t address[16]);
+/* Closes everything without further events; then `closed` is called and the transport is gone. */
+void transport_close(struct transport *transport, void (*closed)(void *context), void *context);
+
+void connection_own(struct connection *connection, const struct connection_events *events, void *owner);
+/* The bytes are copied. A failure comes back as lost(), later. */
+void connection_send(struct connection *connection, const uint8_t *bytes, size_t size);
+/* Whether enough waits to be sent; woken() comes when it does not any more. */
+bool connection_congested(struct connection *connection);
+const struct transport_address *connection_local(const struct connection *connection);
+const struct transport_address *connection_remote(const struct connection *connection);
+/* What was sent and taken by the kernel still goes out. Accepts NULL. */
+void connection_close(struct connection *connection);
+
+#endif
