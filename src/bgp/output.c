@@ -4,6 +4,7 @@
 #include "base/hash.h"
 #include "base/heap.h"
 #include "base/slab.h"
+#include "busbar-error.h"
 #include <errno.h>
 #include <stdlib.h>
 
@@ -22,6 +23,7 @@ struct output {
 	struct heap *waiting;
 	struct slab *slab;
 	int64_t interval;
+	size_t maximum;
 	size_t advertised;
 };
 
@@ -42,6 +44,7 @@ struct output *output_create(size_t maximum, int64_t interval, uint64_t seed)
 	if (output == NULL)
 		return NULL;
 	output->interval = interval;
+	output->maximum = maximum;
 	output->names = hash_create(sizeof(struct output_name), maximum, seed);
 	output->waiting = heap_create(due_before, maximum);
 	output->slab = slab_create(sizeof(struct output_entry), maximum);
@@ -81,9 +84,12 @@ struct output *output_free(struct output *output)
 
 static int add_entry(struct output *output, const struct output_name *name, struct output_entry **ret_entry)
 {
-	struct output_entry *entry = slab_take(output->slab);
+	struct output_entry *entry;
 	int code;
 
+	if (hash_count(output->names) >= output->maximum)
+		return BUSBAR_ERROR_TABLE_FULL;
+	entry = slab_take(output->slab);
 	if (entry == NULL)
 		return -ENOMEM;
 	entry->name = *name;
