@@ -22,8 +22,8 @@ struct book;
 struct book_holding {
 	struct identifier program;
 	struct gateway_identity ingress;
-	int64_t granted;      /* wall clock */
-	int64_t expires;      /* later of its parts' ends */
+	int64_t granted; /* wall clock */
+	int64_t expires; /* later of its parts' ends */
 	bool reserved, claimed;
 	struct program_reserve reserve;
 	struct program_claim claim;
@@ -31,7 +31,8 @@ struct book_holding {
 
 /* Why the book said no, with the number. */
 struct book_refusal {
-	int error; /* NO_CAPACITY, PRICE_ROSE, NOT_FOUND (no such resource or link), TABLE_FULL, EXPIRED, AMOUNT_ZERO */
+	int error; /* NO_CAPACITY, PRICE_ROSE, NOT_FOUND (no such resource or link), TABLE_FULL, EXPIRED,
+	              AMOUNT_ZERO */
 	enum resource_kind resource;
 	struct gateway_identity toward; /* set when a link refused */
 	int64_t have;                   /* free amount, or the price now */
@@ -43,7 +44,8 @@ struct book_refusal {
 struct book *book_create(size_t maximum_holdings, uint64_t seed);
 struct book *book_free(struct book *book);
 
-/* Adds a resource (cpu, memory, storage, gpu...) or a link; free must equal capacity. DUPLICATE, TABLE_FULL. */
+/* Adds a resource (cpu, memory, storage, gpu...) or a link; free must equal capacity. DUPLICATE, TABLE_FULL.
+ */
 int book_add_resource(struct book *book, const struct resource_offer *offer) CHECKED;
 /* micro-GFLOPS of one core: makes cpu.gflops known as a derived view of cpu. */
 void book_set_calibration(struct book *book, uint64_t gflops_per_core);
@@ -57,7 +59,8 @@ void book_set_link_delay(struct book *book, struct gateway_identity toward, int6
  * this call. `ret_refusal` may be NULL.
  */
 int book_reserve(struct book *book, const struct identifier *program, struct gateway_identity ingress,
-                 const struct program_reserve *reserve, int64_t now, struct book_refusal *ret_refusal) CHECKED;
+                 const struct program_reserve *reserve, int64_t now,
+                 struct book_refusal *ret_refusal) CHECKED;
 int book_claim(struct book *book, const struct identifier *program, struct gateway_identity ingress,
                const struct program_claim *claim, int64_t now, struct book_refusal *ret_refusal) CHECKED;
 /* Puts back a holding from a journal, without price checks. DUPLICATE, NO_CAPACITY, TABLE_FULL. */

@@ -5,7 +5,9 @@
 #include "base/hex.h"
 #include "base/text.h"
 #include <errno.h>
+#include <limits.h>
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define FIELD(structure, member) .offset = offsetof(struct structure, member)
@@ -290,6 +292,29 @@ static int check_secrets(const struct settings *settings, struct arena *arena, c
 	return 0;
 }
 
+/* Folders are relative to the file that names them, and must be there. */
+static int find_folders(struct settings *settings, struct arena *arena, const char *path,
+                        struct config_problem *problem)
+{
+	struct settings_service *services = settings->services.items;
+	const char *slash = strrchr(path, '/');
+	int length = slash == NULL ? 1 : (int)(slash - path);
+
+	for (size_t i = 0; i < settings->services.count; i++) {
+		const char *folder = services[i].folder;
+		char whole[PATH_MAX];
+
+		if (folder == NULL)
+			continue;
+		if (folder[0] != '/')
+			folder = arena_format(arena, "%.*s/%s", length, slash == NULL ? "." : path, folder);
+		if (folder == NULL || realpath(folder, whole) == NULL)
+			return refuse(problem, path, "services[%zu].folder: %s", i, strerror(errno));
+		services[i].folder = arena_text(arena, whole);
+	}
+	return 0;
+}
+
 int settings_read(const char *path, struct arena *arena, struct settings *ret_settings,
                   struct config_problem *ret_problem)
 {
@@ -300,6 +325,8 @@ int settings_read(const char *path, struct arena *arena, struct settings *ret_se
 		code = check_texts(&settings, path, ret_problem);
 	if (code == 0)
 		code = check_services(&settings, path, ret_problem);
+	if (code == 0)
+		code = find_folders(&settings, arena, path, ret_problem);
 	if (code == 0)
 		code = check_tenants(&settings, path, ret_problem);
 	if (code == 0)

@@ -111,7 +111,7 @@ int task_journal_save_attempt(struct database *database, const struct attempt *a
 
 	if (size < 0)
 		return size;
-	for (uint32_t i = 0; i < attempt->owner_count; i++) {
+	for (uint32_t i = 0; i < MINIMUM(attempt->owner_count, (uint32_t)LEDGER_OWNERS); i++) {
 		granted |= (int64_t)attempt->owners[i].granted << i;
 		settled |= (int64_t)attempt->owners[i].settled << i;
 	}
@@ -195,7 +195,7 @@ static int load_attempt(struct tasks *tasks, struct task *task, sqlite3_stmt *st
 		return -ENOMEM;
 	attempt->state = (enum attempt_state)sqlite3_column_int(statement, 5);
 	attempt->release = sqlite3_column_int(statement, 6);
-	for (uint32_t i = 0; i < attempt->owner_count; i++) {
+	for (uint32_t i = 0; i < MINIMUM(attempt->owner_count, (uint32_t)LEDGER_OWNERS); i++) {
 		attempt->owners[i].granted = (granted >> i & 1) != 0;
 		attempt->owners[i].settled = (settled >> i & 1) != 0;
 	}

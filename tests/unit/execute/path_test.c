@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The life of demands through owners and ingress: in fair weather, in foul, and with gateways that die. */
+#include "t.h"
+
+#include "base/log.h"
+#include "twin.h"
+
+static const struct twin_weather fair = {0};
+
+static void demand_is_served_and_billed(void **state)
+{
+	struct twin *twin = twin_create(1, &fair);
+	money before = twin_balance(twin, "tenant:demo");
+	struct task_record record;
+	struct identifier task;
+
+	T_OK(twin_demand(twin, "demand d { service \"work\"; budget 1; }", &task));
+	T_TRUE(twin_balance(twin, "escrow") > 0);
+	T_TRUE(twin_settle(twin, 60 * CLOCK_SECOND));
+	twin_read(twin, &task, &record);
+	T_EQ(record.state, TASK_SETTLED);
+	T_EQ(record.code, 0);
+	T_EQ(record.parts[0].attempts, 1);
+	T_TRUE(record.parts[0].size > 0 && record.parts[0].network > 0);
+	T_TRUE(twin_balance(twin, "tenant:demo") < before);
+	T_EQ(twin_balance(twin, "escrow"), 0);
+	task_record_clear(&record);
+	twin_check(twin);
+	twin_free(twin);
+}
+
+static void reservations_are_held_and_billed_per_owner(void **state)
+{
+	struct twin *twin = twin_create(2, &fair);
+	struct task_record record;
+	struct identifier task;
+
+	T_OK(twin_demand(
+	        twin,
+	        "demand d { service \"work\"; region \"site\"; bandwidth up 10 Mbit/s down 20 Mbit/s; }",
+	        &task));
+	T_TRUE(twin_settle(twin, 60 * CLOCK_SECOND));
+	twin_read(twin, &task, &record);
+	T_EQ(record.code, 0);
+	task_record_clear(&record);
+	twin_check(twin);
+	twin_free(twin);
+}
+
+static void parts_spread_and_all_arrive(void **state)
+{
+	struct twin *twin = twin_create(3, &fair);
+	struct task_record record;
+	struct identifier task;
+
+	T_OK(twin_demand(twin, "demand d { service \"work\"; split into 12; }", &task));
+	T_TRUE(twin_settle(twin, 60 * CLOCK_SECOND));
+	twin_read(twin, &task, &record);
+	T_EQ(record.part_count, 12);
+	for (uint32_t i = 0; i < record.part_count; i++) {
+		T_EQ(record.parts[i].state, TASK_DONE);
+		T_TRUE(record.parts[i].size > 0);
+	}
+	task_record_clear(&record);
+	twin_check(twin);
+	twin_free(twin);
+}
+
+static void silent_transit_is_avoided(void **state)
+{
+	struct twin *twin = twin_create(4, &fair);
+	struct task_record record;
+	struct identifier task;
+
+	twin_mute(twin, TWIN_CORE, true);
+	T_OK(twin_demand(twin, "demand d { service \"work\"; region \"site\"; bandwidth up 1 Mbit/s; }",
+	                 &task));
+	T_TRUE(twin_settle(twin, 120 * CLOCK_SECOND));
+	twin_read(twin, &task, &record);
+	T_EQ(record.code, 0);
+	T_EQ(record.parts[0].attempts, 2); /* the second one over the other core */
+	task_record_clear(&record);
+	twin_check(twin);
+	twin_free(twin);
+}
+
+static void no_path_left_is_a_failure_with_its_cause(void **state)
+{
+	struct twin *twin = twin_create(5, &fair);
+	struct task_record record;
+	struct identifier task;
+
+	twin_mute(twin, TWIN_CORE, true);
+	twin_mute(twin, TWIN_OTHER_CORE, true);
+	T_OK(twin_demand(twin, "demand d { service \"work\"; region \"site\"; bandwidth up 1 Mbit/s; }",
+	                 &task));
+	T_TRUE(twin_settle(twin, 120 * CLOCK_SECOND));
+	twin_read(twin, &task, &record);
+	T_EQ(record.code, BUSBAR_ERROR_NO_ANSWER);
+	task_record_clear(&record);
+	twin_check(twin);
+	twin_free(twin);
+}
+
+static void cancel_bills_what_was_used(void **state)
+{
+	struct twin *twin = twin_create(6, &fair);
+	struct task_record record;
+	struct identifier task;
+
+	T_OK(twin_demand(twin, "demand d { service \"work\"; region \"site\"; }", &task));
+	twin_run(twin, 60 * CLOCK_MILLISECOND);
+	T_TRUE(twin_free_cores(twin, TWIN_SITE) < 8000000);
+	twin_cancel(twin, &task);
+	T_TRUE(twin_settle(twin, 60 * CLOCK_SECOND));
+	twin_read(twin, &task, &record);
+	T_EQ(record.code, BUSBAR_ERROR_CANCELLED);
+	task_record_clear(&record);
+	T_TRUE(twin_balance(twin, "tenant:demo") < 1000 * MONEY_UNIT);
+	twin_check(twin);
+	twin_free(twin);
+}
+
+static void refused_demands_leave_no_trace(void **state)
+{
+	struct twin *twin = twin_create(7, &fair);
+	money before = twin_balance(twin, "tenant:demo");
+
+	T_ERROR(twin_demand(twin, "demand d { service \"none\"; }", NULL), BUSBAR_ERROR_UNKNOWN_SERVICE);
+	T_ERROR(twin_demand(twin, "demand d { service \"work\"; network within 1 us; }", NULL),
+	        BUSBAR_ERROR_INFEASIBLE);
+	T_ERROR(twin_demand(twin, "demand d { service \"work\"; budget 0.000000001; }", NULL),
+	        BUSBAR_ERROR_BUDGET);
+	T_EQ(twin_balance(twin, "tenant:demo"), before);
+	T_TRUE(twin_settle(twin, CLOCK_SECOND));
+	twin_check(twin);
+	twin_free(twin);
+}
+
+/* A site that comes back finds its run lost, bills the last checkpoint and says so. */
+static void killed_site_bills_its_last_checkpoint(void **state)
+{
+	struct twin *twin = twin_create(8, &fair);
+	struct task_record record;
+	struct identifier task;
+
+	T_OK(twin_demand(twin, "demand d { service \"work\"; region \"site\"; need cpu 1 for 3 s; }", &task));
+	twin_run(twin, 200 * CLOCK_MILLISECOND);
+	twin_kill(twin, TWIN_SITE);
+	twin_run(twin, CLOCK_SECOND);
+	twin_start(twin, TWIN_SITE);
+	T_TRUE(twin_settle(twin, 120 * CLOCK_SECOND));
+	twin_read(twin, &task, &record);
+	T_TRUE(record.code == BUSBAR_ERROR_LOST || record.code == 0);
+	task_record_clear(&record);
+	twin_check(twin);
+	twin_free(twin);
+}
+
+static void some_demand(struct twin *twin)
+{
+	static const char *const demands[] = {
+	        "demand d { service \"work\"; }",
+	        "demand d { service \"work\"; region \"site\"; bandwidth up 5 Mbit/s down 5 Mbit/s; }",
+	        "demand d { service \"work\"; region \"far-site\"; bandwidth up 9 Mbit/s; }",
+	        "demand d { service \"work\"; split into 5; }",
+	        "demand d { service \"work\"; network within 30 ms; prefer latency; }",
+	};
+	int code = twin_demand(twin, demands[random_below(twin_random(twin), ARRAY_SIZE(demands))], NULL);
+
+	/* A full or suspected network may refuse. */
+	T_TRUE(code == 0 || code == BUSBAR_ERROR_INFEASIBLE);
+}
+
+static void survive(uint64_t seed, bool kills)
+{
+	const struct twin_weather foul = {.loss = 15, .doubling = 15, .run_failures = 5};
+	struct twin *twin = twin_create(seed, &foul);
+
+	for (uint32_t i = 0; i < 20; i++) {
+		uint32_t victim = (uint32_t)random_below(twin_random(twin), TWIN_NODES);
+
+		some_demand(twin);
+		twin_run(twin, (int64_t)random_below(twin_random(twin), CLOCK_SECOND));
+		if (!kills || i % 3 != 0)
+			continue;
+		twin_kill(twin, victim);
+		if (victim != TWIN_EDGE)
+			twin_run(twin, (int64_t)random_below(twin_random(twin), 2 * CLOCK_SECOND));
+		twin_start(twin, victim);
+	}
+	twin_clear_up(twin);
+	if (!twin_settle(twin, 300 * CLOCK_SECOND))
+		fail_msg("seed %" PRIu64 ": not settled", seed);
+	twin_check(twin);
+	twin_free(twin);
+}
+
+static void foul_weather(void **state)
+{
+	for (uint64_t seed = 100; seed < 115; seed++)
+		survive(seed, false);
+}
+
+static void foul_weather_and_deaths(void **state)
+{
+	for (uint64_t seed = 200; seed < 230; seed++)
+		survive(seed, true);
+}
+
+static void a_partition_heals(void **state)
+{
+	struct twin *twin = twin_create(9, &fair);
+
+	for (uint32_t i = 0; i < 5; i++)
+		some_demand(twin);
+	twin_run(twin, 50 * CLOCK_MILLISECOND);
+	twin_isolate(twin, TWIN_SITE, true);
+	twin_run(twin, 40 * CLOCK_SECOND);
+	twin_isolate(twin, TWIN_SITE, false);
+	T_TRUE(twin_settle(twin, 120 * CLOCK_SECOND));
+	twin_check(twin);
+	twin_free(twin);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	        cmocka_unit_test(demand_is_served_and_billed),
+	        cmocka_unit_test(reservations_are_held_and_billed_per_owner),
+	        cmocka_unit_test(parts_spread_and_all_arrive),
+	        cmocka_unit_test(silent_transit_is_avoided),
+	        cmocka_unit_test(no_path_left_is_a_failure_with_its_cause),
+	        cmocka_unit_test(cancel_bills_what_was_used),
+	        cmocka_unit_test(refused_demands_leave_no_trace),
+	        cmocka_unit_test(killed_site_bills_its_last_checkpoint),
+	        cmocka_unit_test(foul_weather),
+	        cmocka_unit_test(foul_weather_and_deaths),
+	        cmocka_unit_test(a_partition_heals),
+	};
+
+	log_set_level(LOG_ERROR);
+	return T_RUN(tests);
+}

@@ -1,0 +1,701 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "twin.h"
+
+#include "base/file.h"
+#include "grammar/grammar.h"
+#include "t.h"
+#include "wire/segment.h"
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define START_OF_TIME (INT64_C(1800000000) * CLOCK_SECOND)
+#define STEP (4 * CLOCK_MILLISECOND)
+
+enum { MESSAGES = 1024, RUNS = 256, EVER_RUN = 16384, PATH = 256 };
+
+struct message {
+	int64_t at; /* 0: free */
+	bool answer;
+	uint32_t node;
+	size_t size;
+	uint8_t bytes[PACKET_MAXIMUM + 8];
+	struct answer content;
+};
+
+/* What the twin of a driver runs. */
+struct run {
+	struct identifier id;
+	int64_t ends; /* 0: free */
+	int64_t started;
+	int error;
+};
+
+struct node {
+	struct driver driver; /* first: the owner has a pointer to it */
+	struct twin *twin;
+	uint32_t number;
+	bool alive, isolated, mute;
+	struct gateway_identity identity;
+	uint8_t locator[16], address[16];
+	char folder[PATH];
+	struct database *database;
+	struct usage *usage;
+	struct ledger *ledger;
+	struct store *store;
+	struct book *book;
+	struct view *view;
+	struct owner *owner;
+	struct tasks *tasks;
+	struct run runs[RUNS];
+};
+
+struct twin {
+	struct random random;
+	struct twin_weather weather;
+	int64_t now;
+	struct seal_ring ring;
+	struct owner_service service;
+	struct node nodes[TWIN_NODES];
+	struct message *messages;
+	struct identifier *ever; /* every program that was ever run */
+	uint32_t ever_count;
+	char folder[PATH];
+};
+
+/* Who has a link with whom; one-way delays in ms. */
+static const struct {
+	uint32_t a, b;
+	int delay;
+} links[] = {
+        {TWIN_EDGE, TWIN_CORE, 2},      {TWIN_EDGE, TWIN_OTHER_CORE, 4},
+        {TWIN_CORE, TWIN_SITE, 5},      {TWIN_OTHER_CORE, TWIN_SITE, 6},
+        {TWIN_CORE, TWIN_FAR_SITE, 12}, {TWIN_OTHER_CORE, TWIN_FAR_SITE, 10},
+};
+static const uint32_t cores[TWIN_NODES] = {2, 0, 0, 8, 16};
+static const money core_prices[TWIN_NODES] = {20000, 0, 0, 10000, 6000};
+static const char *const names[TWIN_NODES] = {"edge", "core", "other-core", "site", "far-site"};
+
+static int64_t read_wall(void *context)
+{
+	return START_OF_TIME + ((struct twin *)context)->now;
+}
+
+static int64_t read_monotonic(void *context)
+{
+	return CLOCK_SECOND + ((struct twin *)context)->now;
+}
+
+static bool happens(struct twin *twin, uint32_t percent)
+{
+	return random_below(&twin->random, 100) < percent;
+}
+
+static struct node *node_of(struct twin *twin, const uint8_t address[16])
+{
+	for (uint32_t i = 0; i < TWIN_NODES; i++)
+		if (segment_within(address, twin->nodes[i].locator))
+			return &twin->nodes[i];
+	return NULL;
+}
+
+static void post(struct twin *twin, struct node *from, struct node *to, const struct message *message)
+{
+	bool local = from == to;
+
+	if (to == NULL || (!local && (from->isolated || to->isolated || happens(twin, twin->weather.loss))))
+		return;
+	for (uint32_t copies = !local && happens(twin, twin->weather.doubling) ? 2 : 1, i = 0; i < MESSAGES;
+	     i++) {
+		if (twin->messages[i].at != 0)
+			continue;
+		twin->messages[i] = *message;
+		twin->messages[i].node = to->number;
+		twin->messages[i].at =
+		        twin->now + 1 +
+		        (local ? 0 : (int64_t)random_below(&twin->random, 20 * CLOCK_MILLISECOND));
+		if (--copies == 0)
+			return;
+	}
+	fail_msg("the twin's network is full");
+}
+
+static void send_packet(struct node *from, const uint8_t *bytes, size_t size)
+{
+	struct message message = {.size = size};
+
+	T_TRUE(size <= sizeof(message.bytes));
+	memcpy(message.bytes, bytes, size);
+	post(from->twin, from, node_of(from->twin, bytes + 24), &message);
+}
+
+static void on_send(void *context, uint8_t *packet, size_t size)
+{
+	send_packet(context, packet, size);
+}
+
+static void on_forward(void *context, const uint8_t *packet, size_t size)
+{
+	send_packet(context, packet, size);
+}
+
+static void on_answer(void *context, const struct answer *answer, const struct owner_return *way)
+{
+	struct node *node = context;
+	struct message message = {.answer = true, .content = *answer};
+
+	post(node->twin, node, node_of(node->twin, way->address), &message);
+}
+
+static void on_acknowledge(void *context, struct gateway_identity owner, const struct identifier *program,
+                           enum answer_type what)
+{
+	struct node *node = context;
+	struct message message = {.answer = true,
+	                          .content = {.type = ANSWER_ACKNOWLEDGE,
+	                                      .program = *program,
+	                                      .sender = node->identity,
+	                                      .acknowledged = what}};
+
+	for (uint32_t i = 0; i < TWIN_NODES; i++)
+		if (gateway_equal(node->twin->nodes[i].identity, owner))
+			post(node->twin, node, &node->twin->nodes[i], &message);
+}
+
+/* Copies a blob from one store to another. */
+static int carry(struct store *from, struct store *to, const uint8_t digest[32])
+{
+	uint8_t bytes[65536], put[32];
+	uint64_t size;
+	int descriptor = store_read(from, digest, &size);
+	ssize_t got;
+
+	if (descriptor < 0)
+		return descriptor;
+	got = read(descriptor, bytes, sizeof(bytes));
+	close(descriptor);
+	return got < 0 ? BUSBAR_ERROR_NOT_FOUND : store_put(to, bytes, (size_t)got, put);
+}
+
+static bool is_reachable(struct node *a, struct node *b)
+{
+	return b != NULL && b->alive && !a->isolated && !b->isolated &&
+	       !happens(a->twin, a->twin->weather.loss);
+}
+
+static void on_fetch(void *context, const struct identifier *program, const struct program_fetch *fetch,
+                     const uint8_t address[16])
+{
+	struct node *node = context, *from = node_of(node->twin, address);
+
+	owner_fetched(node->owner, program,
+	              is_reachable(node, from) ? carry(from->store, node->store, fetch->digest)
+	                                       : BUSBAR_ERROR_NO_ANSWER);
+}
+
+static void on_deliver(void *context, const struct identifier *program, const uint8_t digest[32],
+                       const uint8_t address[16])
+{
+	struct node *node = context, *to = node_of(node->twin, address);
+
+	owner_delivered(node->owner, program,
+	                is_reachable(node, to) ? carry(node->store, to->store, digest)
+	                                       : BUSBAR_ERROR_NO_ANSWER);
+}
+
+static struct site site_of(struct node *node)
+{
+	struct site site = {.identity = node->identity,
+	                    .model = SUPPLY_EDGE,
+	                    .measured = read_wall(node->twin),
+	                    .validity = 3600 * CLOCK_SECOND};
+	struct link_offer link;
+
+	memcpy(site.locator, node->locator, sizeof(site.locator));
+	(void)snprintf(site.name, sizeof(site.name), "%s", names[node->number]);
+	(void)snprintf(site.region, sizeof(site.region), "%s", names[node->number]);
+	while (book_resource_at(node->book, site.resource_count, &site.resources[site.resource_count]) == 0)
+		site.resource_count++;
+	while (book_link_at(node->book, site.link_count, &link) == 0)
+		site.links[site.link_count++] = link;
+	return site;
+}
+
+/* Everybody's values reach the edge at once: what is tested is not the routing. */
+static void on_changed(void *context)
+{
+	struct node *node = context, *edge = &node->twin->nodes[TWIN_EDGE];
+	struct site site = site_of(node);
+
+	if (edge->view != NULL && !node->isolated)
+		T_OK(view_put_site(edge->view, &site));
+}
+
+static char *on_describe(void *context, const struct plan *plan, const struct plan_part *part)
+{
+	return NULL;
+}
+
+static void on_finished(void *context, const struct identifier *task)
+{
+}
+
+static int run(struct driver *driver, const struct driver_run *wanted)
+{
+	struct node *node = (struct node *)driver;
+	struct twin *twin = node->twin;
+	char text[2000];
+
+	for (uint32_t i = 0; i < twin->ever_count; i++)
+		T_TRUE(!identifier_equal(&twin->ever[i], &wanted->id)); /* at most one execution */
+	T_TRUE(twin->ever_count < EVER_RUN);
+	twin->ever[twin->ever_count++] = wanted->id;
+	memset(text, 'x', sizeof(text));
+	T_TRUE(write(wanted->output, text, 1 + random_below(&twin->random, sizeof(text))) > 0);
+	for (uint32_t i = 0; i < RUNS; i++) {
+		if (node->runs[i].ends != 0)
+			continue;
+		node->runs[i] = (struct run){
+		        .id = wanted->id,
+		        .started = twin->now,
+		        .ends = twin->now + 1 + (int64_t)random_below(&twin->random, 3 * CLOCK_SECOND),
+		        .error = happens(twin, twin->weather.run_failures) ? BUSBAR_ERROR_EXECUTION : 0};
+		return 0;
+	}
+	return BUSBAR_ERROR_TABLE_FULL;
+}
+
+static struct run *find_run(struct node *node, const struct identifier *id)
+{
+	for (uint32_t i = 0; i < RUNS; i++)
+		if (node->runs[i].ends != 0 && identifier_equal(&node->runs[i].id, id))
+			return &node->runs[i];
+	return NULL;
+}
+
+static int cancel(struct driver *driver, const struct identifier *id)
+{
+	struct node *node = (struct node *)driver;
+	struct run *found = find_run(node, id);
+
+	if (found == NULL)
+		return BUSBAR_ERROR_NOT_FOUND;
+	found->ends = node->twin->now + 1;
+	found->error = BUSBAR_ERROR_CANCELLED;
+	return 0;
+}
+
+static int measure(struct driver *driver, const struct identifier *id, struct driver_usage *ret_usage)
+{
+	struct node *node = (struct node *)driver;
+	const struct run *found = find_run(node, id);
+
+	if (found == NULL)
+		return BUSBAR_ERROR_NOT_FOUND;
+	*ret_usage = (struct driver_usage){.wall = node->twin->now - found->started};
+	return 0;
+}
+
+static const struct driver_operations operations = {
+        .name = "twin", .run = run, .cancel = cancel, .measure = measure};
+
+static void end_runs(struct node *node)
+{
+	for (uint32_t i = 0; i < RUNS; i++) {
+		struct run ended = node->runs[i];
+		struct driver_end end;
+
+		if (ended.ends == 0 || ended.ends > node->twin->now)
+			continue;
+		node->runs[i].ends = 0;
+		end = (struct driver_end){.id = ended.id,
+		                          .error = ended.error,
+		                          .usage = {.wall = node->twin->now - ended.started}};
+		owner_ended(node->owner, &end);
+	}
+}
+
+static void open_book(struct node *node)
+{
+	const struct resource_offer cpu = {.kind = RESOURCE_CPU,
+	                                   .capacity = cores[node->number] * UINT64_C(1000000),
+	                                   .free = cores[node->number] * UINT64_C(1000000),
+	                                   .base = core_prices[node->number],
+	                                   .steepness = 32000};
+	const struct resource_offer memory = {.kind = RESOURCE_MEMORY,
+	                                      .capacity = UINT64_C(8) << 30,
+	                                      .free = UINT64_C(8) << 30,
+	                                      .base = 1000,
+	                                      .steepness = 4000};
+
+	node->book = book_create(4096, 1);
+	if (cores[node->number] > 0) {
+		T_OK(book_add_resource(node->book, &cpu));
+		T_OK(book_add_resource(node->book, &memory));
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(links); i++) {
+		bool first = links[i].a == node->number;
+		struct link_offer link = {.from = node->identity,
+		                          .delay = links[i].delay * CLOCK_MILLISECOND,
+		                          .capacity = 100000000,
+		                          .free = 100000000,
+		                          .base = 100,
+		                          .steepness = 32000};
+
+		if (!first && links[i].b != node->number)
+			continue;
+		link.toward = node->twin->nodes[first ? links[i].b : links[i].a].identity;
+		T_OK(book_add_link(node->book, &link));
+	}
+}
+
+static void open_owner(struct node *node)
+{
+	struct twin *twin = node->twin;
+	struct owner_settings settings = {.identity = node->identity,
+	                                  .clock = {read_wall, read_monotonic, twin},
+	                                  .seed = 1,
+	                                  .host_cpu_per_core = 1000000,
+	                                  .scratch = 1 << 20,
+	                                  .output_maximum = 1 << 20,
+	                                  .processes = 4,
+	                                  .folder = node->folder,
+	                                  .services = &twin->service,
+	                                  .service_count = 1};
+	const struct owner_rooms rooms = {node->database, node->book, node->usage, node->store,
+	                                  cores[node->number] > 0 ? &node->driver : NULL};
+	const struct owner_ports ports = {.context = node,
+	                                  .answer = on_answer,
+	                                  .forward = on_forward,
+	                                  .fetch = on_fetch,
+	                                  .deliver = on_deliver,
+	                                  .changed = on_changed};
+
+	memcpy(settings.locator, node->locator, sizeof(settings.locator));
+	T_OK(owner_create(&settings, &rooms, &ports, &node->owner));
+}
+
+static void open_tasks(struct node *node)
+{
+	struct twin *twin = node->twin;
+	const struct view_limits limits = {.sites = 16, .services = 64, .reservations = 4096, .suspects = 64};
+	struct task_settings settings = {.identity = node->identity,
+	                                 .port = 4180,
+	                                 .clock = {read_wall, read_monotonic, twin},
+	                                 .seed = 2,
+	                                 .output_maximum = 1 << 20,
+	                                 .decisions = true};
+	struct task_rooms rooms = {.database = node->database, .store = node->store, .ring = &twin->ring};
+	const struct task_ports ports = {.context = node,
+	                                 .send = on_send,
+	                                 .acknowledge = on_acknowledge,
+	                                 .describe = on_describe,
+	                                 .finished = on_finished};
+
+	if (node->number != TWIN_EDGE)
+		return;
+	memcpy(settings.address, node->address, sizeof(settings.address));
+	node->view = view_create(&limits);
+	T_OK(ledger_open(node->database, 0, &node->ledger));
+	T_TRUE(ledger_deposit(node->ledger, "demo", 1000 * MONEY_UNIT, "first", read_wall(twin)) >= 0);
+	rooms.view = node->view;
+	rooms.ledger = node->ledger;
+	for (uint32_t i = 0; i < TWIN_NODES; i++) {
+		struct service_offer offer = twin->service.offer;
+
+		if (twin->nodes[i].book != NULL)
+			on_changed(&twin->nodes[i]);
+		offer.site = twin->nodes[i].identity;
+		if (cores[i] > 0)
+			T_OK(view_put_service(node->view, &offer));
+	}
+	T_OK(tasks_create(&settings, &rooms, &ports, &node->tasks));
+}
+
+void twin_start(struct twin *twin, uint32_t number)
+{
+	struct node *node = &twin->nodes[number];
+	char path[PATH + 16];
+
+	if (node->alive)
+		return;
+	(void)snprintf(path, sizeof(path), "%s/state.db", node->folder);
+	T_OK(database_open(path, &node->database));
+	/* Durability is the database's own test; here it would only cost time. */
+	T_OK(database_execute(node->database, "PRAGMA synchronous = OFF"));
+	T_OK(usage_open(node->database, &node->usage));
+	(void)snprintf(path, sizeof(path), "%s/blobs", node->folder);
+	T_OK(store_open(path, 1 << 30, &node->store));
+	open_book(node);
+	open_owner(node);
+	open_tasks(node);
+	node->alive = true;
+	on_changed(node);
+}
+
+void twin_kill(struct twin *twin, uint32_t number)
+{
+	struct node *node = &twin->nodes[number];
+
+	if (!node->alive)
+		return;
+	node->alive = false;
+	memset(node->runs, 0, sizeof(node->runs));
+	node->tasks = tasks_free(node->tasks);
+	node->owner = owner_free(node->owner);
+	node->view = view_free(node->view);
+	node->ledger = ledger_close(node->ledger);
+	node->usage = usage_close(node->usage);
+	node->database = database_close(node->database);
+	node->store = store_close(node->store);
+	node->book = book_free(node->book);
+}
+
+void twin_isolate(struct twin *twin, uint32_t node, bool isolated)
+{
+	twin->nodes[node].isolated = isolated;
+}
+
+void twin_mute(struct twin *twin, uint32_t node, bool mute)
+{
+	twin->nodes[node].mute = mute;
+}
+
+void twin_clear_up(struct twin *twin)
+{
+	twin->weather = (struct twin_weather){0};
+}
+
+static void make_node(struct twin *twin, uint32_t number)
+{
+	struct node *node = &twin->nodes[number];
+
+	node->driver.operations = &operations;
+	node->twin = twin;
+	node->number = number;
+	node->identity = (struct gateway_identity){number + 1, 1};
+	node->locator[0] = 0xfc;
+	node->locator[5] = (uint8_t)(number + 1);
+	segment_gateway_address(node->locator, node->address);
+	(void)snprintf(node->folder, sizeof(node->folder), "%.200s/%s", twin->folder, names[number]);
+	T_OK(file_make_folder(node->folder, 0700));
+}
+
+struct twin *twin_create(uint64_t seed, const struct twin_weather *weather)
+{
+	struct twin *twin = calloc(1, sizeof(*twin));
+
+	T_TRUE(twin != NULL);
+	random_seed(&twin->random, seed);
+	twin->weather = *weather;
+	twin->messages = calloc(MESSAGES, sizeof(*twin->messages));
+	twin->ever = calloc(EVER_RUN, sizeof(*twin->ever));
+	twin->ring = (struct seal_ring){.count = 1, .keys = {{.identifier = 1, .secret = {1, 2, 3}}}};
+	twin->service.offer = (struct service_offer){.name = "work",
+	                                             .version = "1",
+	                                             .address = {0xfd, 1},
+	                                             .cpu = 1000000,
+	                                             .memory = 1 << 20,
+	                                             .processes = 4,
+	                                             .time = 3 * CLOCK_SECOND,
+	                                             .price = 100,
+	                                             .tariff = 150};
+	twin->service.arguments[0] = "/service/work";
+	(void)snprintf(twin->folder, sizeof(twin->folder), "/tmp/busbar-twin-XXXXXX");
+	T_TRUE(mkdtemp(twin->folder) != NULL);
+	for (uint32_t i = 0; i < TWIN_NODES; i++)
+		make_node(twin, i);
+	for (uint32_t i = TWIN_NODES; i-- > 0;)
+		twin_start(twin, i);
+	return twin;
+}
+
+void twin_free(struct twin *twin)
+{
+	for (uint32_t i = 0; i < TWIN_NODES; i++)
+		twin_kill(twin, i);
+	T_OK(file_remove_tree(twin->folder));
+	free(twin->messages);
+	free(twin->ever);
+	free(twin);
+}
+
+int twin_demand(struct twin *twin, const char *text, struct identifier *ret_task)
+{
+	struct node *edge = &twin->nodes[TWIN_EDGE];
+	struct arena *arena = arena_create(1 << 20);
+	struct grammar_problem problem;
+	struct task_request request = {
+	        .tenant = "demo", .spot = true, .access_up = 1000, .access_down = 1000};
+	struct demand demand;
+	int code = grammar_parse_demand(text, strlen(text), "twin", arena, &demand, &problem);
+
+	if (code < 0)
+		fail_msg("%s", problem.text);
+	demand.identifier = identifier_make(read_wall(twin), &twin->random);
+	request.demand = &demand;
+	code = task_submit(edge->tasks, &request);
+	if (code == 0 && ret_task != NULL)
+		*ret_task = demand.identifier;
+	arena_free(arena);
+	return code;
+}
+
+/* A packet at a node: End is the kernel's, functions are the owner's. */
+static void take_packet(struct node *node, struct message *message)
+{
+	struct packet packet;
+
+	if (segment_function(message->bytes + 24) == SEGMENT_FUNCTION_END) {
+		T_OK(packet_advance(message->bytes, message->size, 1));
+		send_packet(node, message->bytes, message->size);
+		return;
+	}
+	if (node->mute)
+		return;
+	T_OK(packet_decode(message->bytes, message->size, &node->twin->ring, &packet));
+	owner_receive(node->owner, message->bytes, message->size, &packet);
+}
+
+static void take_answer(struct node *node, const struct answer *answer)
+{
+	if (answer->type == ANSWER_ACKNOWLEDGE)
+		owner_acknowledged(node->owner, &answer->program, answer->acknowledged);
+	else if (node->tasks != NULL)
+		task_answer(node->tasks, answer);
+}
+
+static void take_messages(struct twin *twin)
+{
+	for (uint32_t i = 0; i < MESSAGES; i++) {
+		struct message message;
+		struct node *node;
+
+		if (twin->messages[i].at == 0 || twin->messages[i].at > twin->now)
+			continue;
+		message = twin->messages[i];
+		node = &twin->nodes[message.node];
+		twin->messages[i].at = 0;
+		if (!node->alive)
+			continue;
+		if (message.answer)
+			take_answer(node, &message.content);
+		else
+			take_packet(node, &message);
+	}
+}
+
+void twin_run(struct twin *twin, int64_t time)
+{
+	for (int64_t end = twin->now + time; twin->now < end; twin->now += STEP) {
+		take_messages(twin);
+		for (uint32_t i = 0; i < TWIN_NODES; i++) {
+			struct node *node = &twin->nodes[i];
+
+			if (!node->alive)
+				continue;
+			end_runs(node);
+			(void)owner_tick(node->owner);
+			if (node->tasks != NULL)
+				(void)task_tick(node->tasks);
+			if (node->view != NULL)
+				(void)view_expire(node->view, read_wall(twin));
+		}
+	}
+}
+
+static bool is_settled(struct twin *twin)
+{
+	if (task_open_attempts(twin->nodes[TWIN_EDGE].tasks) > 0)
+		return false;
+	for (uint32_t i = 0; i < TWIN_NODES; i++)
+		if (owner_holding_count(twin->nodes[i].owner) > 0)
+			return false;
+	return true;
+}
+
+bool twin_settle(struct twin *twin, int64_t time)
+{
+	for (int64_t end = twin->now + time; twin->now < end;) {
+		twin_run(twin, 100 * CLOCK_MILLISECOND);
+		if (is_settled(twin)) {
+			twin_run(twin, 10 * CLOCK_SECOND); /* the last acknowledgements */
+			return true;
+		}
+	}
+	return false;
+}
+
+static void check_book(struct node *node)
+{
+	struct resource_offer offer;
+	struct link_offer link;
+
+	for (size_t i = 0; book_resource_at(node->book, i, &offer) == 0; i++)
+		T_EQ(offer.free, offer.capacity);
+	for (size_t i = 0; book_link_at(node->book, i, &link) == 0; i++)
+		T_EQ(link.free, link.capacity);
+	T_EQ(book_count(node->book), 0);
+}
+
+/* What the node metered for the edge against what the edge billed for it. */
+static void check_owner(struct node *node, const struct ledger_check *check)
+{
+	struct ledger_summary metered[8] = {{.count = 0}}, billed = {.count = 0};
+	int count = usage_summary(node->usage, metered, ARRAY_SIZE(metered));
+
+	T_TRUE(count >= 0 && count <= 1);
+	for (uint32_t i = 0; i < check->summary_count; i++)
+		if (gateway_equal(check->summaries[i].owner, node->identity))
+			billed = check->summaries[i];
+	T_EQ(billed.count, metered[0].count);
+	T_EQ(billed.total, metered[0].total);
+	T_BYTES(billed.digest, metered[0].digest, sizeof(billed.digest));
+}
+
+void twin_check(struct twin *twin)
+{
+	struct ledger_check check;
+
+	T_OK(ledger_check(twin->nodes[TWIN_EDGE].ledger, &check));
+	T_EQ(check.entries_sum, 0);
+	T_EQ(check.escrow, 0);
+	T_EQ(check.open_programs, 0);
+	T_EQ(check.disputes, 0);
+	for (uint32_t i = 0; i < TWIN_NODES; i++) {
+		check_book(&twin->nodes[i]);
+		check_owner(&twin->nodes[i], &check);
+		for (uint32_t j = 0; j < RUNS; j++)
+			T_EQ(twin->nodes[i].runs[j].ends, 0);
+	}
+}
+
+void twin_cancel(struct twin *twin, const struct identifier *task)
+{
+	T_OK(task_cancel(twin->nodes[TWIN_EDGE].tasks, task));
+}
+
+void twin_read(struct twin *twin, const struct identifier *task, struct task_record *ret_record)
+{
+	T_OK(task_read(twin->nodes[TWIN_EDGE].tasks, task, ret_record));
+}
+
+struct random *twin_random(struct twin *twin)
+{
+	return &twin->random;
+}
+
+uint64_t twin_free_cores(struct twin *twin, uint32_t node)
+{
+	struct resource_offer offer;
+
+	return book_resource_at(twin->nodes[node].book, 0, &offer) < 0 ? 0 : offer.free;
+}
+
+money twin_balance(struct twin *twin, const char *account)
+{
+	money balance;
+
+	T_OK(ledger_balance(twin->nodes[TWIN_EDGE].ledger, account, &balance));
+	return balance;
+}

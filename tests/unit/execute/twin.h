@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A network of gateways without kernel, sockets or time: real owners, tasks, books, ledgers and databases,
+ * joined by a queue that loses, doubles and delays, under a clock that the test turns. Gateways can be
+ * killed and started again; their databases and stores stay.
+ */
+#ifndef TESTS_EXECUTE_TWIN_H
+#define TESTS_EXECUTE_TWIN_H
+
+#include "base/random.h"
+#include "book/book.h"
+#include "execute/owner.h"
+#include "execute/task.h"
+#include "meter/ledger.h"
+#include "meter/usage.h"
+#include "view/view.h"
+
+enum { TWIN_EDGE, TWIN_CORE, TWIN_OTHER_CORE, TWIN_SITE, TWIN_FAR_SITE, TWIN_NODES };
+
+struct twin;
+
+struct twin_weather {
+	uint32_t loss, doubling; /* percent */
+	uint32_t run_failures;   /* percent of runs that end with an error */
+};
+
+/* `seed` decides everything that happens. */
+struct twin *twin_create(uint64_t seed, const struct twin_weather *weather);
+void twin_free(struct twin *twin);
+
+/* A demand at the edge; 0 or task_submit()'s code. *ret_task may be NULL. */
+int twin_demand(struct twin *twin, const char *text, struct identifier *ret_task);
+/* Lets time pass. */
+void twin_run(struct twin *twin, int64_t time);
+/* Runs until no attempt and no holding is open, at most `time`; false when something is left. */
+bool twin_settle(struct twin *twin, int64_t time);
+void twin_kill(struct twin *twin, uint32_t node);
+void twin_start(struct twin *twin, uint32_t node);
+/* Nothing gets in or out. */
+void twin_isolate(struct twin *twin, uint32_t node, bool isolated);
+/* Programs that ask something of the node are swallowed; plain forwarding goes on. */
+void twin_mute(struct twin *twin, uint32_t node, bool mute);
+/* Fair weather from now on. */
+void twin_clear_up(struct twin *twin);
+
+/*
+ * What must hold when all is settled: the ledger is clean, metered equals billed for every owner, books are
+ * empty, no run is left and none was started twice for one program.
+ */
+void twin_check(struct twin *twin);
+void twin_cancel(struct twin *twin, const struct identifier *task);
+void twin_read(struct twin *twin, const struct identifier *task, struct task_record *ret_record);
+struct random *twin_random(struct twin *twin);
+/* Free cores at a node, as its book has it. */
+uint64_t twin_free_cores(struct twin *twin, uint32_t node);
+money twin_balance(struct twin *twin, const char *account);
+
+#endif
