@@ -326,14 +326,15 @@ static void fail(struct connection *connection, int code)
 
 static void on_sent(uv_write_t *write, int status)
 {
-	struct connection *connection = write->handle->data;
+	uv_stream_t *stream = write->handle;
+	struct connection *connection = stream->data;
 
-	free(write->data);
+	free(write->data); /* what `write` is part of */
 	if (connection->closing)
 		return;
 	if (status < 0)
 		fail(connection, status);
-	if (connection->congested && uv_stream_get_write_queue_size(write->handle) < CONGESTED / 2) {
+	if (connection->congested && uv_stream_get_write_queue_size(stream) < CONGESTED / 2) {
 		connection->congested = false;
 		transport_wake(connection->transport);
 	}
