@@ -13,7 +13,7 @@
 
 #define TAG "probe"
 
-enum { PROBE_BUFFER = 256 };
+enum { PROBE_BUFFER = 256, HOP_LIMIT = 255 };
 
 /* A socket of either kind; the first member of both. */
 struct endpoint {
@@ -41,6 +41,7 @@ struct probe {
 	struct session *sessions[PROBE_SESSIONS];
 	struct endpoint *reflectors[PROBE_SESSIONS];
 	uint32_t session_count, reflector_count, open_handles;
+	uint64_t refused; /* by the reflectors */
 	bool closing;
 	uint8_t buffer[PROBE_BUFFER];
 };
@@ -87,7 +88,8 @@ static void send_probe(struct session *session)
 static void report(struct session *session)
 {
 	struct probe *probe = session->endpoint.probe;
-	struct probe_measurement measurement = {.sent = session->statistics.sent};
+	struct probe_measurement measurement = {.sent = session->statistics.sent,
+	                                        .received = session->statistics.received};
 	bool lost = !statistics_measure(&session->statistics, &measurement);
 
 	measurement.rejected = session->rejected;
@@ -117,6 +119,15 @@ static void on_buffer(uv_handle_t *handle, size_t suggested, uv_buf_t *buffer)
 	*buffer = uv_buf_init((char *)endpoint->probe->buffer, sizeof(endpoint->probe->buffer));
 }
 
+/* The reflector that was asked, and our number of the session or (RFC 8762 alone) none. */
+static bool is_ours(const struct session *session, const struct sockaddr_in6 *sender,
+                    const struct stamp_reply *reply)
+{
+	return memcmp(&sender->sin6_addr, &session->remote.sin6_addr, sizeof(sender->sin6_addr)) == 0 &&
+	       sender->sin6_port == session->remote.sin6_port &&
+	       (reply->session == 0 || reply->session == session->number + 1);
+}
+
 static void on_reply(uv_udp_t *handle, ssize_t size, const uv_buf_t *buffer, const struct sockaddr *sender,
                      unsigned flags)
 {
@@ -127,7 +138,8 @@ static void on_reply(uv_udp_t *handle, ssize_t size, const uv_buf_t *buffer, con
 	if (size <= 0 || sender == NULL)
 		return;
 	if (stamp_decode_reply((const uint8_t *)buffer->base, (size_t)size, key_of(session->endpoint.probe),
-	                       &reply) < 0) {
+	                       &reply) < 0 ||
+	    !is_ours(session, (const struct sockaddr_in6 *)sender, &reply)) {
 		session->rejected++;
 		return;
 	}
@@ -154,7 +166,7 @@ static void on_probe(uv_udp_t *handle, ssize_t size, const uv_buf_t *buffer, con
 	reply = (struct stamp_reply){.received = clock_wall(&clock_system), .error = unknown_error};
 	if (stamp_decode_probe((const uint8_t *)buffer->base, (size_t)size, key_of(reflector->probe),
 	                       &probe) < 0) {
-		log_debug(TAG, "event=probe-rejected");
+		reflector->probe->refused++;
 		return;
 	}
 	/* Stateless reflector (RFC 8762 4.3): the sequence is the sender's. */
@@ -163,7 +175,7 @@ static void on_probe(uv_udp_t *handle, ssize_t size, const uv_buf_t *buffer, con
 	reply.sender_sequence = probe.sequence;
 	reply.sender_sent = probe.sent;
 	reply.sender_error = probe.error;
-	reply.sender_ttl = 255;
+	reply.sender_ttl = HOP_LIMIT; /* of a neighbour; libuv does not tell what it was */
 	reply.sent = clock_wall(&clock_system);
 	send_packet(handle, (const struct sockaddr_in6 *)sender, bytes,
 	            stamp_encode_reply(&reply, key_of(reflector->probe), bytes, sizeof(bytes)));
@@ -226,6 +238,8 @@ static int open_socket(struct probe *probe, uv_udp_t *handle, void *owner, const
 	probe->open_handles++;
 	code = uv_udp_bind(handle, (const struct sockaddr *)local, UV_UDP_IPV6ONLY);
 	if (code == 0)
+		code = uv_udp_set_ttl(handle, HOP_LIMIT);
+	if (code == 0)
 		code = uv_udp_recv_start(handle, on_buffer, received);
 	if (code < 0)
 		uv_close((uv_handle_t *)handle, on_closed);
@@ -274,6 +288,11 @@ int probe_add(struct probe *probe, const struct probe_target *target)
 		return code;
 	probe->sessions[probe->session_count] = session;
 	return (int)probe->session_count++;
+}
+
+uint64_t probe_refused(const struct probe *probe)
+{
+	return probe->refused;
 }
 
 void probe_close(struct probe *probe)

@@ -5,7 +5,8 @@
  * A session per neighbour sends a probe every interval. Round trip = (reply arrival - probe sent) -
  * (reflector sent - reflector received); without synchronised clocks half of it is the one-way delay.
  * Delay is the least of the last window (queues in hosts only add), jitter the mean difference of
- * consecutive delays (RFC 3550 6.4.1 smoothing), loss is counted over the window.
+ * consecutive delays (RFC 3550 6.4.1 smoothing), loss is counted over the window. A reply is taken only
+ * from the address that was probed, for a probe of the window, once; everything else counts as rejected.
  */
 #ifndef PROBE_PROBE_H
 #define PROBE_PROBE_H
@@ -42,6 +43,8 @@ int probe_create(uv_loop_t *loop, const uint8_t *key, int64_t interval, probe_me
 int probe_reflect(struct probe *probe, const uint8_t local[16], uint32_t interface, uint16_t port) CHECKED;
 /* Returns the session number. TABLE_FULL. */
 int probe_add(struct probe *probe, const struct probe_target *target) CHECKED;
+/* Probes that the reflectors did not answer: not a probe, or another key. */
+uint64_t probe_refused(const struct probe *probe);
 /* Closes all handles; the memory is freed when the loop has run their close callbacks. Accepts NULL. */
 void probe_close(struct probe *probe);
 

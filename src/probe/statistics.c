@@ -37,7 +37,6 @@ bool statistics_received(struct statistics *statistics, uint32_t sequence, int64
 	return true;
 }
 
-/* Probes of the window, oldest first, `back` from the newest (1). */
 static uint32_t window_size(const struct statistics *statistics)
 {
 	return statistics->sent < PROBE_WINDOW ? (uint32_t)statistics->sent : PROBE_WINDOW;

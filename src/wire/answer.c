@@ -38,8 +38,8 @@ static void get_line(struct cursor *cursor, struct receipt_line *line)
 static void put_receipt(struct writer *writer, const struct receipt *receipt)
 {
 	field_put_identifier(writer, &receipt->program);
-	field_put_identity(writer, receipt->owner);
-	field_put_identity(writer, receipt->ingress);
+	field_put_somebody(writer, receipt->owner);
+	field_put_somebody(writer, receipt->ingress);
 	field_put_code(writer, receipt->error);
 	field_put_amount(writer, (uint64_t)receipt->started);
 	field_put_amount(writer, (uint64_t)receipt->ended);
@@ -123,29 +123,44 @@ static void get_result(struct cursor *cursor, struct answer *answer)
 	cursor_copy(cursor, result->output, result->inline_size);
 }
 
+/* A receipt is its owner's own, about the program of the answer. */
+static bool receipt_belongs(const struct answer *answer)
+{
+	return gateway_equal(answer->receipt.owner, answer->sender) &&
+	       identifier_equal(&answer->receipt.program, &answer->program);
+}
+
 static void put_receipt_answer(struct writer *writer, const struct answer *answer)
 {
+	if (!receipt_belongs(answer))
+		field_fail(writer, BUSBAR_ERROR_BAD_VALUE);
 	put_receipt(writer, &answer->receipt);
 }
 
 static void get_receipt_answer(struct cursor *cursor, struct answer *answer)
 {
 	get_receipt(cursor, &answer->receipt);
-	/* A receipt is its owner's own, about the program of the answer. */
-	if (cursor->error == 0 && (!gateway_equal(answer->receipt.owner, answer->sender) ||
-	                           !identifier_equal(&answer->receipt.program, &answer->program)))
+	if (cursor->error == 0 && !receipt_belongs(answer))
 		cursor_fail(cursor, BUSBAR_ERROR_MALFORMED);
+}
+
+/* Only what is repeated until it is acknowledged. */
+static bool is_repeated(enum answer_type type)
+{
+	return type == ANSWER_RESULT || type == ANSWER_RECEIPT;
 }
 
 static void put_acknowledge(struct writer *writer, const struct answer *answer)
 {
-	field_put_choice(writer, answer->acknowledged, ANSWER_TYPES);
+	if (!is_repeated(answer->acknowledged))
+		field_fail(writer, BUSBAR_ERROR_BAD_VALUE);
+	writer_u8(writer, (uint8_t)answer->acknowledged);
 }
 
 static void get_acknowledge(struct cursor *cursor, struct answer *answer)
 {
 	answer->acknowledged = (enum answer_type)field_choice(cursor, ANSWER_TYPES);
-	if (answer->acknowledged != ANSWER_RESULT && answer->acknowledged != ANSWER_RECEIPT)
+	if (!is_repeated(answer->acknowledged))
 		cursor_fail(cursor, BUSBAR_ERROR_MALFORMED);
 }
 
@@ -180,7 +195,7 @@ static int answer_mac(const uint8_t *bytes, size_t size, const struct seal_key *
 
 int answer_encode(const struct answer *answer, const struct seal_key *key, uint8_t *buffer, size_t capacity)
 {
-	struct writer writer = writer_open(buffer, capacity);
+	struct writer writer = writer_open(buffer, MINIMUM(capacity, (size_t)ANSWER_MAXIMUM));
 	uint8_t mac[SEAL_MAC];
 	int code;
 
@@ -189,7 +204,7 @@ int answer_encode(const struct answer *answer, const struct seal_key *key, uint8
 	writer_u8(&writer, ANSWER_VERSION);
 	writer_u8(&writer, (uint8_t)answer->type);
 	writer_u8(&writer, key->identifier);
-	field_put_identity(&writer, answer->sender);
+	field_put_somebody(&writer, answer->sender);
 	field_put_identifier(&writer, &answer->program);
 	field_put_number(&writer, (uint64_t)answer->processing);
 	codecs[answer->type].put(&writer, answer);
@@ -210,8 +225,8 @@ int answer_decode(const uint8_t *bytes, size_t size, const struct seal_ring *rin
 	uint8_t mac[SEAL_MAC], type, version, number_of_key;
 	int code;
 
-	if (size < SEAL_MAC)
-		return BUSBAR_ERROR_TRUNCATED;
+	if (size < SEAL_MAC || size > ANSWER_MAXIMUM)
+		return size < SEAL_MAC ? BUSBAR_ERROR_TRUNCATED : BUSBAR_ERROR_TOO_LARGE;
 	cursor = cursor_open(bytes, size - SEAL_MAC);
 	version = cursor_u8(&cursor);
 	type = cursor_u8(&cursor);

@@ -23,6 +23,7 @@ enum {
 	SERVICE_STATE, /* score, running */
 	SERVICE_PRICE,
 };
+enum { STEEPNESS_LEAST = 1000, LOSS_MOST = 1000000, SCORE_BOUND = 11, TRUST_BOUND = 11 };
 
 static int64_t number(struct cursor *cursor)
 {
@@ -90,7 +91,7 @@ static void put_supply(struct writer *writer, const void *object, uint32_t index
 	const struct site *site = object;
 
 	field_put_choice(writer, site->model, SUPPLY_MODELS);
-	field_put_choice(writer, site->trust, 11);
+	field_put_choice(writer, site->trust, TRUST_BOUND);
 	field_put_number(writer, site->gflops_per_core);
 	field_put_number(writer, site->core_grams);
 	put_number(writer, site->start);
@@ -101,7 +102,7 @@ static void get_supply(struct cursor *cursor, void *object, void *context)
 	struct site *site = object;
 
 	site->model = (enum supply_model)field_choice(cursor, SUPPLY_MODELS);
-	site->trust = field_choice(cursor, 11);
+	site->trust = field_choice(cursor, TRUST_BOUND);
 	site->gflops_per_core = field_number(cursor, INT64_MAX);
 	site->core_grams = field_number(cursor, INT64_MAX);
 	site->start = number(cursor);
@@ -123,6 +124,12 @@ static void get_time(struct cursor *cursor, void *object, void *context)
 	site->validity = number(cursor);
 }
 
+/* What holds for offers of both kinds; what does not is refused by writer and reader alike. */
+static bool offer_is_sound(uint64_t capacity, uint64_t available, uint32_t steepness)
+{
+	return available <= capacity && steepness >= STEEPNESS_LEAST;
+}
+
 static uint32_t resource_count(const void *object)
 {
 	return ((const struct site *)object)->resource_count;
@@ -132,6 +139,9 @@ static void put_resource(struct writer *writer, const void *object, uint32_t ind
 {
 	const struct resource_offer *offer = &((const struct site *)object)->resources[index];
 
+	if (!offer_is_sound(offer->capacity, offer->free, offer->steepness) ||
+	    site_resource(object, offer->kind) != offer)
+		field_fail(writer, BUSBAR_ERROR_BAD_VALUE);
 	field_put_choice(writer, offer->kind, RESOURCE_KINDS);
 	field_put_number(writer, offer->capacity);
 	field_put_number(writer, offer->free);
@@ -150,7 +160,7 @@ static void get_resource(struct cursor *cursor, void *object, void *context)
 	offer.base = number(cursor);
 	offer.steepness = (uint32_t)field_number(cursor, UINT32_MAX);
 	offer.tariff = number(cursor);
-	if (offer.free > offer.capacity || offer.steepness < 1000 ||
+	if (!offer_is_sound(offer.capacity, offer.free, offer.steepness) ||
 	    site_resource(site, offer.kind) != NULL || site->resource_count == RESOURCE_KINDS)
 		cursor_fail(cursor, BUSBAR_ERROR_MALFORMED);
 	else
@@ -166,7 +176,9 @@ static void put_link(struct writer *writer, const void *object, uint32_t index)
 {
 	const struct link_offer *link = &((const struct site *)object)->links[index];
 
-	field_put_identity(writer, link->toward);
+	if (!offer_is_sound(link->capacity, link->free, link->steepness) || link->loss > LOSS_MOST)
+		field_fail(writer, BUSBAR_ERROR_BAD_VALUE);
+	field_put_somebody(writer, link->toward);
 	put_number(writer, link->delay);
 	put_number(writer, link->jitter);
 	put_number(writer, link->ceiling);
@@ -186,13 +198,13 @@ static void get_link(struct cursor *cursor, void *object, void *context)
 	link.delay = number(cursor);
 	link.jitter = number(cursor);
 	link.ceiling = number(cursor);
-	link.loss = (uint32_t)field_number(cursor, 1000000);
+	link.loss = (uint32_t)field_number(cursor, LOSS_MOST);
 	link.capacity = field_number(cursor, INT64_MAX);
 	link.free = field_number(cursor, INT64_MAX);
 	link.base = number(cursor);
 	link.steepness = (uint32_t)field_number(cursor, UINT32_MAX);
 	link.tariff = number(cursor);
-	if (link.free > link.capacity || link.steepness < 1000 || site->link_count == SITE_LINKS)
+	if (!offer_is_sound(link.capacity, link.free, link.steepness) || site->link_count == SITE_LINKS)
 		cursor_fail(cursor, BUSBAR_ERROR_MALFORMED);
 	else
 		site->links[site->link_count++] = link;
@@ -223,6 +235,8 @@ static void put_title(struct writer *writer, const void *object, uint32_t index)
 {
 	const struct service_offer *service = object;
 
+	if (service->name[0] == '\0')
+		field_fail(writer, BUSBAR_ERROR_MISSING_FIELD);
 	field_put_text(writer, service->name);
 	field_put_text(writer, service->version);
 }
@@ -275,7 +289,7 @@ static void put_state(struct writer *writer, const void *object, uint32_t index)
 {
 	const struct service_offer *service = object;
 
-	field_put_choice(writer, service->score, 11);
+	field_put_choice(writer, service->score, SCORE_BOUND);
 	field_put_number(writer, service->running);
 }
 
@@ -283,7 +297,7 @@ static void get_state(struct cursor *cursor, void *object, void *context)
 {
 	struct service_offer *service = object;
 
-	service->score = field_choice(cursor, 11);
+	service->score = field_choice(cursor, SCORE_BOUND);
 	service->running = (uint32_t)field_number(cursor, UINT32_MAX);
 }
 
@@ -334,6 +348,8 @@ static int read_values(const struct field_row *rows, size_t count, void *object,
 
 int attribute_encode_site_values(const struct site *site, uint8_t *buffer, size_t capacity)
 {
+	if (site->resource_count > RESOURCE_KINDS || site->link_count > SITE_LINKS)
+		return BUSBAR_ERROR_TOO_LARGE;
 	return write_values(site_rows, ARRAY_SIZE(site_rows), site, buffer, capacity);
 }
 
@@ -364,13 +380,16 @@ int attribute_decode_service_values(const uint8_t *bytes, size_t size, struct se
 	return 0;
 }
 
-static void put_header(struct writer *writer, const struct attribute_header *header, uint8_t key)
+static void put_header(struct writer *writer, const struct attribute_header *header,
+                       enum attribute_content content, uint8_t key)
 {
+	if (header->content != content)
+		field_fail(writer, BUSBAR_ERROR_BAD_VALUE);
 	writer_u8(writer, ATTRIBUTE_VERSION);
 	writer_u8(writer, (uint8_t)header->content);
 	writer_u8(writer, key);
 	field_put_choice(writer, header->domain_count, ATTRIBUTE_DOMAIN + 1);
-	field_put_identity(writer, header->sender);
+	field_put_somebody(writer, header->sender);
 	writer_u64(writer, header->sequence);
 	for (uint32_t i = 0; i < MINIMUM(header->domain_count, (uint32_t)ATTRIBUTE_DOMAIN); i++)
 		writer_u32(writer, header->domain[i]);
@@ -434,7 +453,7 @@ int attribute_encode_site(const struct attribute_header *header, const struct si
 	struct writer writer = writer_open(buffer, MINIMUM(capacity, (size_t)ATTRIBUTE_MAXIMUM));
 	size_t clear;
 
-	put_header(&writer, header, key->identifier);
+	put_header(&writer, header, ATTRIBUTE_SITE, key->identifier);
 	if (writer.error != 0)
 		return writer.error;
 	clear = writer_size(&writer);
@@ -450,7 +469,7 @@ int attribute_encode_service(const struct attribute_header *header, const struct
 	struct writer writer = writer_open(buffer, MINIMUM(capacity, (size_t)ATTRIBUTE_MAXIMUM));
 	size_t clear;
 
-	put_header(&writer, header, key->identifier);
+	put_header(&writer, header, ATTRIBUTE_SERVICE, key->identifier);
 	if (writer.error != 0)
 		return writer.error;
 	clear = writer_size(&writer);

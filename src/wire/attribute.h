@@ -48,9 +48,9 @@ int attribute_decode(const uint8_t *bytes, size_t size, const uint8_t prefix[16]
 /* The TLVs alone, without header or seal: for decision logs, golden tests and the fuzzer. */
 int attribute_encode_site_values(const struct site *site, uint8_t *buffer, size_t capacity) CHECKED;
 int attribute_decode_site_values(const uint8_t *bytes, size_t size, struct site *ret_site) CHECKED;
-int attribute_encode_service_values(const struct service_offer *service, uint8_t *buffer, size_t capacity)
-    CHECKED;
-int attribute_decode_service_values(const uint8_t *bytes, size_t size, struct service_offer *ret_service)
-    CHECKED;
+int attribute_encode_service_values(const struct service_offer *service, uint8_t *buffer,
+                                    size_t capacity) CHECKED;
+int attribute_decode_service_values(const uint8_t *bytes, size_t size,
+                                    struct service_offer *ret_service) CHECKED;
 
 #endif

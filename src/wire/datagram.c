@@ -18,7 +18,9 @@ static bool carries_demand(enum datagram_type type)
 
 static void put_ask(struct writer *writer, const struct datagram *datagram)
 {
-	writer_u8(writer, (uint8_t)datagram->ask.document);
+	if (datagram->ask.document == 0 && datagram->type == DATAGRAM_DOCUMENT)
+		field_fail(writer, BUSBAR_ERROR_BAD_VALUE);
+	field_put_choice(writer, datagram->ask.document, DOCUMENT_STATUS + 1);
 	field_put_identifier(writer, &datagram->ask.task);
 	writer_u32(writer, datagram->ask.part);
 	field_put_amount(writer, datagram->ask.offset);
@@ -72,6 +74,8 @@ static void put_result(struct writer *writer, const struct datagram *datagram)
 		field_fail(writer, BUSBAR_ERROR_TOO_LARGE);
 		return;
 	}
+	if (datagram->result.inline_size > 0 && datagram->result.inline_size != datagram->result.size)
+		field_fail(writer, BUSBAR_ERROR_BAD_VALUE);
 	writer_u16(writer, (uint16_t)datagram->result.inline_size);
 	writer_bytes(writer, datagram->result.output, datagram->result.inline_size);
 }
@@ -87,7 +91,17 @@ static void get_result(struct cursor *cursor, struct datagram *datagram)
 		datagram->result.inline_size = 0;
 		cursor_fail(cursor, BUSBAR_ERROR_TOO_LARGE);
 	}
+	if (datagram->result.inline_size > 0 && datagram->result.inline_size != datagram->result.size)
+		cursor_fail(cursor, BUSBAR_ERROR_MALFORMED);
 	cursor_copy(cursor, datagram->result.output, datagram->result.inline_size);
+}
+
+/* A slice lies within what it is a slice of; an empty one may stand past its end. */
+static bool slice_is_within(const struct datagram *datagram)
+{
+	uint64_t total = datagram->slice.total, offset = datagram->slice.offset;
+
+	return datagram->slice.size == 0 || (offset <= total && datagram->slice.size <= total - offset);
 }
 
 static void put_slice(struct writer *writer, const struct datagram *datagram)
@@ -98,6 +112,8 @@ static void put_slice(struct writer *writer, const struct datagram *datagram)
 		field_fail(writer, BUSBAR_ERROR_TOO_LARGE);
 		return;
 	}
+	if (!slice_is_within(datagram))
+		field_fail(writer, BUSBAR_ERROR_BAD_VALUE);
 	writer_u16(writer, (uint16_t)datagram->slice.size);
 	writer_bytes(writer, datagram->slice.bytes, datagram->slice.size);
 }
@@ -111,6 +127,8 @@ static void get_slice(struct cursor *cursor, struct datagram *datagram)
 		datagram->slice.size = 0;
 		cursor_fail(cursor, BUSBAR_ERROR_TOO_LARGE);
 	}
+	if (!slice_is_within(datagram))
+		cursor_fail(cursor, BUSBAR_ERROR_MALFORMED);
 	cursor_copy(cursor, datagram->slice.bytes, datagram->slice.size);
 }
 
@@ -243,6 +261,15 @@ static int decode_body(struct cursor *cursor, struct arena *arena, struct datagr
 	return demand_codec_decode(cursor->next, cursor_left(cursor), arena, ret_demand);
 }
 
+/* A refusal of what could not be authenticated carries no MAC; its content is all there is. */
+static int refuse(int code, struct cursor *cursor, struct datagram *ret_datagram)
+{
+	if (ret_datagram->type != DATAGRAM_ERROR)
+		return code;
+	get_error(cursor, ret_datagram);
+	return BUSBAR_ERROR_BAD_MAC;
+}
+
 int datagram_decode(const uint8_t *bytes, size_t size, datagram_secret secret, void *context,
                     struct arena *arena, struct datagram *ret_datagram, struct demand *ret_demand)
 {
@@ -255,23 +282,15 @@ int datagram_decode(const uint8_t *bytes, size_t size, datagram_secret secret, v
 	if (code < 0)
 		return code;
 	known = secret(context, datagram.key);
-	if (known == NULL || cursor_left(&cursor) < SEAL_MAC) {
-		code = known == NULL ? BUSBAR_ERROR_UNKNOWN_TENANT : BUSBAR_ERROR_TRUNCATED;
-		/* A refusal of what could not be authenticated carries no MAC; its content is all there is.
-		 */
-		if (datagram.type == DATAGRAM_ERROR) {
-			get_error(&cursor, ret_datagram);
-			return BUSBAR_ERROR_BAD_MAC;
-		}
-		return code;
-	}
+	if (known == NULL)
+		return refuse(BUSBAR_ERROR_UNKNOWN_TENANT, &cursor, ret_datagram);
+	if (cursor_left(&cursor) < SEAL_MAC)
+		return refuse(BUSBAR_ERROR_TRUNCATED, &cursor, ret_datagram);
 	code = check_mac(bytes, size, known);
-	if (code < 0) {
-		if (datagram.type == DATAGRAM_ERROR)
-			get_error(&cursor, ret_datagram);
-		return code;
-	}
+	if (code < 0)
+		return refuse(code, &cursor, ret_datagram);
 	cursor.end -= SEAL_MAC;
+	datagram.authentic = true;
 	code = decode_body(&cursor, arena, &datagram, ret_demand);
 	*ret_datagram = datagram;
 	return code;

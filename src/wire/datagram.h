@@ -11,11 +11,12 @@
 #ifndef WIRE_DATAGRAM_H
 #define WIRE_DATAGRAM_H
 
-#include "base/compiler.h"
 #include "base/arena.h"
+#include "base/compiler.h"
 #include "model/demand.h"
 #include "model/identifier.h"
 #include "wire/seal.h"
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -45,7 +46,7 @@ enum datagram_document {
 	DOCUMENT_QUOTE = 1, /* slices past the first of a quote, by the quote request's identifier */
 	DOCUMENT_VIEW,
 	DOCUMENT_TASKS,
-	DOCUMENT_TASK,    /* argument: task identifier */
+	DOCUMENT_TASK, /* argument: task identifier */
 	DOCUMENT_BILL,
 	DOCUMENT_LEDGER,  /* operator's key only */
 	DOCUMENT_PROGRAM, /* argument: task identifier */
@@ -56,7 +57,8 @@ struct datagram {
 	enum datagram_type type;
 	uint32_t key; /* tenant's key number */
 	struct identifier identifier;
-	int64_t sent; /* wall clock of the sender, ns */
+	int64_t sent;   /* wall clock of the sender, ns */
+	bool authentic; /* set by datagram_decode(): the MAC is the key's */
 	union {
 		struct {
 			enum datagram_document document;

@@ -58,18 +58,18 @@ static bool is_present(uint64_t number)
 }
 
 /* Fields that are one number, of a body or of a demand. */
-#define NUMBER_FIELD(name, structure, member, type)                                                            \
-	static uint32_t count_##name(const void *object)                                                       \
-	{                                                                                                      \
-		return is_present((uint64_t)((const struct structure *)object)->member);                       \
-	}                                                                                                      \
-	static void write_##name(struct writer *writer, const void *object, uint32_t index)                    \
-	{                                                                                                      \
-		field_put_number(writer, (uint64_t)((const struct structure *)object)->member);                \
-	}                                                                                                      \
-	static void read_##name(struct cursor *cursor, void *object, void *context)                            \
-	{                                                                                                      \
-		((struct structure *)object)->member = (type)field_present(cursor);                            \
+#define NUMBER_FIELD(name, structure, member, type)                                             \
+	static uint32_t count_##name(const void *object)                                        \
+	{                                                                                       \
+		return is_present((uint64_t)((const struct structure *)object)->member);        \
+	}                                                                                       \
+	static void write_##name(struct writer *writer, const void *object, uint32_t index)     \
+	{                                                                                       \
+		field_put_number(writer, (uint64_t)((const struct structure *)object)->member); \
+	}                                                                                       \
+	static void read_##name(struct cursor *cursor, void *object, void *context)             \
+	{                                                                                       \
+		((struct structure *)object)->member = (type)field_present(cursor);             \
 	}
 
 NUMBER_FIELD(need_time, demand_body, need_time, int64_t)
@@ -82,20 +82,20 @@ NUMBER_FIELD(burst, demand_body, burst, uint64_t)
 NUMBER_FIELD(budget, demand, budget, money)
 
 /* Fields that are one text: an empty one is absent, so that reading one fails. */
-#define TEXT_FIELD(name, structure, member)                                                                    \
-	static uint32_t count_##name(const void *object)                                                       \
-	{                                                                                                      \
-		return ((const struct structure *)object)->member[0] != '\0';                                  \
-	}                                                                                                      \
-	static void write_##name(struct writer *writer, const void *object, uint32_t index)                    \
-	{                                                                                                      \
-		field_put_text(writer, ((const struct structure *)object)->member);                            \
-	}                                                                                                      \
-	static void read_##name(struct cursor *cursor, void *object, void *context)                            \
-	{                                                                                                      \
-		struct structure *target = object;                                                             \
-                                                                                                               \
-		read_text(cursor, target->member, sizeof(target->member));                                     \
+#define TEXT_FIELD(name, structure, member)                                                 \
+	static uint32_t count_##name(const void *object)                                    \
+	{                                                                                   \
+		return ((const struct structure *)object)->member[0] != '\0';               \
+	}                                                                                   \
+	static void write_##name(struct writer *writer, const void *object, uint32_t index) \
+	{                                                                                   \
+		field_put_text(writer, ((const struct structure *)object)->member);         \
+	}                                                                                   \
+	static void read_##name(struct cursor *cursor, void *object, void *context)         \
+	{                                                                                   \
+		struct structure *target = object;                                          \
+                                                                                            \
+		read_text(cursor, target->member, sizeof(target->member));                  \
 	}
 
 static void read_text(struct cursor *cursor, char *target, size_t capacity)
@@ -110,21 +110,21 @@ TEXT_FIELD(stage_name, demand_stage, name)
 TEXT_FIELD(affinity, demand, affinity)
 
 /* Lists of texts. */
-#define LIST_FIELD(name, structure, list, counter, maximum)                                                    \
-	static uint32_t count_##name(const void *object)                                                       \
-	{                                                                                                      \
-		return ((const struct structure *)object)->counter;                                            \
-	}                                                                                                      \
-	static void write_##name(struct writer *writer, const void *object, uint32_t index)                    \
-	{                                                                                                      \
-		field_put_text(writer, ((const struct structure *)object)->list[index]);                       \
-	}                                                                                                      \
-	static void read_##name(struct cursor *cursor, void *object, void *context)                            \
-	{                                                                                                      \
-		struct structure *target = object;                                                             \
-                                                                                                               \
-		if (has_room(cursor, target->counter, maximum))                                                \
-			read_text(cursor, target->list[target->counter++], sizeof(target->list[0]));           \
+#define LIST_FIELD(name, structure, list, counter, maximum)                                          \
+	static uint32_t count_##name(const void *object)                                             \
+	{                                                                                            \
+		return ((const struct structure *)object)->counter;                                  \
+	}                                                                                            \
+	static void write_##name(struct writer *writer, const void *object, uint32_t index)          \
+	{                                                                                            \
+		field_put_text(writer, ((const struct structure *)object)->list[index]);             \
+	}                                                                                            \
+	static void read_##name(struct cursor *cursor, void *object, void *context)                  \
+	{                                                                                            \
+		struct structure *target = object;                                                   \
+                                                                                                     \
+		if (has_room(cursor, target->counter, maximum))                                      \
+			read_text(cursor, target->list[target->counter++], sizeof(target->list[0])); \
 	}
 
 LIST_FIELD(after, demand_stage, after, after_count, DEMAND_AFTER)
@@ -303,12 +303,19 @@ static void read_split_least(struct cursor *cursor, void *object, void *context)
 	read_need(cursor, &((struct demand_body *)object)->split_least);
 }
 
-#define ROW(code, name) {.type = (code), .count = count_##name, .write = write_##name, .read = read_##name}
+#define ROW(code, name)                                                                           \
+	{                                                                                         \
+		.type = (code), .count = count_##name, .write = write_##name, .read = read_##name \
+	}
 
 static const struct field_row body_rows[] = {
         ROW(TYPE_SERVICE, service),
         ROW(TYPE_ARGUMENTS, arguments),
-        {.type = TYPE_NEED, .repeated = true, .count = count_needs, .write = write_one_need, .read = read_one_need},
+        {.type = TYPE_NEED,
+         .repeated = true,
+         .count = count_needs,
+         .write = write_one_need,
+         .read = read_one_need},
         ROW(TYPE_NEED_TIME, need_time),
         ROW(TYPE_WORK, work),
         ROW(TYPE_NETWORK_WITHIN, network_within),
@@ -324,7 +331,11 @@ static const struct field_row body_rows[] = {
 
 static const struct field_row stage_rows[] = {
         ROW(TYPE_NAME, stage_name),
-        {.type = TYPE_AFTER, .repeated = true, .count = count_after, .write = write_after, .read = read_after},
+        {.type = TYPE_AFTER,
+         .repeated = true,
+         .count = count_after,
+         .write = write_after,
+         .read = read_after},
 };
 
 static uint32_t count_identifier(const void *object)
@@ -420,7 +431,8 @@ static void read_model(struct cursor *cursor, void *object, void *context)
 	struct demand *demand = object;
 
 	if (has_room(cursor, demand->model_count, DEMAND_PLACES))
-		demand->models[demand->model_count++] = (enum supply_model)field_choice(cursor, SUPPLY_MODELS);
+		demand->models[demand->model_count++] =
+		        (enum supply_model)field_choice(cursor, SUPPLY_MODELS);
 }
 
 static uint32_t count_trust(const void *object)
@@ -488,16 +500,28 @@ static const struct field_row head_rows[] = {
 };
 
 static const struct field_row tail_rows[] = {
-        {.type = TYPE_STAGE, .repeated = true, .count = count_stages, .write = write_stage, .read = read_stage},
+        {.type = TYPE_STAGE,
+         .repeated = true,
+         .count = count_stages,
+         .write = write_stage,
+         .read = read_stage},
         ROW(TYPE_BUDGET, budget),
         ROW(TYPE_PREFER, prefer),
-        {.type = TYPE_REGION, .repeated = true, .count = count_region, .write = write_region, .read = read_region},
+        {.type = TYPE_REGION,
+         .repeated = true,
+         .count = count_region,
+         .write = write_region,
+         .read = read_region},
         {.type = TYPE_OPERATOR,
          .repeated = true,
          .count = count_operator,
          .write = write_operator,
          .read = read_operator},
-        {.type = TYPE_MODEL, .repeated = true, .count = count_models, .write = write_model, .read = read_model},
+        {.type = TYPE_MODEL,
+         .repeated = true,
+         .count = count_models,
+         .write = write_model,
+         .read = read_model},
         ROW(TYPE_TRUST, trust),
         ROW(TYPE_AFFINITY, affinity),
         ROW(TYPE_OFFLOAD, offload),

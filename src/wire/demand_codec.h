@@ -15,7 +15,7 @@
 /* Returns the size; TOO_LARGE. */
 int demand_codec_encode(const struct demand *demand, uint8_t *buffer, size_t capacity) CHECKED;
 /* Decodes and runs demand_check(). Stages live in the arena. */
-int demand_codec_decode(const uint8_t *bytes, size_t size, struct arena *arena, struct demand *ret_demand)
-    CHECKED;
+int demand_codec_decode(const uint8_t *bytes, size_t size, struct arena *arena,
+                        struct demand *ret_demand) CHECKED;
 
 #endif

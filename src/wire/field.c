@@ -209,6 +209,13 @@ struct gateway_identity field_somebody(struct cursor *cursor)
 	return identity;
 }
 
+void field_put_somebody(struct writer *writer, struct gateway_identity identity)
+{
+	if (gateway_is_none(identity))
+		field_fail(writer, BUSBAR_ERROR_MISSING_FIELD);
+	field_put_identity(writer, identity);
+}
+
 struct identifier field_identifier(struct cursor *cursor)
 {
 	struct identifier identifier;
@@ -223,7 +230,8 @@ void field_put_identifier(struct writer *writer, const struct identifier *identi
 }
 
 /* One TLV: the length is patched in once the value is written. */
-static void write_value(struct writer *writer, const struct field_row *row, const void *object, uint32_t index)
+static void write_value(struct writer *writer, const struct field_row *row, const void *object,
+                        uint32_t index)
 {
 	size_t start, size;
 

@@ -51,6 +51,7 @@ struct gateway_identity field_identity(struct cursor *cursor);
 void field_put_identity(struct writer *writer, struct gateway_identity identity);
 /* As above, not none: MISSING_FIELD. */
 struct gateway_identity field_somebody(struct cursor *cursor);
+void field_put_somebody(struct writer *writer, struct gateway_identity identity);
 struct identifier field_identifier(struct cursor *cursor);
 void field_put_identifier(struct writer *writer, const struct identifier *identifier);
 

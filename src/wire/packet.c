@@ -16,7 +16,10 @@ enum {
 	IPV6_DESTINATION_AT = 24,
 	SRH_HEADER = 8,
 	SRH_TYPE = 4,
+	IPV6_NEXT_AT = 6,
+	SRH_TYPE_AT = IPV6_HEADER + 2,
 	SRH_SEGMENTS_LEFT_AT = IPV6_HEADER + 3,
+	SRH_LAST_AT = IPV6_HEADER + 4, /* Last Entry, Flags, Tag, then the segments */
 	SRH_SEGMENTS_AT = IPV6_HEADER + SRH_HEADER,
 	SEGMENT = 16,
 	TLV_PAD1 = 0,
@@ -85,20 +88,25 @@ static void put_srh(struct writer *writer, const uint8_t segments[][16], uint32_
 		writer_bytes(writer, segments[i], SEGMENT);
 }
 
-/* Pads the TLVs to eight octets (PadN: Pad1 makes kernels drop the packet) and fills in the length. */
-static void close_srh(struct writer *writer)
+/* PadN (Pad1 makes kernels drop the packet) so that the header ends on 8 octets once `follows` more are in.
+ */
+static void put_padding(struct writer *writer, size_t follows)
 {
 	static const uint8_t zeros[8];
-	size_t gap = (8 - writer_size(writer) % 8) % 8;
+	size_t gap = (8 - (writer_size(writer) + follows) % 8) % 8;
 
-	if (gap == 1)
+	if (gap == 0)
+		return;
+	if (gap < TLV_HEADER)
 		gap += 8;
-	if (gap > 0) {
-		writer_u8(writer, TLV_PADN);
-		writer_u8(writer, (uint8_t)(gap - TLV_HEADER));
-		writer_bytes(writer, zeros,
-		             gap - TLV_HEADER > sizeof(zeros) ? sizeof(zeros) : gap - TLV_HEADER);
-	}
+	writer_u8(writer, TLV_PADN);
+	writer_u8(writer, (uint8_t)(gap - TLV_HEADER));
+	writer_bytes(writer, zeros, gap - TLV_HEADER);
+}
+
+/* The length of a header that ends here, in 8 octets, the first 8 left out. */
+static void close_srh(struct writer *writer)
+{
 	writer_patch_u8(writer, IPV6_HEADER + 1, (uint8_t)((writer_size(writer) - IPV6_HEADER) / 8 - 1));
 }
 
@@ -162,50 +170,74 @@ static void put_program_tlvs(struct writer *writer, const struct program *progra
 	}
 }
 
-/* Covers the TLVs up to the MAC, the segment list and the payload. */
+/* Covers the TLVs up to the MAC (padding too), Last Entry, Flags, Tag and segment list, and the payload. */
 static int program_mac(const uint8_t *bytes, const struct layout *layout, size_t mac_tlv, size_t size,
                        const struct seal_key *key, struct gateway_identity ingress, uint8_t mac[SEAL_MAC])
 {
 	const struct seal_bytes parts[] = {
 	        {bytes + layout->tlvs, mac_tlv - layout->tlvs},
-	        {bytes + SRH_SEGMENTS_AT, layout->segments * SEGMENT},
+	        {bytes + SRH_LAST_AT, SRH_SEGMENTS_AT - SRH_LAST_AT + layout->segments * SEGMENT},
 	        {bytes + layout->udp + UDP_HEADER, size - layout->udp - UDP_HEADER},
 	};
 
 	return seal_domain_mac(key, SEAL_PROGRAM, ingress, parts, ARRAY_SIZE(parts), mac);
 }
 
+/* A segment must be what its instruction says, or the operand would be executed by somebody else. */
+static int check_functions(const struct program *program, const uint8_t segments[][16])
+{
+	for (uint32_t i = 0; i < program->instruction_count; i++) {
+		if (segment_function(segments[i]) != segment_function_of(program->instructions[i].operation))
+			return BUSBAR_ERROR_MALFORMED;
+	}
+	return 0;
+}
+
+/* Everything but MAC, length and checksum; where they go is in *layout and *mac_tlv. */
+static void put_packet(struct writer *writer, const struct program *program, const uint8_t segments[][16],
+                       const uint8_t source[16], uint8_t key, const struct seal_bytes *payload,
+                       struct layout *layout, size_t *mac_tlv)
+{
+	put_ipv6(writer, IPV6_ROUTING, source, segments[0]);
+	put_srh(writer, segments, program->instruction_count);
+	layout->segments = program->instruction_count;
+	layout->tlvs = writer_size(writer);
+	put_program_tlvs(writer, program, key);
+	put_padding(writer, TLV_HEADER + SEAL_MAC);
+	*mac_tlv = writer_size(writer);
+	writer_u8(writer, TLV_MAC);
+	writer_u8(writer, SEAL_MAC);
+	(void)writer_reserve(writer, SEAL_MAC);
+	close_srh(writer);
+	layout->udp = writer_size(writer);
+	put_udp(writer, PROGRAM_PORT, PROGRAM_PORT, payload->bytes, payload->size);
+}
+
 int packet_encode(const struct program *program, const uint8_t segments[][16], const uint8_t source[16],
                   const struct seal_key *key, const void *payload, size_t payload_size, uint8_t *buffer,
                   size_t capacity)
 {
-	struct writer writer = writer_open(buffer, capacity);
-	uint32_t count = program->instruction_count;
-	struct layout layout = {.segments = count};
+	struct writer writer = writer_open(buffer, MINIMUM(capacity, (size_t)PACKET_MAXIMUM));
+	const struct seal_bytes input = {payload, payload_size};
+	struct layout layout;
 	uint8_t mac[SEAL_MAC];
 	size_t mac_tlv;
-	int code;
+	int code = program_check(program);
 
-	if (count == 0 || count > PROGRAM_INSTRUCTIONS || payload_size > PACKET_PAYLOAD)
-		return BUSBAR_ERROR_TOO_LARGE;
-	put_ipv6(&writer, IPV6_ROUTING, source, segments[0]);
-	put_srh(&writer, segments, count);
-	layout.tlvs = writer_size(&writer);
-	put_program_tlvs(&writer, program, key->identifier);
-	mac_tlv = writer_size(&writer);
-	(void)open_tlv(&writer, TLV_MAC);
-	(void)writer_reserve(&writer, SEAL_MAC);
-	writer_patch_u8(&writer, mac_tlv + 1, SEAL_MAC);
-	close_srh(&writer);
-	layout.udp = writer_size(&writer);
-	put_udp(&writer, PROGRAM_PORT, PROGRAM_PORT, payload, payload_size);
+	if (code == 0 && payload_size > PACKET_PAYLOAD)
+		code = BUSBAR_ERROR_TOO_LARGE;
+	if (code == 0)
+		code = check_functions(program, segments);
+	if (code < 0)
+		return code;
+	put_packet(&writer, program, segments, source, key->identifier, &input, &layout, &mac_tlv);
 	if (writer.error != 0)
 		return writer.error;
 	code = program_mac(buffer, &layout, mac_tlv, writer_size(&writer), key, program->ingress, mac);
 	if (code < 0)
 		return code;
 	memcpy(buffer + mac_tlv + TLV_HEADER, mac, sizeof(mac));
-	return close_packet(&writer, layout.udp, source, segments[count - 1]);
+	return close_packet(&writer, layout.udp, source, segments[layout.segments - 1]);
 }
 
 int packet_encode_plain(const uint8_t source[16], const uint8_t destination[16], uint16_t source_port,
@@ -216,7 +248,8 @@ int packet_encode_plain(const uint8_t source[16], const uint8_t destination[16],
 	uint8_t list[PROGRAM_INSTRUCTIONS + 1][16];
 	size_t udp;
 
-	if (segment_count > PROGRAM_INSTRUCTIONS || payload_size > UINT16_MAX - UDP_HEADER)
+	if (segment_count > PROGRAM_INSTRUCTIONS ||
+	    payload_size > UINT16_MAX - UDP_HEADER - SRH_HEADER - sizeof(list))
 		return BUSBAR_ERROR_TOO_LARGE;
 	for (uint32_t i = 0; i < segment_count; i++)
 		memcpy(list[i], segments[i], SEGMENT);
@@ -350,8 +383,8 @@ static int decode_tlv(uint8_t type, struct cursor value, size_t at, struct packe
 	}
 }
 
-static int decode_tlvs(const uint8_t *bytes, const struct layout *layout, struct packet *packet,
-                       struct walk *walk)
+static int walk_tlvs(const uint8_t *bytes, const struct layout *layout, struct packet *packet,
+                     struct walk *walk)
 {
 	struct cursor cursor = cursor_open(bytes + layout->tlvs, layout->tlvs_end - layout->tlvs);
 
@@ -370,12 +403,21 @@ static int decode_tlvs(const uint8_t *bytes, const struct layout *layout, struct
 		if (code < 0)
 			return code;
 	}
-	if (cursor.error != 0)
-		return cursor.error;
-	return walk->program && walk->mac_tlv != 0 &&
-	                       packet->program.instruction_count == packet->segment_count
-	               ? 0
-	               : BUSBAR_ERROR_MALFORMED;
+	return 0;
+}
+
+static int decode_tlvs(const uint8_t *bytes, const struct layout *layout, struct packet *packet,
+                       struct walk *walk)
+{
+	int code = walk_tlvs(bytes, layout, packet, walk);
+
+	/* Inside a header whose length was stated, running out is a contradiction, not a cut message. */
+	if (code == BUSBAR_ERROR_TRUNCATED)
+		return BUSBAR_ERROR_MALFORMED;
+	if (code == 0 && (!walk->program || walk->mac_tlv == 0 ||
+	                  packet->program.instruction_count != packet->segment_count))
+		return BUSBAR_ERROR_MALFORMED;
+	return code;
 }
 
 static int check_mac(const uint8_t *bytes, size_t size, const struct layout *layout, const struct walk *walk,
@@ -391,18 +433,6 @@ static int check_mac(const uint8_t *bytes, size_t size, const struct layout *lay
 	if (code < 0)
 		return code;
 	return seal_compare(mac, walk->mac, sizeof(mac)) == 0 ? 0 : BUSBAR_ERROR_BAD_PROGRAM_MAC;
-}
-
-/* A segment must be what its instruction says, or the operand would be executed by somebody else. */
-static int check_functions(const struct packet *packet)
-{
-	for (uint32_t i = 0; i < packet->segment_count; i++) {
-		enum operation operation = packet->program.instructions[i].operation;
-
-		if (segment_function(packet->segments[i]) != segment_function_of(operation))
-			return BUSBAR_ERROR_MALFORMED;
-	}
-	return 0;
 }
 
 int packet_decode(const uint8_t *bytes, size_t size, const struct seal_ring *ring, struct packet *ret_packet)
@@ -422,7 +452,7 @@ int packet_decode(const uint8_t *bytes, size_t size, const struct seal_ring *rin
 	if (code == 0)
 		code = check_mac(bytes, size, &layout, &walk, ring, &packet);
 	if (code == 0)
-		code = check_functions(&packet);
+		code = check_functions(&packet.program, (const uint8_t(*)[16])packet.segments);
 	if (code == 0)
 		code = program_check(&packet.program);
 	if (code < 0)
@@ -433,18 +463,21 @@ int packet_decode(const uint8_t *bytes, size_t size, const struct seal_ring *rin
 
 int packet_advance(uint8_t *bytes, size_t size, uint32_t count)
 {
-	uint8_t left;
+	uint8_t left, last;
 
 	if (size < SRH_SEGMENTS_AT)
 		return BUSBAR_ERROR_TRUNCATED;
 	left = bytes[SRH_SEGMENTS_LEFT_AT];
-	if (count > left)
+	last = bytes[SRH_LAST_AT];
+	if (bytes[IPV6_NEXT_AT] != IPV6_ROUTING || bytes[SRH_TYPE_AT] != SRH_TYPE || left > last)
+		return BUSBAR_ERROR_MALFORMED;
+	if (SRH_SEGMENTS_AT + ((size_t)last + 1) * SEGMENT > size)
+		return BUSBAR_ERROR_TRUNCATED;
+	if (count == 0 || count > left)
 		return BUSBAR_ERROR_STATE;
 	if (bytes[IPV6_HOP_LIMIT_AT] <= 1)
 		return BUSBAR_ERROR_EXPIRED;
 	left = (uint8_t)(left - count);
-	if (SRH_SEGMENTS_AT + ((size_t)left + 1) * SEGMENT > size)
-		return BUSBAR_ERROR_TRUNCATED;
 	bytes[IPV6_HOP_LIMIT_AT]--;
 	bytes[SRH_SEGMENTS_LEFT_AT] = left;
 	memcpy(bytes + IPV6_DESTINATION_AT, bytes + SRH_SEGMENTS_AT + (size_t)left * SEGMENT, SEGMENT);
@@ -454,9 +487,10 @@ int packet_advance(uint8_t *bytes, size_t size, uint32_t count)
 int packet_encode_program(const struct program *program, uint8_t *buffer, size_t capacity)
 {
 	struct writer writer = writer_open(buffer, capacity);
+	int code = program_check(program);
 
-	if (program->instruction_count > PROGRAM_INSTRUCTIONS)
-		return BUSBAR_ERROR_TOO_LARGE;
+	if (code < 0)
+		return code;
 	put_program_tlvs(&writer, program, 0);
 	return field_finish(&writer);
 }

@@ -2,10 +2,11 @@
 /*
  * Program packets: IPv6, segment routing header (RFC 8754), UDP. Layout: docs/wire.md.
  *
- * SRH TLVs, all of the experimental range (124..126): PROGRAM (id, ingress, part, expiry), one OPERAND
- * per instruction, PROGRAM MAC (key id and HMAC-SHA-256 over the PROGRAM TLV, the segment list, all
- * operands and the payload). PadN pads to 8 octets, never Pad1. An HMAC TLV (RFC 8754 2.1.2), when there
- * is one, is last. The UDP payload is the inline input, at most PACKET_PAYLOAD octets.
+ * SRH TLVs, all of the experimental range (124..126): PROGRAM (key id, id, ingress, part, expiry), one
+ * OPERAND per instruction, PROGRAM MAC (HMAC-SHA-256 over all TLVs before it, Last Entry, Flags, Tag, the
+ * segment list and the payload). PadN pads to 8 octets, never Pad1, and stands before the MAC. An HMAC TLV
+ * (RFC 8754 2.1.2), when there is one, is last. The UDP payload is the inline input, at most
+ * PACKET_PAYLOAD octets.
  */
 #ifndef WIRE_PACKET_H
 #define WIRE_PACKET_H
@@ -35,8 +36,9 @@ struct packet {
 };
 
 /*
- * A program as a packet that is about to travel to segments[0]. Returns the size. segments as made by
- * compile_segments(), program.instruction_count of them.
+ * A program as a packet that is about to travel to segments[0]. Returns the size, at most PACKET_MAXIMUM.
+ * segments as made by compile_segments(), program.instruction_count of them. TOO_LARGE, the codes of
+ * program_check(), MALFORMED for a segment whose function is not its instruction's.
  */
 int packet_encode(const struct program *program, const uint8_t segments[][16], const uint8_t source[16],
                   const struct seal_key *key, const void *payload, size_t payload_size, uint8_t *buffer,
@@ -50,7 +52,8 @@ int packet_decode(const uint8_t *bytes, size_t size, const struct seal_ring *rin
 /*
  * Index into segments of the current one: segment_count - 1 - segments_left. packet_advance() moves the
  * packet in place to the segment after `count` more: segments left, destination and hop limit (RFC 8754
- * 4.3.1.1). STATE when no segment is left, EXPIRED when the hop limit is used up.
+ * 4.3.1.1). STATE when fewer segments are left (or count is 0), EXPIRED when the hop limit is used up,
+ * MALFORMED or TRUNCATED for what is no packet of a program.
  */
 int packet_advance(uint8_t *bytes, size_t size, uint32_t count) CHECKED;
 

@@ -69,8 +69,8 @@ static int derive(const struct seal_key *key, enum seal_purpose purpose, struct 
 
 	store(label + 7, sender.site, 4);
 	store(label + 11, sender.gateway, 2);
-	return from_gnutls(
-	        gnutls_hmac_fast(GNUTLS_MAC_SHA256, key->secret, SEAL_SECRET, label, sizeof(label), ret_secret));
+	return from_gnutls(gnutls_hmac_fast(GNUTLS_MAC_SHA256, key->secret, SEAL_SECRET, label, sizeof(label),
+	                                    ret_secret));
 }
 
 int seal_domain_mac(const struct seal_key *key, enum seal_purpose purpose, struct gateway_identity sender,
@@ -104,8 +104,8 @@ static int open_cipher(const struct seal_key *key, struct gateway_identity sende
 	return code;
 }
 
-int seal_close(const struct seal_key *key, struct gateway_identity sender, uint64_t sequence, const void *clear,
-               size_t clear_size, uint8_t *bytes, size_t size)
+int seal_close(const struct seal_key *key, struct gateway_identity sender, uint64_t sequence,
+               const void *clear, size_t clear_size, uint8_t *bytes, size_t size)
 {
 	uint8_t nonce[SEAL_NONCE] = {0};
 	giovec_t clear_vector = {.iov_base = (void *)(uintptr_t)clear, .iov_len = clear_size};
@@ -117,14 +117,14 @@ int seal_close(const struct seal_key *key, struct gateway_identity sender, uint6
 	if (code < 0)
 		return code;
 	store(nonce + SEQUENCE_OFFSET, sequence, 8);
-	code = gnutls_aead_cipher_encryptv2(handle, nonce, sizeof(nonce), &clear_vector, 1, &vector, 1, bytes + size,
-	                                    &tag_size);
+	code = gnutls_aead_cipher_encryptv2(handle, nonce, sizeof(nonce), &clear_vector, 1, &vector, 1,
+	                                    bytes + size, &tag_size);
 	gnutls_aead_cipher_deinit(handle);
 	return from_gnutls(code);
 }
 
-int seal_open(const struct seal_key *key, struct gateway_identity sender, uint64_t sequence, const void *clear,
-              size_t clear_size, uint8_t *bytes, size_t size)
+int seal_open(const struct seal_key *key, struct gateway_identity sender, uint64_t sequence,
+              const void *clear, size_t clear_size, uint8_t *bytes, size_t size)
 {
 	uint8_t nonce[SEAL_NONCE] = {0};
 	giovec_t clear_vector = {.iov_base = (void *)(uintptr_t)clear, .iov_len = clear_size};
@@ -135,8 +135,8 @@ int seal_open(const struct seal_key *key, struct gateway_identity sender, uint64
 	if (code < 0)
 		return code;
 	store(nonce + SEQUENCE_OFFSET, sequence, 8);
-	code = gnutls_aead_cipher_decryptv2(handle, nonce, sizeof(nonce), &clear_vector, 1, &vector, 1, bytes + size,
-	                                    SEAL_TAG);
+	code = gnutls_aead_cipher_decryptv2(handle, nonce, sizeof(nonce), &clear_vector, 1, &vector, 1,
+	                                    bytes + size, SEAL_TAG);
 	gnutls_aead_cipher_deinit(handle);
 	if (code == GNUTLS_E_DECRYPTION_FAILED)
 		return BUSBAR_ERROR_UNSEALED;

@@ -22,6 +22,8 @@ static void put_blank(struct writer *writer, size_t size)
 /* PTPv2 truncated (RFC 8877): 32 bits of seconds, 32 of nanoseconds. */
 static void put_time(struct writer *writer, int64_t time)
 {
+	if (time < 0 || time / CLOCK_SECOND > UINT32_MAX)
+		field_fail(writer, BUSBAR_ERROR_AMOUNT_OVERFLOW);
 	writer_u32(writer, (uint32_t)(time / CLOCK_SECOND));
 	writer_u32(writer, (uint32_t)(time % CLOCK_SECOND));
 }
@@ -38,6 +40,8 @@ static int64_t get_time(struct cursor *cursor)
 /* S, Z (1: PTPv2), scale, multiplier: RFC 4656 4.1.2 with RFC 8186. */
 static void put_error(struct writer *writer, const struct stamp_error *error)
 {
+	if (error->scale > 0x3f || error->multiplier == 0)
+		field_fail(writer, BUSBAR_ERROR_BAD_VALUE);
 	writer_u8(writer, (uint8_t)((error->synchronised ? 0x80 : 0) | 0x40 | (error->scale & 0x3f)));
 	writer_u8(writer, error->multiplier);
 }

@@ -38,14 +38,14 @@ struct stamp_reply {
 };
 
 /* key NULL: unauthenticated. Return the size. */
-int stamp_encode_probe(const struct stamp_probe *probe, const uint8_t *key, uint8_t *buffer, size_t capacity)
-    CHECKED;
-int stamp_encode_reply(const struct stamp_reply *reply, const uint8_t *key, uint8_t *buffer, size_t capacity)
-    CHECKED;
+int stamp_encode_probe(const struct stamp_probe *probe, const uint8_t *key, uint8_t *buffer,
+                       size_t capacity) CHECKED;
+int stamp_encode_reply(const struct stamp_reply *reply, const uint8_t *key, uint8_t *buffer,
+                       size_t capacity) CHECKED;
 /* TRUNCATED, MALFORMED, BAD_MAC. */
-int stamp_decode_probe(const uint8_t *bytes, size_t size, const uint8_t *key, struct stamp_probe *ret_probe)
-    CHECKED;
-int stamp_decode_reply(const uint8_t *bytes, size_t size, const uint8_t *key, struct stamp_reply *ret_reply)
-    CHECKED;
+int stamp_decode_probe(const uint8_t *bytes, size_t size, const uint8_t *key,
+                       struct stamp_probe *ret_probe) CHECKED;
+int stamp_decode_reply(const uint8_t *bytes, size_t size, const uint8_t *key,
+                       struct stamp_reply *ret_reply) CHECKED;
 
 #endif
