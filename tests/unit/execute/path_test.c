@@ -208,6 +208,27 @@ static void foul_weather_and_deaths(void **state)
 		survive(seed, true);
 }
 
+/* Nobody is left to release anything: what was granted ends by itself. */
+static void orphaned_holdings_expire(void **state)
+{
+	struct twin *twin = twin_create(10, &fair);
+
+	T_OK(twin_demand(
+	        twin,
+	        "demand d { service \"work\"; region \"site\"; bandwidth up 10 Mbit/s down 10 Mbit/s; }",
+	        NULL));
+	twin_run(twin, 60 * CLOCK_MILLISECOND);
+	T_TRUE(twin_free_cores(twin, TWIN_SITE) < 8000000);
+	twin_kill(twin, TWIN_EDGE);
+	twin_run(twin, 60 * CLOCK_SECOND);
+	twin_check_book(twin, TWIN_CORE);
+	twin_check_book(twin, TWIN_SITE);
+	twin_start(twin, TWIN_EDGE);
+	T_TRUE(twin_settle(twin, 120 * CLOCK_SECOND));
+	twin_check(twin);
+	twin_free(twin);
+}
+
 static void a_partition_heals(void **state)
 {
 	struct twin *twin = twin_create(9, &fair);
@@ -236,6 +257,7 @@ int main(void)
 	        cmocka_unit_test(killed_site_bills_its_last_checkpoint),
 	        cmocka_unit_test(foul_weather),
 	        cmocka_unit_test(foul_weather_and_deaths),
+	        cmocka_unit_test(orphaned_holdings_expire),
 	        cmocka_unit_test(a_partition_heals),
 	};
 

@@ -626,8 +626,9 @@ bool twin_settle(struct twin *twin, int64_t time)
 	return false;
 }
 
-static void check_book(struct node *node)
+void twin_check_book(struct twin *twin, uint32_t number)
 {
+	struct node *node = &twin->nodes[number];
 	struct resource_offer offer;
 	struct link_offer link;
 
@@ -663,7 +664,7 @@ void twin_check(struct twin *twin)
 	T_EQ(check.open_programs, 0);
 	T_EQ(check.disputes, 0);
 	for (uint32_t i = 0; i < TWIN_NODES; i++) {
-		check_book(&twin->nodes[i]);
+		twin_check_book(twin, i);
 		check_owner(&twin->nodes[i], &check);
 		for (uint32_t j = 0; j < RUNS; j++)
 			T_EQ(twin->nodes[i].runs[j].ends, 0);

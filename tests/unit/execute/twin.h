@@ -48,6 +48,8 @@ void twin_clear_up(struct twin *twin);
  * empty, no run is left and none was started twice for one program.
  */
 void twin_check(struct twin *twin);
+/* Everything that the node's book has is free. */
+void twin_check_book(struct twin *twin, uint32_t node);
 void twin_cancel(struct twin *twin, const struct identifier *task);
 void twin_read(struct twin *twin, const struct identifier *task, struct task_record *ret_record);
 struct random *twin_random(struct twin *twin);
