@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The daemon's configuration: what is taken, what is refused and how that is said. */
+#include "t.h"
+
+#include "base/file.h"
+#include "daemon/settings.h"
+#include <stdio.h>
+#include <unistd.h>
+
+static const char secret[] = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+
+/* Reads a text as if it stood in a file; the problem's text goes to `ret_text`. */
+static int read_text(const char *text, struct arena *arena, struct settings *settings, char ret_text[512])
+{
+	char path[] = "/tmp/busbar-settings-XXXXXX";
+	int descriptor = mkstemp(path), code;
+	struct config_problem problem = {.line = 0};
+
+	T_TRUE(descriptor >= 0);
+	T_TRUE(write(descriptor, text, strlen(text)) == (ssize_t)strlen(text));
+	close(descriptor);
+	code = settings_read(path, arena, settings, &problem);
+	T_EQ(unlink(path), 0);
+	(void)snprintf(ret_text, 512, "%s", problem.text);
+	return code;
+}
+
+static void an_empty_file_is_a_gateway_alone(void **state)
+{
+	struct arena *arena = arena_create(1 << 20);
+	struct settings settings;
+	char text[512];
+
+	T_OK(read_text("", arena, &settings, text));
+	T_TEXT(settings.node, "busbar");
+	T_EQ(settings.identity.site, 1);
+	T_EQ(settings.locator.length, 48);
+	T_EQ(settings.bgp.as, 0);
+	T_EQ(settings.supply.cores, 0);
+	arena_free(arena);
+}
+
+static void values_reach_the_rooms(void **state)
+{
+	struct arena *arena = arena_create(1 << 20);
+	struct resource_offer offers[RESOURCE_KINDS];
+	struct owner_service *services;
+	struct front_tenant *tenants;
+	struct settings settings;
+	struct seal_ring ring;
+	char text[512], yaml[2048];
+
+	(void)snprintf(yaml, sizeof(yaml),
+	               "identity: {site: 7, gateway: 2}\n"
+	               "domain: {members: [65001, 65002], keys: [{id: 3, secret: %s}]}\n"
+	               "supply: {cores: 2.5, memory: 1 GiB, resources: [{kind: cpu, price: 0.00002, tariff: "
+	               "0.00003}]}\n"
+	               "services: [{name: echo, address: \"fd00::1\", command: [/bin/cat, -u], time: 20 ms,"
+	               " folder: /usr/bin}]\n"
+	               "tenants: [{name: demo, key: 9, secret: %s, plan: fixed}]\n",
+	               secret, secret);
+	T_OK(read_text(yaml, arena, &settings, text));
+	T_EQ(settings_identity(&settings).site, 7);
+	T_OK(settings_ring(&settings, &ring));
+	T_EQ(ring.count, 1);
+	T_EQ(ring.keys[0].identifier, 3);
+	T_EQ(ring.keys[0].secret[1], 0x23);
+	T_EQ(settings_resources(&settings, offers), 2);
+	T_EQ(offers[0].capacity, 2500000);
+	T_EQ(offers[0].base, 20000);
+	T_EQ(offers[0].steepness, 32000);
+	T_EQ(offers[1].kind, RESOURCE_MEMORY);
+	T_EQ(offers[1].steepness, 1000); /* a resource without a price has no slope either */
+	T_OK(settings_services(&settings, 5, arena, &services));
+	T_TEXT(services[0].arguments[1], "-u");
+	T_EQ(services[0].offer.time, 20 * CLOCK_MILLISECOND);
+	T_EQ(services[0].offer.start, 5);
+	T_OK(settings_tenants(&settings, arena, &tenants));
+	T_EQ(tenants[0].key, 9);
+	T_TRUE(!tenants[0].spot);
+	arena_free(arena);
+}
+
+static void what_is_printed_reads_back(void **state)
+{
+	struct arena *arena = arena_create(1 << 20);
+	struct settings settings, again;
+	char text[512], *printed = NULL;
+	size_t size = 0;
+	FILE *stream = open_memstream(&printed, &size);
+
+	T_OK(read_text("node: here\nsupply: {cores: 1, memory: 1 GiB}\naccess: [{listen: \"[::1]:4179\"}]\n",
+	               arena, &settings, text));
+	config_print(stream, settings_fields, &settings);
+	(void)fclose(stream);
+	T_OK(read_text(printed, arena, &again, text));
+	T_TEXT(again.node, "here");
+	T_EQ(again.supply.memory, settings.supply.memory);
+	T_EQ(again.access.count, 1);
+	free(printed);
+	arena_free(arena);
+}
+
+static void mistakes_are_said_where_they_are(void **state)
+{
+	static const struct {
+		const char *text;
+		int code;
+		const char *said;
+	} mistakes[] = {
+	        {"nod: x\n", BUSBAR_ERROR_UNKNOWN_FIELD, ":1:"},
+	        {"node: x\nbgp: {hold: 5}\n", BUSBAR_ERROR_UNKNOWN_UNIT, ":2:"},
+	        {"bgp: {hold: 1 s}\n", BUSBAR_ERROR_BAD_VALUE, "hold"},
+	        {"bgp: {attribute: 254}\n", BUSBAR_ERROR_BAD_VALUE, "254"},
+	        {"locator: \"fc00::/64\"\n", BUSBAR_ERROR_BAD_VALUE, "locator"},
+	        {"supply: {cores: 1, resources: [{kind: gpu}]}\n", BUSBAR_ERROR_BAD_VALUE,
+	         "resources[0].kind"},
+	        {"supply: {cores: 1, share: 120 %}\n", BUSBAR_ERROR_BAD_VALUE, "share"},
+	        {"services: [{name: a, address: \"fd00::1\", command: [x]}]\n", BUSBAR_ERROR_BAD_VALUE,
+	         "supply.cores"},
+	        {"supply: {cores: 1}\nservices: [{name: a, address: \"fd00::1\", command: [x], folder: "
+	         "/none}]\n",
+	         BUSBAR_ERROR_BAD_VALUE, "folder"},
+	        {"tenants: [{name: a, key: 1, secret: abc}]\n", BUSBAR_ERROR_BAD_VALUE, "tenants"},
+	        {"domain: {keys: [{id: 1, secret: abc}]}\n", BUSBAR_ERROR_BAD_VALUE, "domain.keys"},
+	        {"links: [{name: a, site: 2, as: 5, interface: e, local: \"fd00::1\", remote: \"fd00::2\","
+	         " capacity: 1 Gbit/s}]\n",
+	         BUSBAR_ERROR_BAD_VALUE, "bgp.as"},
+	        {"access: [{delay: 1 ms}]\n", BUSBAR_ERROR_MISSING_FIELD, "listen"},
+	        {"supply: {memory: -1 GiB}\n", BUSBAR_ERROR_AMOUNT_NEGATIVE, "memory"},
+	};
+	struct arena *arena = arena_create(1 << 20);
+
+	for (size_t i = 0; i < ARRAY_SIZE(mistakes); i++) {
+		struct settings settings;
+		char text[512];
+
+		T_ERROR(read_text(mistakes[i].text, arena, &settings, text), mistakes[i].code);
+		if (strstr(text, mistakes[i].said) == NULL)
+			fail_msg("'%s' does not speak of '%s'", text, mistakes[i].said);
+	}
+	arena_free(arena);
+}
+
+static void used_twice_is_refused(void **state)
+{
+	struct arena *arena = arena_create(1 << 20);
+	struct settings settings;
+	char text[512], yaml[1024];
+
+	(void)snprintf(yaml, sizeof(yaml),
+	               "tenants: [{name: a, key: 1, secret: %s}, {name: b, key: 1, secret: %s}]\n", secret,
+	               secret);
+	T_ERROR(read_text(yaml, arena, &settings, text), BUSBAR_ERROR_BAD_VALUE);
+	T_ERROR(read_text("supply: {cores: 1}\nservices: [{name: a, address: \"fd00::1\", command: [x]},"
+	                  " {name: b, address: \"fd00::1\", command: [x]}]\n",
+	                  arena, &settings, text),
+	        BUSBAR_ERROR_BAD_VALUE);
+	arena_free(arena);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	        cmocka_unit_test(an_empty_file_is_a_gateway_alone),
+	        cmocka_unit_test(values_reach_the_rooms),
+	        cmocka_unit_test(what_is_printed_reads_back),
+	        cmocka_unit_test(mistakes_are_said_where_they_are),
+	        cmocka_unit_test(used_twice_is_refused),
+	};
+
+	return T_RUN(tests);
+}
