@@ -17,6 +17,16 @@ static const struct demand_body *body_of(const struct job *job)
 	return &job->request->demand->body;
 }
 
+static int64_t bounded_time(int64_t time)
+{
+	return time < 0 ? 0 : MINIMUM(time, PATH_TIME_MOST);
+}
+
+static money bounded_money(money amount)
+{
+	return amount < 0 ? 0 : MINIMUM(amount, CANDIDATE_MONEY_MOST);
+}
+
 static uint64_t divide_up(uint64_t amount, uint32_t parts)
 {
 	return amount / parts + (amount % parts != 0);
@@ -54,7 +64,8 @@ static const struct service_offer *find_offer(const struct job *job, const struc
 		if (strcmp(offer->name, body->service) != 0)
 			break;
 		if (gateway_equal(offer->site, site->identity) &&
-		    (body->version[0] == '\0' || strcmp(body->version, offer->version) == 0))
+		    (body->version[0] == '\0' || strcmp(body->version, offer->version) == 0) &&
+		    (found == NULL || strverscmp(offer->version, found->version) > 0))
 			found = offer;
 	}
 	return found;
@@ -112,6 +123,8 @@ static int explain_unreachable(const struct job *job, struct candidate *candidat
 	uint64_t free, rate;
 
 	if (path_widest(job->view, &request, node, job->arena, &owner, &free, &rate)) {
+		if (free >= rate) /* wide enough, so there are too many gateways on the way */
+			return rule_out(candidate, REASON_UNREACHABLE, 0, 0);
 		(void)rule_out(candidate, REASON_BANDWIDTH, (int64_t)free, (int64_t)rate);
 		candidate->reason.link = owner;
 		return 1;
@@ -188,64 +201,46 @@ static int64_t run_time(const struct job *job, const struct candidate *candidate
 	wide time;
 
 	if (body->need_time > 0)
-		return body->need_time;
+		return bounded_time(body->need_time);
 	if (!body->work_present)
-		return candidate->service != NULL ? candidate->service->time : RUN_TIME_DEFAULT;
+		return candidate->service != NULL ? bounded_time(candidate->service->time) : RUN_TIME_DEFAULT;
 	rate = work_rate(job, candidate, cores);
 	if (rate == 0)
 		return -1;
 	time = ((wide)divide_up(body->work.amount, job->parts) * (uint64_t)CLOCK_SECOND + rate - 1) / rate;
-	return time > INT64_MAX / 8 ? INT64_MAX / 8 : (int64_t)time;
+	return time > PATH_TIME_MOST ? PATH_TIME_MOST : (int64_t)time;
 }
 
-static uint64_t narrowest(const struct job *job, uint32_t label, bool up)
-{
-	const struct path_label *labels = job->frontier.labels;
-	uint64_t least = UINT64_MAX;
-
-	for (; labels[label].parent != PATH_LABELS; label = labels[label].parent) {
-		const struct site *here = view_site_at(job->view, labels[label].node);
-		const struct site *before = view_site_at(job->view, labels[labels[label].parent].node);
-		const struct link_offer *link =
-		        up ? path_link(before, here->identity) : path_link(here, before->identity);
-
-		least = MINIMUM(least, link->free);
-	}
-	return least;
-}
-
-/* Time to move `size` octets: at the rate asked for, else at what is free on the path. */
-static int64_t transfer_time(const struct job *job, uint32_t label, uint64_t size, uint64_t rate, bool up)
+/* Time to move `size` octets at the rate asked for, else at the `width` that is free on the path. */
+static int64_t transfer_time(const struct path_label *label, uint64_t size, uint64_t rate, uint64_t width)
 {
 	wide time;
 
-	if (size == 0 || job->frontier.labels[label].hops == 1)
+	if (size == 0 || label->hops == 1)
 		return 0;
-	if (rate == 0)
-		rate = narrowest(job, label, up);
-	if (rate == 0)
-		return INT64_MAX / 8;
-	time = (wide)size * 8 * (uint64_t)CLOCK_SECOND / rate;
-	return time > INT64_MAX / 8 ? INT64_MAX / 8 : (int64_t)time;
+	time = (wide)size * 8 * (uint64_t)CLOCK_SECOND / (rate == 0 ? width : rate);
+	return time > PATH_TIME_MOST ? PATH_TIME_MOST : (int64_t)time;
 }
 
 static struct option make_option(const struct job *job, const struct candidate *candidate, uint32_t label)
 {
 	const struct path_label *path = &job->frontier.labels[label];
+	const struct map_request *request = job->request;
 	const struct demand_body *body = body_of(job);
 	struct option option = {
 	        .label = label,
-	        .transfer_in = transfer_time(job, label, demand_data_size(body, DATA_IN, job->parts),
-	                                     job->path_request.rate_up, true),
-	        .transfer_out = transfer_time(job, label, demand_data_size(body, DATA_OUT, job->parts),
-	                                      job->path_request.rate_down, false),
-	        .network = path->delay + job->request->access_up + job->request->access_down,
+	        .transfer_in = transfer_time(path, demand_data_size(body, DATA_IN, job->parts),
+	                                     job->path_request.rate_up, path->width_up),
+	        .transfer_out = transfer_time(path, demand_data_size(body, DATA_OUT, job->parts),
+	                                      job->path_request.rate_down, path->width_down),
+	        .network =
+	                path->delay + bounded_time(request->access_up) + bounded_time(request->access_down),
 	};
 
 	option.respond = option.network + candidate->start + candidate->time;
 	option.finish = option.respond + option.transfer_in + option.transfer_out;
 	option.limit = PLAN_TIME_MARGIN * (candidate->start + option.transfer_in);
-	option.limit += body->need_time > 0 ? body->need_time : PLAN_TIME_MARGIN * candidate->time;
+	option.limit += body->need_time > 0 ? candidate->time : PLAN_TIME_MARGIN * candidate->time;
 	option.reserve = option.limit + PLAN_TIME_MARGIN * option.transfer_out + PLAN_RESERVE_GRACE;
 	return option;
 }
@@ -287,33 +282,66 @@ static bool cores_are_open(const struct job *job)
 	       body->need_time == 0;
 }
 
-/* The rate rule. Sets claims and time; 1 when ruled out. */
-static int choose_cores(const struct job *job, struct candidate *candidate, uint32_t first)
+static bool suffices(const struct job *job, struct candidate *candidate, uint32_t first, uint64_t cores)
+{
+	candidate->time = run_time(job, candidate, cores);
+	return has_feasible_path(job, candidate, first);
+}
+
+/* The least number of whole cores that suffices; all when none does. More cores are never slower. */
+static uint64_t least_cores(const struct job *job, struct candidate *candidate, uint32_t first)
 {
 	uint64_t one = resource_descriptions[RESOURCE_CPU].scale;
 	const struct resource_offer *cpu = site_resource(candidate->site, RESOURCE_CPU);
-	uint64_t most = cpu == NULL ? 0 : cpu->free / one;
-	uint64_t cores = one;
+	uint64_t low = 1, high = MAXIMUM(cpu == NULL ? 0 : cpu->free / one, UINT64_C(1));
 
-	candidate->time = run_time(job, candidate, cores);
-	if (candidate->time < 0) {
+	while (low < high) {
+		uint64_t middle = low + (high - low) / 2;
+
+		if (suffices(job, candidate, first, middle * one))
+			high = middle;
+		else
+			low = middle + 1;
+	}
+	return low * one;
+}
+
+/* The rate rule. Sets claims and time; 1 when ruled out. */
+static int choose_cores(const struct job *job, struct candidate *candidate, uint32_t first)
+{
+	uint64_t cores = resource_descriptions[RESOURCE_CPU].scale;
+
+	if (run_time(job, candidate, cores) < 0) {
 		(void)rule_out(candidate, REASON_RESOURCE, 0, 1);
 		candidate->reason.resource = body_of(job)->work.kind;
 		return 1;
 	}
-	if (cores_are_open(job)) {
-		for (uint64_t count = 2; count <= most && !has_feasible_path(job, candidate, first);
-		     count++) {
-			cores = count * one;
-			candidate->time = run_time(job, candidate, cores);
-		}
-		if (!has_feasible_path(job, candidate, first)) {
-			/* Not even all cores help: the reason is told for one. */
-			cores = one;
-			candidate->time = run_time(job, candidate, cores);
-		}
-	}
+	if (cores_are_open(job) && !suffices(job, candidate, first, cores))
+		cores = least_cores(job, candidate, first);
+	candidate->time = run_time(job, candidate, cores);
 	return list_claims(job, candidate, cores);
+}
+
+/* Cores that the owner's book takes for a claim of GFLOPS: it rounds each claim up (book.h). */
+static uint64_t cores_behind(const struct site *site, uint64_t gflops)
+{
+	wide cores = ((wide)gflops * resource_descriptions[RESOURCE_CPU].scale + site->gflops_per_core - 1) /
+	             site->gflops_per_core;
+
+	return cores > UINT64_MAX ? UINT64_MAX : (uint64_t)cores;
+}
+
+/* Parts of a claim that fit into what is free. */
+static uint64_t room_for(const struct candidate *candidate, const struct plan_claim *claim)
+{
+	const struct site *site = candidate->site;
+	const struct resource_offer *offer = site_resource(site, claim->kind);
+	const struct resource_offer *cpu = site_resource(site, RESOURCE_CPU);
+	uint64_t room = offer == NULL ? 0 : offer->free / claim->amount;
+
+	if (claim->kind == RESOURCE_CPU_GFLOPS && cpu != NULL && site->gflops_per_core > 0)
+		room = MINIMUM(room, cpu->free / cores_behind(site, claim->amount));
+	return room;
 }
 
 /* How many parts fit; 1 when not even one does. */
@@ -323,79 +351,87 @@ static int count_room(struct candidate *candidate, uint32_t parts)
 	for (uint32_t i = 0; i < candidate->claim_count; i++) {
 		const struct plan_claim *claim = &candidate->claims[i];
 		const struct resource_offer *offer = site_resource(candidate->site, claim->kind);
-		uint64_t free = offer == NULL ? 0 : offer->free;
+		uint64_t room = room_for(candidate, claim);
 
-		if (claim->amount > free) {
-			(void)rule_out(candidate, REASON_RESOURCE, (int64_t)free, (int64_t)claim->amount);
+		if (room == 0) {
+			(void)rule_out(candidate, REASON_RESOURCE, offer == NULL ? 0 : (int64_t)offer->free,
+			               (int64_t)claim->amount);
 			candidate->reason.resource = claim->kind;
 			return 1;
 		}
-		candidate->most = (uint32_t)MINIMUM((uint64_t)candidate->most, free / claim->amount);
+		if (room < candidate->most) {
+			candidate->most = (uint32_t)room;
+			candidate->tightest = i;
+		}
 	}
 	return 0;
 }
 
-static int charge_links(const struct job *job, const struct candidate *candidate, struct option *option)
+/* Charge for links at `rate` (money x 10^-6 per second) over `time`. */
+static money link_charge(path_wide rate, int64_t time, bool round_up)
 {
-	struct plan_path path;
-	int64_t held = candidate->start + candidate->time + option->transfer_in + option->transfer_out;
-	int code = 0;
+	const wide divisor = (wide)LINK_PRICE_SCALE * (uint64_t)CLOCK_SECOND;
+	wide product;
 
-	if (job->path_request.rate_up == 0 && job->path_request.rate_down == 0)
-		return 0;
-	path_describe(job->view, &job->path_request, &job->frontier, option->label, job->request->spot,
-	              &path);
-	for (uint32_t i = 0; i + 1 < path.hop_count && code == 0; i++) {
-		const struct {
-			uint64_t rate;
-			money price, tariff;
-		} ways[] = {{path.rate_up, path.links[i].price, path.links[i].tariff},
-		            {path.rate_down, path.links[i].back_price, path.links[i].back_tariff}};
-
-		for (size_t way = 0; way < ARRAY_SIZE(ways) && code == 0; way++) {
-			money price, tariff, hold;
-
-			code = money_charge(ways[way].rate, LINK_PRICE_SCALE, held, ways[way].price, &price);
-			if (code == 0)
-				code = money_charge(ways[way].rate, LINK_PRICE_SCALE, held, ways[way].tariff,
-				                    &tariff);
-			if (code == 0)
-				code = money_charge(ways[way].rate, LINK_PRICE_SCALE, option->reserve,
-				                    ways[way].tariff, &hold);
-			if (code < 0)
-				break;
-			option->link_price += price;
-			option->link_tariff += tariff;
-			option->link_hold += hold;
-		}
-	}
-	return code;
+	if (__builtin_mul_overflow(rate, (wide)(uint64_t)time, &product))
+		return CANDIDATE_MONEY_MOST;
+	product = product / divisor + (product % divisor >= (round_up ? 1 : divisor / 2));
+	return product > CANDIDATE_MONEY_MOST ? CANDIDATE_MONEY_MOST : (money)product;
 }
 
-/* The best that any path offers, against the first ceiling that it breaks. */
+/* Each link and direction is a line of a receipt, rounded by itself: the hold has room for that. */
+static void charge_links(const struct job *job, const struct candidate *candidate, struct option *option)
+{
+	const struct path_label *label = &job->frontier.labels[option->label];
+	path_wide tariff = job->request->spot ? label->price : label->tariff;
+	int64_t held = candidate->start + candidate->time + option->transfer_in + option->transfer_out;
+
+	if (job->path_request.rate_up == 0 && job->path_request.rate_down == 0)
+		return;
+	option->link_price = link_charge(label->price, held, false);
+	option->link_tariff = link_charge(tariff, held, false);
+	option->link_hold = link_charge(tariff, option->reserve, true) + 2 * (money)(label->hops - 1);
+}
+
+/*
+ * The first ceiling that no path meets together with those before it, and the best figure there is. Respond
+ * is network and a constant; only finish depends on the path in its own way.
+ */
 static int explain_ceilings(const struct job *job, struct candidate *candidate, uint32_t first)
 {
 	const struct demand_body *body = body_of(job);
-	struct option best = make_option(job, candidate, first);
+	int64_t network = INT64_MAX, respond = INT64_MAX, finish = INT64_MAX;
 
 	for (uint32_t label = first; label != PATH_LABELS; label = job->frontier.labels[label].next) {
 		struct option option = make_option(job, candidate, label);
 
-		best.network = MINIMUM(best.network, option.network);
-		best.respond = MINIMUM(best.respond, option.respond);
-		best.finish = MINIMUM(best.finish, option.finish);
+		network = MINIMUM(network, option.network);
+		respond = MINIMUM(respond, option.respond);
+		if (is_within(option.network, body->network_within) &&
+		    is_within(option.respond, body->respond_within))
+			finish = MINIMUM(finish, option.finish);
 	}
-	if (!is_within(best.network, body->network_within))
-		return rule_out(candidate, REASON_NETWORK, best.network, body->network_within);
-	if (!is_within(best.respond, body->respond_within))
-		return rule_out(candidate, REASON_RESPOND, best.respond, body->respond_within);
-	return rule_out(candidate, REASON_FINISH, best.finish, body->finish_within);
+	if (!is_within(network, body->network_within))
+		return rule_out(candidate, REASON_NETWORK, network, body->network_within);
+	if (!is_within(respond, body->respond_within))
+		return rule_out(candidate, REASON_RESPOND, respond, body->respond_within);
+	return rule_out(candidate, REASON_FINISH, finish, body->finish_within);
+}
+
+/* Whether every part over the option costs less than the mapper can count. */
+static bool is_countable(const struct job *job, const struct candidate *candidate,
+                         const struct option *option)
+{
+	struct candidate_cost cost = candidate_cost(job, candidate, option, candidate->most);
+
+	return cost.price < CANDIDATE_MONEY_MOST && cost.tariff < CANDIDATE_MONEY_MOST &&
+	       cost.hold < CANDIDATE_MONEY_MOST;
 }
 
 static int list_options(const struct job *job, struct candidate *candidate, uint32_t index, uint32_t first)
 {
+	bool met = false;
 	uint32_t count = 0;
-	int code;
 
 	for (uint32_t label = first; label != PATH_LABELS; label = job->frontier.labels[label].next)
 		count++;
@@ -407,24 +443,63 @@ static int list_options(const struct job *job, struct candidate *candidate, uint
 
 		if (!meets_ceilings(job, &option))
 			continue;
+		met = true;
 		option.candidate = index;
-		code = charge_links(job, candidate, &option);
-		if (code < 0)
-			return code;
-		candidate->options[candidate->option_count++] = option;
+		charge_links(job, candidate, &option);
+		if (is_countable(job, candidate, &option))
+			candidate->options[candidate->option_count++] = option;
 	}
-	return candidate->option_count > 0 ? 0 : explain_ceilings(job, candidate, first);
+	if (candidate->option_count > 0)
+		return 0;
+	return met ? rule_out(candidate, REASON_BUDGET, CANDIDATE_MONEY_MOST, job->request->demand->budget)
+	           : explain_ceilings(job, candidate, first);
 }
 
+/* Of the cores, however they are claimed. */
 static void find_carbon(struct candidate *candidate)
 {
-	for (uint32_t i = 0; i < candidate->claim_count; i++)
-		if (candidate->claims[i].kind == RESOURCE_CPU)
-			candidate->carbon =
-			        (uint64_t)((wide)candidate->site->core_grams * candidate->claims[i].amount *
-			                   (uint64_t)candidate->time /
-			                   resource_descriptions[RESOURCE_CPU].scale /
-			                   (uint64_t)CLOCK_SECOND);
+	const struct site *site = candidate->site;
+	uint64_t scale = resource_descriptions[RESOURCE_CPU].scale, cores = 0;
+	wide carbon;
+
+	for (uint32_t i = 0; i < candidate->claim_count; i++) {
+		const struct plan_claim *claim = &candidate->claims[i];
+
+		if (claim->kind == RESOURCE_CPU)
+			cores = MAXIMUM(cores, claim->amount);
+		else if (claim->kind == RESOURCE_CPU_GFLOPS && site->gflops_per_core > 0)
+			cores = MAXIMUM(cores, cores_behind(site, claim->amount));
+	}
+	if (__builtin_mul_overflow((wide)site->core_grams * cores, (wide)(uint64_t)candidate->time, &carbon))
+		carbon = (wide)-1;
+	carbon /= (wide)scale * (uint64_t)CLOCK_SECOND;
+	candidate->carbon = carbon > INT64_MAX ? INT64_MAX : (uint64_t)carbon;
+}
+
+int64_t candidate_carbon(const struct candidate *candidate)
+{
+	const uint64_t most = INT64_MAX / (2 * DEMAND_PARTS) / (DEMAND_PARTS + 1);
+
+	/* One unknown is more than all parts of known carbon together. */
+	if (candidate->carbon == 0)
+		return INT64_MAX / (2 * DEMAND_PARTS);
+	return (int64_t)MINIMUM(candidate->carbon, most);
+}
+
+const struct option *candidate_cheapest(const struct candidate *candidate, int64_t latest)
+{
+	const struct option *best = NULL;
+
+	for (uint32_t i = 0; i < candidate->option_count; i++) {
+		const struct option *option = &candidate->options[i];
+
+		if (option->finish > latest)
+			continue;
+		if (best == NULL || option->link_price < best->link_price ||
+		    (option->link_price == best->link_price && option->finish < best->finish))
+			best = option;
+	}
+	return best;
 }
 
 /* 0: can serve; 1: ruled out with a reason; negative: failure. */
@@ -442,11 +517,12 @@ static int examine(const struct job *job, struct candidate *candidate, uint32_t 
 	first = job->frontier.first[node];
 	if (first == PATH_LABELS)
 		return explain_unreachable(job, candidate);
-	candidate->start = candidate->service != NULL ? candidate->service->start : candidate->site->start;
+	candidate->start =
+	        bounded_time(candidate->service != NULL ? candidate->service->start : candidate->site->start);
 	if (candidate->service != NULL) {
-		candidate->call_price = candidate->service->price;
-		candidate->call_tariff =
-		        job->request->spot ? candidate->service->price : candidate->service->tariff;
+		candidate->call_price = bounded_money(candidate->service->price);
+		candidate->call_tariff = job->request->spot ? candidate->call_price
+		                                            : bounded_money(candidate->service->tariff);
 	}
 	code = choose_cores(job, candidate, first);
 	if (code == 0)
@@ -494,41 +570,37 @@ static struct plan_claim priced(const struct job *job, const struct candidate *c
 	return priced;
 }
 
-static int add_charge(const struct plan_claim *claim, money rate, int64_t time, money *sum)
+static money claim_charge(const struct plan_claim *claim, money rate, int64_t time)
 {
 	money charge;
-	int code = money_charge(claim->amount, resource_descriptions[claim->kind].price_scale, time, rate,
-	                        &charge);
 
-	return code < 0 ? code : money_add(*sum, charge, sum);
+	if (money_charge(claim->amount, resource_descriptions[claim->kind].price_scale, time, rate, &charge) <
+	    0)
+		return CANDIDATE_MONEY_MOST;
+	return bounded_money(charge);
 }
 
-int candidate_cost(const struct job *job, const struct candidate *candidate, const struct option *option,
-                   uint32_t ordinal, struct candidate_cost *ret_cost)
+struct candidate_cost candidate_cost(const struct job *job, const struct candidate *candidate,
+                                     const struct option *option, uint32_t ordinal)
 {
 	struct candidate_cost cost = {.price = candidate->call_price + option->link_price,
 	                              .tariff = candidate->call_tariff + option->link_tariff,
 	                              .hold = candidate->call_tariff + option->link_hold};
-	int code = 0;
 
-	for (uint32_t i = 0; i < candidate->claim_count && code == 0; i++) {
+	for (uint32_t i = 0; i < candidate->claim_count; i++) {
 		struct plan_claim claim = priced(job, candidate, i, ordinal);
 
-		code = add_charge(&claim, claim.price, candidate->time, &cost.price);
-		if (code == 0)
-			code = add_charge(&claim, claim.tariff, candidate->time, &cost.tariff);
-		if (code == 0)
-			code = add_charge(&claim, claim.tariff, option->limit, &cost.hold);
+		cost.price += claim_charge(&claim, claim.price, candidate->time);
+		cost.tariff += claim_charge(&claim, claim.tariff, candidate->time);
+		cost.hold += claim_charge(&claim, claim.tariff, option->limit);
 	}
-	if (code < 0)
-		return code;
-	*ret_cost = cost;
-	return 0;
+	return cost;
 }
 
-int candidate_part(const struct job *job, const struct candidate *candidate, const struct option *option,
-                   uint32_t ordinal, struct plan_part *ret_part)
+struct plan_part candidate_part(const struct job *job, const struct candidate *candidate,
+                                const struct option *option, uint32_t ordinal)
 {
+	struct candidate_cost cost = candidate_cost(job, candidate, option, ordinal);
 	struct plan_part part = {
 	        .site = candidate->site->identity,
 	        .claim_count = candidate->claim_count,
@@ -540,25 +612,20 @@ int candidate_part(const struct job *job, const struct candidate *candidate, con
 	        .transfer_out = option->transfer_out,
 	        .call_price = candidate->call_price,
 	        .call_tariff = candidate->call_tariff,
+	        .price = cost.price,
+	        .tariff = cost.tariff,
+	        .hold = cost.hold,
 	        .network = option->network,
 	        .respond = option->respond,
 	        .finish = option->finish,
 	        .carbon = candidate->carbon,
 	};
-	struct candidate_cost cost;
-	int code = candidate_cost(job, candidate, option, ordinal, &cost);
 
-	if (code < 0)
-		return code;
 	for (uint32_t i = 0; i < candidate->claim_count; i++)
 		part.claims[i] = priced(job, candidate, i, ordinal);
-	part.price = cost.price;
-	part.tariff = cost.tariff;
-	part.hold = cost.hold;
 	path_describe(job->view, &job->path_request, &job->frontier, option->label, job->request->spot,
 	              &part.path);
-	part.path.delay_up += job->request->access_up;
-	part.path.delay_down += job->request->access_down;
-	*ret_part = part;
-	return 0;
+	part.path.delay_up += bounded_time(job->request->access_up);
+	part.path.delay_down += bounded_time(job->request->access_down);
+	return part;
 }

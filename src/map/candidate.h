@@ -3,8 +3,12 @@
  * Candidates: what each site would do with one of `parts` equal parts of a demand, over each of its
  * unbeaten paths; or the first constraint that rules the site out.
  *
- * The rate rule: a part without `need cpu` runs on the least number of whole cores with which the site meets
- * every ceiling over its fastest path, one if there is no ceiling. All parts at a site run alike.
+ * The rate rule: a part without `need cpu` runs on the least number of whole cores with which some path
+ * meets every ceiling, one if there is no ceiling; a site where no number does is judged with all its free
+ * cores. All parts at a site run alike.
+ *
+ * Figures that no real offer has are bounded: times by PATH_TIME_MOST, money by CANDIDATE_MONEY_MOST per
+ * line. A candidate that would reach the latter cannot serve.
  */
 #ifndef MAP_CANDIDATE_H
 #define MAP_CANDIDATE_H
@@ -12,11 +16,15 @@
 #include "map/map.h"
 #include "map/path.h"
 
+/* 2 million units of the currency: the sums over a demand's parts fit. */
+#define CANDIDATE_MONEY_MOST (INT64_MAX >> 12)
+
 /* What a job of the mapper has for one number of parts. */
 struct job {
 	const struct view *view;
 	const struct map_request *request;
 	struct arena *arena;
+	uint32_t *steps; /* left for the searches of this demand */
 	uint32_t parts;
 	struct path_request path_request;
 	struct path_frontier frontier;
@@ -40,8 +48,9 @@ struct candidate {
 	struct plan_claim claims[PLAN_CLAIMS]; /* kinds and amounts of one part */
 	int64_t start, time;
 	money call_price, call_tariff;
-	uint64_t carbon; /* of one part */
-	uint32_t most;   /* parts that fit */
+	uint64_t carbon;   /* of one part; 0: the site does not say */
+	uint32_t most;     /* parts that fit */
+	uint32_t tightest; /* the claim that limits them */
 	uint32_t option_count;
 	struct option *options;
 };
@@ -56,10 +65,15 @@ int candidate_list(const struct job *job, struct candidate **ret_candidates, uin
 struct candidate_cost {
 	money price, tariff, hold;
 };
-int candidate_cost(const struct job *job, const struct candidate *candidate, const struct option *option,
-                   uint32_t ordinal, struct candidate_cost *ret_cost) CHECKED;
+struct candidate_cost candidate_cost(const struct job *job, const struct candidate *candidate,
+                                     const struct option *option, uint32_t ordinal);
 /* The part as the plan shows it. */
-int candidate_part(const struct job *job, const struct candidate *candidate, const struct option *option,
-                   uint32_t ordinal, struct plan_part *ret_part) CHECKED;
+struct plan_part candidate_part(const struct job *job, const struct candidate *candidate,
+                                const struct option *option, uint32_t ordinal);
+
+/* The option of least price among those that finish by `latest`, the faster of equals; NULL: none does. */
+const struct option *candidate_cheapest(const struct candidate *candidate, int64_t latest);
+/* Carbon for comparisons: what is not known counts as more than any known amount. */
+int64_t candidate_carbon(const struct candidate *candidate);
 
 #endif

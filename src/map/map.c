@@ -2,19 +2,8 @@
 #include "map/map.h"
 
 #include "base/error.h"
-#include "map/parts.h"
+#include "map/explain.h"
 #include <errno.h>
-#include <string.h>
-
-/* What one number of parts led to. */
-struct outcome {
-	struct job job;
-	struct candidate *candidates;
-	uint32_t count;
-	struct distribution distribution;
-	bool found;
-	money least_hold; /* when the budget was in the way */
-};
 
 static bool is_supported(const struct demand *demand)
 {
@@ -27,7 +16,7 @@ static uint64_t divide_up(uint64_t amount, uint32_t parts)
 }
 
 static int open_job(const struct view *view, const struct map_request *request, struct arena *arena,
-                    uint32_t parts, struct job *job)
+                    uint32_t parts, uint32_t *steps, struct job *job)
 {
 	const struct demand_body *body = &request->demand->body;
 
@@ -35,137 +24,45 @@ static int open_job(const struct view *view, const struct map_request *request, 
 	        .view = view,
 	        .request = request,
 	        .arena = arena,
+	        .steps = steps,
 	        .parts = parts,
 	        .path_request = {.ingress = request->ingress,
+	                         .parts = parts,
 	                         .rate_up = divide_up(body->bandwidth_up, parts),
 	                         .rate_down = divide_up(body->bandwidth_down, parts),
 	                         .total_up = body->bandwidth_up,
 	                         .total_down = body->bandwidth_down,
+	                         .moves_in = body->bandwidth_up == 0 &&
+	                                     demand_data_size(body, DATA_IN, parts) > 0,
+	                         .moves_out = body->bandwidth_down == 0 &&
+	                                      demand_data_size(body, DATA_OUT, parts) > 0,
+	                         .bounded = request->demand->budget > 0 && !request->spot,
 	                         .now = request->now},
 	};
 	return path_search(view, &job->path_request, arena, &job->frontier);
 }
 
 static int try_parts(const struct view *view, const struct map_request *request, struct arena *arena,
-                     uint32_t parts, struct outcome *outcome)
+                     uint32_t parts, uint32_t *steps, struct outcome *outcome)
 {
-	int code = open_job(view, request, arena, parts, &outcome->job);
+	int code = open_job(view, request, arena, parts, steps, &outcome->job);
 
 	if (code == 0)
 		code = candidate_list(&outcome->job, &outcome->candidates, &outcome->count);
 	if (code == 0)
 		code = parts_distribute(&outcome->job, outcome->candidates, outcome->count,
-		                        &outcome->distribution, &outcome->least_hold);
-	if (code < 0)
-		return code;
-	outcome->found = code == 1;
-	return 0;
+		                        &outcome->distribution);
+	return code;
 }
 
 static uint32_t most_parts(const struct demand_body *body)
 {
 	uint32_t most = MAXIMUM(body->split, 1U);
 
-	if (body->split_least.amount > 0 && body->work_present)
+	if (!body->split_exactly && body->split_least.amount > 0 && body->work_present)
 		most = (uint32_t)MINIMUM((uint64_t)most,
 		                         MAXIMUM(body->work.amount / body->split_least.amount, 1U));
 	return most;
-}
-
-static bool serves(const struct outcome *outcome, uint32_t candidate)
-{
-	for (uint32_t i = 0; outcome->found && i < outcome->job.parts; i++)
-		if (outcome->distribution.options[i]->candidate == candidate)
-			return true;
-	return false;
-}
-
-/* What the chosen parts have that a losing candidate is compared with. */
-static void compare_loser(const struct outcome *outcome, const struct candidate *candidate,
-                          const struct option *option, money price, struct plan_reason *reason)
-{
-	const struct distribution *chosen = &outcome->distribution;
-	const struct demand *demand = outcome->job.request->demand;
-	money dearest = 0;
-	int64_t slowest = 0;
-	uint64_t dirtiest = 0;
-
-	for (uint32_t i = 0; i < outcome->job.parts; i++) {
-		const struct option *taken = chosen->options[i];
-		const struct candidate *winner = &outcome->candidates[taken->candidate];
-		struct candidate_cost cost;
-
-		if (candidate_cost(&outcome->job, winner, taken, chosen->ordinals[i], &cost) == 0)
-			dearest = MAXIMUM(dearest, cost.price);
-		slowest = MAXIMUM(slowest, taken->finish);
-		dirtiest = MAXIMUM(dirtiest, winner->carbon);
-	}
-	if (demand->prefer == PREFER_LATENCY && option->finish > slowest)
-		*reason =
-		        (struct plan_reason){.kind = REASON_LATENCY, .have = option->finish, .need = slowest};
-	else if (demand->prefer == PREFER_CARBON && candidate->carbon > dirtiest)
-		*reason = (struct plan_reason){.kind = REASON_CARBON,
-		                               .have = (int64_t)candidate->carbon,
-		                               .need = (int64_t)dirtiest};
-	else
-		*reason = (struct plan_reason){.kind = REASON_PRICE, .have = price, .need = dearest};
-}
-
-/* Why a candidate that could have served did not. */
-static int explain_loser(const struct outcome *outcome, const struct candidate *candidate,
-                         struct plan_reason *reason)
-{
-	const struct demand *demand = outcome->job.request->demand;
-	const struct option *best = &candidate->options[0];
-	struct candidate_cost cost;
-	int code;
-
-	for (uint32_t i = 1; i < candidate->option_count; i++) {
-		const struct option *option = &candidate->options[i];
-		bool better = demand->prefer == PREFER_LATENCY ? option->finish < best->finish
-		                                               : option->link_price < best->link_price;
-
-		if (better)
-			best = option;
-	}
-	code = candidate_cost(&outcome->job, candidate, best, 1, &cost);
-	if (code < 0)
-		return code;
-	if (outcome->found)
-		compare_loser(outcome, candidate, best, cost.price, reason);
-	else if (outcome->least_hold > 0)
-		*reason = (struct plan_reason){.kind = REASON_BUDGET,
-		                               .have = outcome->least_hold,
-		                               .need = demand->budget};
-	else /* it has room for some parts, not for all, or the links between have not */
-		*reason = (struct plan_reason){
-		        .kind = REASON_RESOURCE,
-		        .resource = candidate->claims[0].kind,
-		        .have = (int64_t)(candidate->claims[0].amount * candidate->most),
-		        .need = (int64_t)(candidate->claims[0].amount * outcome->job.parts)};
-	reason->site = candidate->site->identity;
-	return 0;
-}
-
-static int list_reasons(const struct outcome *outcome, struct plan *plan)
-{
-	for (uint32_t i = 0; i < outcome->count; i++) {
-		const struct candidate *candidate = &outcome->candidates[i];
-		struct plan_reason reason = candidate->reason;
-		int code = 0;
-
-		if (serves(outcome, i))
-			continue;
-		if (reason.kind == REASON_NONE)
-			code = explain_loser(outcome, candidate, &reason);
-		if (code < 0)
-			return code;
-		if (plan->reason_count < PLAN_REASONS)
-			plan->reasons[plan->reason_count++] = reason;
-		else
-			plan->reasons_dropped++;
-	}
-	return 0;
 }
 
 static int fill_plan(const struct outcome *outcome, struct plan *plan)
@@ -178,12 +75,10 @@ static int fill_plan(const struct outcome *outcome, struct plan *plan)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < parts; i++) {
 		const struct option *option = chosen->options[i];
+		const struct candidate *candidate = &outcome->candidates[option->candidate];
 		struct plan_part *part = &plan->parts[i];
-		int code = candidate_part(&outcome->job, &outcome->candidates[option->candidate], option,
-		                          chosen->ordinals[i], part);
 
-		if (code < 0)
-			return code;
+		*part = candidate_part(&outcome->job, candidate, option, chosen->ordinals[i]);
 		plan->price += part->price;
 		plan->tariff += part->tariff;
 		plan->hold += part->hold;
@@ -200,23 +95,32 @@ static int find_status(const struct view *view, const struct outcome *outcome, c
 {
 	if (demand->body.service[0] != '\0' && view_service_first(view, demand->body.service) < 0)
 		return BUSBAR_ERROR_UNKNOWN_SERVICE;
-	return outcome->least_hold > 0 ? BUSBAR_ERROR_BUDGET : BUSBAR_ERROR_INFEASIBLE;
+	return outcome->distribution.least_hold > 0 ? BUSBAR_ERROR_BUDGET : BUSBAR_ERROR_INFEASIBLE;
 }
 
-/* Fewer parts win among equals, so a later number must be better. */
-static bool is_improvement(const struct outcome *outcome, const struct outcome *best)
+/*
+ * Fewer parts win among equals, so a later number must be better. Where nothing is feasible, a number that
+ * only the budget stopped explains most, the lightest of them; else the last one, whose parts are smallest.
+ */
+static bool is_better(const struct outcome *outcome, const struct outcome *best)
 {
-	if (!outcome->found)
-		return false;
-	return !best->found || score_compare(&outcome->distribution.score, &best->distribution.score) < 0;
+	const struct distribution *here = &outcome->distribution, *there = &best->distribution;
+
+	if (here->found != there->found)
+		return here->found;
+	if (here->found)
+		return score_compare(&here->score, &there->score) < 0;
+	if (here->least_hold > 0 && there->least_hold > 0)
+		return here->least_hold < there->least_hold;
+	return there->least_hold == 0;
 }
 
 int map_demand(const struct view *view, const struct map_request *request, struct arena *arena,
                struct plan *ret_plan)
 {
 	const struct demand_body *body = &request->demand->body;
-	uint32_t most = most_parts(body);
-	struct outcome best = {.found = false};
+	uint32_t most = most_parts(body), first = body->split_exactly ? most : 1, steps = PARTS_STEPS;
+	struct outcome best = {.count = 0};
 	struct plan plan = {.exact = true};
 	int code;
 
@@ -224,25 +128,23 @@ int map_demand(const struct view *view, const struct map_request *request, struc
 		*ret_plan = (struct plan){.status = BUSBAR_ERROR_NOT_SUPPORTED};
 		return 0;
 	}
-	for (uint32_t parts = body->split_exactly ? most : 1; parts <= most; parts++) {
+	for (uint32_t parts = first; parts <= most; parts++) {
 		struct arena_mark mark = arena_save(arena);
-		struct outcome outcome = {.found = false};
+		struct outcome outcome = {.count = 0};
 
-		code = try_parts(view, request, arena, parts, &outcome);
+		code = try_parts(view, request, arena, parts, &steps, &outcome);
 		if (code < 0)
 			return code;
-		plan.exact = plan.exact && outcome.job.frontier.complete &&
-		             (!outcome.found || outcome.distribution.exact);
-		/* The last number explains best when none is feasible: its parts are the smallest. */
-		if (is_improvement(&outcome, &best) || (!best.found && parts == most))
+		plan.exact = plan.exact && outcome.job.frontier.complete && outcome.distribution.exact;
+		if (parts == first || is_better(&outcome, &best))
 			best = outcome;
 		else
 			arena_restore(arena, mark);
 	}
-	plan.status = best.found ? 0 : find_status(view, &best, request->demand);
-	code = best.found ? fill_plan(&best, &plan) : 0;
+	plan.status = best.distribution.found ? 0 : find_status(view, &best, request->demand);
+	code = best.distribution.found ? fill_plan(&best, &plan) : 0;
 	if (code == 0)
-		code = list_reasons(&best, &plan);
+		code = explain_outcome(&best, &plan);
 	if (code < 0)
 		return code;
 	*ret_plan = plan;

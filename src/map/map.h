@@ -3,20 +3,28 @@
  * Mapping: a demand and a view give a plan, with the reason for every site that lost.
  *
  * Pure and exact: among all sites and all loop-free paths (at most PLAN_HOPS gateways) the plan is the
- * one of least cost in the order of the demand's preference (cost, then latency, then identity) that
- * meets every constraint; plan.exact says when a search limit was reached before that was proven.
+ * one of least cost in the order of the demand's preference (prefer cost: price, latency: worst finish,
+ * carbon: the sum over parts, with sites that do not state theirs last; then price, then finish, then fewer
+ * parts, then identity) that meets every constraint; plan.exact says when a search limit was reached
+ * before that was proven.
  *
  * Cost of a part = compute + storage + sum of link prices x bandwidth, at the prices that the plan
- * itself causes (each further part at a site pays the price after the parts before it), over the
- * expected time. Parts of one demand are alike; split chooses how many and where.
+ * itself causes (each further part at a site pays the price after the parts before it, links are priced at
+ * the whole demand's use), over the expected time. Parts of one demand are alike; split chooses how many and
+ * where.
  *
- * Latencies (DESIGN 4): network = delay up + delay down of the path including the access link; respond
+ * Latencies: network = delay up + delay down of the path including the access link; respond
  * = network + start + run; finish = respond + transfer of data in and out at the bandwidth asked for
- * (or the narrowest free capacity on the path when none was asked for).
+ * (or the narrowest free capacity on the path when none was asked for, which then must not be zero).
  *
- * Resources: the service's own cpu and memory, overridden by `need`; `work` divides over parts and runs
- * at the part's rate: one core, or as many as finish/respond within demands (whole cores, at most what
- * is free). cpu.gflops of a part are cpu at the site's measured GFLOPS per core.
+ * Resources: the service's own cpu and memory, or more where `need` says so; `work` divides over parts and
+ * runs at the part's rate: one core, or as many as finish/respond within demands (whole cores, at most what
+ * is free). cpu.gflops of a part are cpu at the site's measured GFLOPS per core. A part without a word on
+ * memory has 128 MiB; a run without a word on time is expected to take a minute.
+ *
+ * Money: each claim is a charge rounded half up; so is the sum over the links of a path. What is held for
+ * links is rounded up, plus one nano-unit per link and direction, because receipts round every line. Parts
+ * at one site take their place in the order of the prices of their paths.
  */
 #ifndef MAP_MAP_H
 #define MAP_MAP_H
@@ -34,7 +42,7 @@ struct map_request {
 	int64_t access_up, access_down; /* one-way delays of the client's access link */
 	bool spot;                      /* tariff = scarcity price at decision time; else the site's tariff */
 	int64_t now;
-	struct random *random; /* draws among equals; NULL: lowest identity */
+	struct random *random; /* draws among sites that are equal for a part; NULL: lowest identity */
 };
 
 /*

@@ -1,25 +1,31 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "map/parts.h"
 
-#include "base/error.h"
+#include "map/load.h"
 #include <errno.h>
 #include <string.h>
+
+/* A candidate's next part. */
+struct seat {
+	const struct option *option; /* NULL: no part more */
+	struct candidate_cost cost;
+	uint32_t taken;
+};
 
 /* The distribution under construction. */
 struct search {
 	const struct job *job;
 	const struct candidate *candidates;
 	uint32_t count;
-	uint32_t *taken;               /* per candidate: parts so far */
-	const struct option **options; /* all of them, cheapest candidates first */
+	struct seat *seats; /* per candidate */
+	struct load load;
+	const struct option **options; /* all of them, cheapest first, so that good ones are found early */
 	uint32_t option_count;
-	money *least;                 /* per option: price of its first part */
-	money least_price;            /* of any first part */
+	money least;                  /* weight of any first part */
 	const struct option **chosen; /* per part */
 	uint32_t *ordinals;
-	money budget;
-	uint32_t steps;
-	bool found;
+	bool by_hold; /* what is held is minimised, and no budget bounds it */
+	bool exhausted;
 	struct distribution best;
 };
 
@@ -32,79 +38,42 @@ int score_compare(const struct score *a, const struct score *b)
 	return (a->finish > b->finish) - (a->finish < b->finish);
 }
 
-static enum demand_prefer preference(const struct job *job)
+static enum demand_prefer preference(const struct search *search)
 {
-	return job->request->demand->prefer;
+	return search->by_hold ? PREFER_COST : search->job->request->demand->prefer;
 }
 
-static struct score add_part(const struct job *job, const struct score *score,
-                             const struct candidate *candidate, const struct option *option, money price)
+static money budget_of(const struct search *search)
+{
+	money budget = search->job->request->demand->budget;
+
+	return search->by_hold || budget == 0 ? INT64_MAX : budget;
+}
+
+static money weight_of(const struct search *search, const struct candidate_cost *cost)
+{
+	return search->by_hold ? cost->hold : cost->price;
+}
+
+static struct score add_part(const struct search *search, const struct score *score,
+                             const struct option *option, const struct candidate_cost *cost)
 {
 	struct score sum = *score;
 
-	sum.price += price;
+	sum.price += weight_of(search, cost);
+	if (search->by_hold)
+		return sum;
 	sum.finish = MAXIMUM(sum.finish, option->finish);
-	if (preference(job) == PREFER_LATENCY)
+	if (preference(search) == PREFER_LATENCY)
 		sum.primary = sum.finish;
-	else if (preference(job) == PREFER_CARBON)
-		sum.primary += (int64_t)MINIMUM(candidate->carbon, (uint64_t)INT64_MAX / DEMAND_PARTS);
+	else if (preference(search) == PREFER_CARBON)
+		sum.primary += candidate_carbon(&search->candidates[option->candidate]);
 	return sum;
-}
-
-/* Bandwidth that the first `parts` chosen parts take from one direction of a link. */
-static uint64_t used_on(const struct search *search, uint32_t parts, struct gateway_identity from,
-                        struct gateway_identity toward)
-{
-	const struct job *job = search->job;
-	const struct path_label *labels = job->frontier.labels;
-	uint64_t used = 0;
-
-	for (uint32_t i = 0; i < parts; i++) {
-		uint32_t label = search->chosen[i]->label;
-
-		for (; labels[label].parent != PATH_LABELS; label = labels[label].parent) {
-			struct gateway_identity here = view_site_at(job->view, labels[label].node)->identity;
-			struct gateway_identity before =
-			        view_site_at(job->view, labels[labels[label].parent].node)->identity;
-
-			if (gateway_equal(before, from) && gateway_equal(here, toward))
-				used += job->path_request.rate_up;
-			if (gateway_equal(here, from) && gateway_equal(before, toward))
-				used += job->path_request.rate_down;
-		}
-	}
-	return used;
-}
-
-static bool link_holds(const struct search *search, uint32_t parts, const struct site *from,
-                       struct gateway_identity toward)
-{
-	return used_on(search, parts, from->identity, toward) <= path_link(from, toward)->free;
-}
-
-/* Whether the links of the last of `parts` parts can carry all of them. */
-static bool links_hold(const struct search *search, uint32_t parts)
-{
-	const struct job *job = search->job;
-	const struct path_label *labels = job->frontier.labels;
-	uint32_t label = search->chosen[parts - 1]->label;
-
-	if (job->path_request.rate_up == 0 && job->path_request.rate_down == 0)
-		return true;
-	for (; labels[label].parent != PATH_LABELS; label = labels[label].parent) {
-		const struct site *here = view_site_at(job->view, labels[label].node);
-		const struct site *before = view_site_at(job->view, labels[labels[label].parent].node);
-
-		if (!link_holds(search, parts, before, here->identity) ||
-		    !link_holds(search, parts, here, before->identity))
-			return false;
-	}
-	return true;
 }
 
 static void keep_best(struct search *search, const struct score *score, money hold)
 {
-	search->found = true;
+	search->best.found = true;
 	search->best.score = *score;
 	search->best.hold = hold;
 	memcpy(search->best.options, search->chosen, search->job->parts * sizeof(*search->chosen));
@@ -116,65 +85,51 @@ static struct score bound(const struct search *search, const struct score *score
 {
 	struct score least = *score;
 
-	least.price += (money)(search->job->parts - parts) * search->least_price;
+	least.price += (money)(search->job->parts - parts) * search->least;
 	return least;
 }
 
-/* Parts `parts`.. from options[first].. on; equal parts need no other order. */
-static int branch(struct search *search, uint32_t parts, uint32_t first, const struct score *score,
-                  money hold)
+static bool spend_step(struct search *search)
 {
-	int code = 0;
-
-	if (parts == search->job->parts) {
-		if (!search->found || score_compare(score, &search->best.score) < 0)
-			keep_best(search, score, hold);
-		return 0;
+	if (*search->job->steps == 0) {
+		search->exhausted = true;
+		return false;
 	}
-	for (uint32_t i = first; i < search->option_count && code == 0; i++) {
+	(*search->job->steps)--;
+	return true;
+}
+
+/* Parts `parts`.. from options[first].. on; equal parts need no other order. */
+static void branch(struct search *search, uint32_t parts, uint32_t first, const struct score *score,
+                   money hold)
+{
+	if (parts == search->job->parts) {
+		if (!search->best.found || score_compare(score, &search->best.score) < 0)
+			keep_best(search, score, hold);
+		return;
+	}
+	for (uint32_t i = first; i < search->option_count && spend_step(search); i++) {
 		const struct option *option = search->options[i];
+		struct seat *seat = &search->seats[option->candidate];
 		const struct candidate *candidate = &search->candidates[option->candidate];
-		uint32_t ordinal = search->taken[option->candidate] + 1;
 		struct candidate_cost cost;
 		struct score next, least;
 
-		if (search->steps++ > PARTS_STEPS)
-			return 0;
-		if (ordinal > candidate->most)
+		if (seat->taken == candidate->most || !load_fits(&search->load, option, 1, NULL))
 			continue;
-		code = candidate_cost(search->job, candidate, option, ordinal, &cost);
-		if (code < 0)
-			return code;
-		next = add_part(search->job, score, candidate, option, cost.price);
+		cost = candidate_cost(search->job, candidate, option, seat->taken + 1);
+		next = add_part(search, score, option, &cost);
 		least = bound(search, &next, parts + 1);
+		if (hold + cost.hold > budget_of(search) ||
+		    (search->best.found && score_compare(&least, &search->best.score) >= 0))
+			continue;
 		search->chosen[parts] = option;
-		search->ordinals[parts] = ordinal;
-		if ((search->budget > 0 && hold + cost.hold > search->budget) ||
-		    (search->found && score_compare(&least, &search->best.score) >= 0) ||
-		    !links_hold(search, parts + 1))
-			continue;
-		search->taken[option->candidate]++;
-		code = branch(search, parts + 1, i, &next, hold + cost.hold);
-		search->taken[option->candidate]--;
+		search->ordinals[parts] = ++seat->taken;
+		load_add(&search->load, option);
+		branch(search, parts + 1, i, &next, hold + cost.hold);
+		load_remove(&search->load, option);
+		seat->taken--;
 	}
-	return code;
-}
-
-/* The candidate's best path when nothing but the preference matters and no path may finish after `latest`. */
-static const struct option *best_option(const struct candidate *candidate, int64_t latest)
-{
-	const struct option *best = NULL;
-
-	for (uint32_t i = 0; i < candidate->option_count; i++) {
-		const struct option *option = &candidate->options[i];
-
-		if (option->finish > latest)
-			continue;
-		if (best == NULL || option->link_price < best->link_price ||
-		    (option->link_price == best->link_price && option->finish < best->finish))
-			best = option;
-	}
-	return best;
 }
 
 static int64_t fastest(const struct candidate *candidate)
@@ -209,99 +164,147 @@ static int64_t earliest_finish(const struct search *search)
 	}
 }
 
-/* True when a part at `option` is the better next one. */
-static bool is_better(const struct job *job, const struct candidate *candidate, const struct option *option,
-                      money price, const struct candidate *than, const struct option *than_option,
-                      money than_price)
+/* The option that holds least for the candidate's next part. */
+static const struct option *lightest(const struct search *search, const struct candidate *candidate,
+                                     uint32_t ordinal)
 {
-	if (than == NULL)
-		return true;
-	if (preference(job) == PREFER_CARBON && candidate->carbon != than->carbon)
-		return candidate->carbon < than->carbon;
-	if (price != than_price)
-		return price < than_price;
-	return option->finish < than_option->finish;
+	const struct option *best = NULL;
+	money least = 0;
+
+	for (uint32_t i = 0; i < candidate->option_count; i++) {
+		money hold = candidate_cost(search->job, candidate, &candidate->options[i], ordinal).hold;
+
+		if (best == NULL || hold < least) {
+			best = &candidate->options[i];
+			least = hold;
+		}
+	}
+	return best;
 }
 
-/* 1 when all parts found a place, independently of each other. */
-static int take_cheapest(struct search *search, struct score *ret_score, money *ret_hold)
+/* Finds the candidate's next part, when there is room for one that finishes by `latest`. */
+static void fill_seat(struct search *search, uint32_t index, int64_t latest)
 {
-	const struct job *job = search->job;
-	int64_t latest = preference(job) == PREFER_LATENCY ? earliest_finish(search) : INT64_MAX;
+	const struct candidate *candidate = &search->candidates[index];
+	struct seat *seat = &search->seats[index];
+
+	seat->option = NULL;
+	if (candidate->option_count == 0 || seat->taken == candidate->most)
+		return;
+	seat->option = search->by_hold ? lightest(search, candidate, seat->taken + 1)
+	                               : candidate_cheapest(candidate, latest);
+	if (seat->option != NULL)
+		seat->cost = candidate_cost(search->job, candidate, seat->option, seat->taken + 1);
+}
+
+/* Which of two next parts is the better one: below, above or 0. */
+static int compare_seats(const struct search *search, const struct seat *a, const struct seat *b)
+{
+	money weight = weight_of(search, &a->cost), other = weight_of(search, &b->cost);
+
+	if (preference(search) == PREFER_CARBON) {
+		int64_t carbon = candidate_carbon(&search->candidates[a->option->candidate]);
+		int64_t than = candidate_carbon(&search->candidates[b->option->candidate]);
+
+		if (carbon != than)
+			return carbon < than ? -1 : 1;
+	}
+	if (weight != other)
+		return weight < other ? -1 : 1;
+	return (a->option->finish > b->option->finish) - (a->option->finish < b->option->finish);
+}
+
+/* The best next part; each of several equals with the same chance. */
+static const struct seat *best_seat(const struct search *search)
+{
+	struct random *random = search->job->request->random;
+	const struct seat *best = NULL;
+	uint64_t equals = 0;
+
+	for (uint32_t i = 0; i < search->count; i++) {
+		const struct seat *seat = &search->seats[i];
+		int order;
+
+		if (seat->option == NULL)
+			continue;
+		order = best == NULL ? -1 : compare_seats(search, seat, best);
+		equals = order < 0 ? 1 : equals + (order == 0);
+		if (order < 0 || (order == 0 && random != NULL && random_below(random, equals) == 0))
+			best = seat;
+	}
+	return best;
+}
+
+/* False when there is no room for all parts, even independently of each other. */
+static bool take_cheapest(struct search *search, struct score *ret_score, money *ret_hold)
+{
+	int64_t latest = preference(search) == PREFER_LATENCY ? earliest_finish(search) : INT64_MAX;
 	struct score score = {0};
 	money hold = 0;
 
-	for (uint32_t part = 0; part < job->parts; part++) {
-		const struct candidate *best = NULL;
-		const struct option *best_way = NULL;
-		struct candidate_cost cost, best_cost = {0};
+	memset(search->seats, 0, search->count * sizeof(*search->seats));
+	for (uint32_t i = 0; i < search->count; i++)
+		fill_seat(search, i, latest);
+	for (uint32_t part = 0; part < search->job->parts; part++) {
+		const struct seat *best = best_seat(search);
+		uint32_t index;
 
-		for (uint32_t i = 0; i < search->count; i++) {
-			const struct candidate *candidate = &search->candidates[i];
-			const struct option *way = best_option(candidate, latest);
-			int code;
-
-			if (way == NULL || search->taken[i] >= candidate->most)
-				continue;
-			code = candidate_cost(job, candidate, way, search->taken[i] + 1, &cost);
-			if (code < 0)
-				return code;
-			if (!is_better(job, candidate, way, cost.price, best, best_way, best_cost.price))
-				continue;
-			best = candidate;
-			best_way = way;
-			best_cost = cost;
-		}
 		if (best == NULL)
-			return 0;
-		search->chosen[part] = best_way;
-		search->ordinals[part] = ++search->taken[best_way->candidate];
-		score = add_part(job, &score, best, best_way, best_cost.price);
-		hold += best_cost.hold;
+			return false;
+		index = best->option->candidate;
+		score = add_part(search, &score, best->option, &best->cost);
+		hold += best->cost.hold;
+		search->chosen[part] = best->option;
+		search->ordinals[part] = ++search->seats[index].taken;
+		fill_seat(search, index, latest);
 	}
 	*ret_score = score;
 	*ret_hold = hold;
-	return 1;
-}
-
-static bool all_links_hold(const struct search *search)
-{
-	for (uint32_t part = 1; part <= search->job->parts; part++)
-		if (!links_hold(search, part))
-			return false;
 	return true;
 }
 
-/* All options, those of cheaper candidates first, so that good distributions are found early. */
+/* Whether the links carry all chosen parts together. */
+static bool links_hold(struct search *search)
+{
+	uint32_t added = 0;
+
+	while (added < search->job->parts && load_fits(&search->load, search->chosen[added], 1, NULL))
+		load_add(&search->load, search->chosen[added++]);
+	for (uint32_t part = 0; part < added; part++)
+		load_remove(&search->load, search->chosen[part]);
+	return added == search->job->parts;
+}
+
 static int sort_options(struct search *search)
 {
+	struct arena *arena = search->job->arena;
 	uint32_t total = 0;
+	money *weights;
 
 	for (uint32_t i = 0; i < search->count; i++)
 		total += search->candidates[i].option_count;
-	search->options = arena_array(search->job->arena, total + 1, sizeof(*search->options));
-	search->least = arena_array(search->job->arena, total + 1, sizeof(*search->least));
-	if (search->options == NULL || search->least == NULL)
+	search->options = arena_array(arena, total, sizeof(*search->options));
+	weights = arena_array(arena, total, sizeof(*weights));
+	if (search->options == NULL || weights == NULL)
 		return -ENOMEM;
-	search->least_price = INT64_MAX;
+	search->option_count = 0;
 	for (uint32_t i = 0; i < search->count; i++) {
 		for (uint32_t j = 0; j < search->candidates[i].option_count; j++) {
 			const struct option *option = &search->candidates[i].options[j];
-			struct candidate_cost cost;
+			struct candidate_cost cost =
+			        candidate_cost(search->job, &search->candidates[i], option, 1);
+			money weight = weight_of(search, &cost);
 			uint32_t at = search->option_count++;
-			int code = candidate_cost(search->job, &search->candidates[i], option, 1, &cost);
 
-			if (code < 0)
-				return code;
-			for (; at > 0 && search->least[at - 1] > cost.price; at--) {
+			for (; at > 0 && weights[at - 1] > weight; at--) {
 				search->options[at] = search->options[at - 1];
-				search->least[at] = search->least[at - 1];
+				weights[at] = weights[at - 1];
 			}
 			search->options[at] = option;
-			search->least[at] = cost.price;
-			search->least_price = MINIMUM(search->least_price, cost.price);
+			weights[at] = weight;
 		}
 	}
+	search->least = weights[0];
 	return 0;
 }
 
@@ -310,8 +313,11 @@ static int branch_and_bound(struct search *search)
 	struct score nothing = {0};
 	int code = sort_options(search);
 
-	memset(search->taken, 0, search->count * sizeof(*search->taken));
-	return code < 0 ? code : branch(search, 0, 0, &nothing, 0);
+	if (code < 0)
+		return code;
+	memset(search->seats, 0, search->count * sizeof(*search->seats));
+	branch(search, 0, 0, &nothing, 0);
+	return 0;
 }
 
 static int open_search(struct search *search, const struct job *job, const struct candidate *candidates,
@@ -319,45 +325,81 @@ static int open_search(struct search *search, const struct job *job, const struc
 {
 	struct arena *arena = job->arena;
 
-	*search = (struct search){
-	        .job = job, .candidates = candidates, .count = count, .budget = job->request->demand->budget};
-	search->taken = arena_array(arena, count + 1, sizeof(*search->taken));
+	*search = (struct search){.job = job, .candidates = candidates, .count = count};
+	search->seats = arena_array(arena, count + 1, sizeof(*search->seats));
 	search->chosen = arena_array(arena, job->parts, sizeof(*search->chosen));
 	search->ordinals = arena_array(arena, job->parts, sizeof(*search->ordinals));
 	search->best.options = arena_array(arena, job->parts, sizeof(*search->best.options));
 	search->best.ordinals = arena_array(arena, job->parts, sizeof(*search->best.ordinals));
-	if (search->taken == NULL || search->chosen == NULL || search->ordinals == NULL ||
+	if (search->seats == NULL || search->chosen == NULL || search->ordinals == NULL ||
 	    search->best.options == NULL || search->best.ordinals == NULL)
 		return -ENOMEM;
-	return 0;
+	return load_open(job, &search->load);
+}
+
+/* What the lightest parts hold, each looked at by itself: no distribution holds less. */
+static money hold_floor(struct search *search)
+{
+	struct score score;
+	money hold = 0;
+
+	search->by_hold = true;
+	(void)take_cheapest(search, &score, &hold);
+	search->by_hold = false;
+	return hold;
+}
+
+/* Nothing was found within the budget: what would the lightest distribution have held? */
+static int find_least_hold(struct search *search)
+{
+	struct score score;
+	money hold;
+	int code = 0;
+
+	search->by_hold = true;
+	if (take_cheapest(search, &score, &hold) && links_hold(search))
+		keep_best(search, &score, hold);
+	else
+		code = branch_and_bound(search);
+	search->by_hold = false;
+	if (search->best.found && search->best.hold > budget_of(search))
+		search->best.least_hold = search->best.hold;
+	search->best.found = false;
+	return code;
+}
+
+static int search_jointly(struct search *search)
+{
+	bool bounded = search->job->request->demand->budget > 0;
+	int code = 0;
+
+	if (!bounded || hold_floor(search) <= budget_of(search))
+		code = branch_and_bound(search);
+	if (code == 0 && bounded && !search->best.found)
+		code = find_least_hold(search);
+	search->best.exact = !search->exhausted && search->job->frontier.scarce_complete;
+	return code;
 }
 
 int parts_distribute(const struct job *job, const struct candidate *candidates, uint32_t count,
-                     struct distribution *ret_distribution, money *ret_hold)
+                     struct distribution *ret_distribution)
 {
 	struct search search;
 	struct score score;
-	money hold = 0;
+	money hold;
 	int code = open_search(&search, job, candidates, count);
 
-	*ret_hold = 0;
-	if (code == 0)
-		code = take_cheapest(&search, &score, &hold);
-	if (code <= 0)
-		return code; /* there is not even room without what joins the sites */
-	if (all_links_hold(&search) && (search.budget == 0 || hold <= search.budget)) {
-		keep_best(&search, &score, hold);
-		search.best.exact = true;
-	} else {
-		code = branch_and_bound(&search);
-		if (code < 0)
-			return code;
-		search.best.exact = search.steps <= PARTS_STEPS;
+	if (code < 0)
+		return code;
+	search.best.exact = true;
+	if (take_cheapest(&search, &score, &hold)) {
+		if (links_hold(&search) && hold <= budget_of(&search))
+			keep_best(&search, &score, hold);
+		else
+			code = search_jointly(&search);
 	}
-	if (!search.found) {
-		*ret_hold = search.budget > 0 ? hold : 0;
-		return 0;
-	}
+	if (code < 0)
+		return code;
 	*ret_distribution = search.best;
-	return 1;
+	return 0;
 }

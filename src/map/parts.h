@@ -5,14 +5,14 @@
  * Prices at a site only rise with every further part, so the cheapest next part, taken again and again, is
  * the best distribution while sites are independent of each other. What joins them - links that several
  * paths share, and the budget - is checked afterwards; only when it binds, a branch and bound over the
- * numbers of parts per option decides, up to PARTS_STEPS.
+ * numbers of parts per option decides, up to the demand's PARTS_STEPS.
  */
 #ifndef MAP_PARTS_H
 #define MAP_PARTS_H
 
 #include "map/candidate.h"
 
-enum { PARTS_STEPS = 1 << 20 };
+enum { PARTS_STEPS = 1 << 18 };
 
 /* What is minimised, first to last. */
 struct score {
@@ -23,18 +23,18 @@ struct score {
 int score_compare(const struct score *a, const struct score *b);
 
 struct distribution {
+	bool found;
+	bool exact; /* nothing better exists, or nothing at all when none was found */
 	struct score score;
 	money hold;
 	const struct option **options; /* of each part, in the arena */
 	uint32_t *ordinals;            /* how many parts its site has by then */
-	bool exact;
+	/* When the budget alone was in the way: the least that any distribution holds; else 0. */
+	money least_hold;
 };
 
-/*
- * 1 and the best distribution, 0 when there is none. *ret_hold is then the least that any distribution
- * would hold if the budget alone was in the way, else 0.
- */
+/* The best distribution; among equal sites one drawn by the request's random, else the first. -ENOMEM. */
 int parts_distribute(const struct job *job, const struct candidate *candidates, uint32_t count,
-                     struct distribution *ret_distribution, money *ret_hold) CHECKED;
+                     struct distribution *ret_distribution) CHECKED;
 
 #endif

@@ -73,25 +73,36 @@ const struct link_offer *path_link(const struct site *from, struct gateway_ident
 	return NULL;
 }
 
-static money rate_price(const struct link_offer *link, uint64_t rate, uint64_t total)
+/* rate x price, bounded so that the sum over a path cannot overflow. */
+static path_wide rate_price(uint64_t rate, money price)
 {
-	money charge;
+	path_wide product = (path_wide)rate * (uint64_t)MAXIMUM(price, 0), most = (path_wide)1 << 110;
 
-	if (rate == 0)
-		return 0;
-	if (money_charge(rate, LINK_PRICE_SCALE, CLOCK_SECOND, link_price(link, total), &charge) < 0)
-		return INT64_MAX / 4;
-	return charge;
+	return MINIMUM(product, most);
+}
+
+static int64_t bounded_delay(int64_t delay)
+{
+	return delay < 0 ? 0 : MINIMUM(delay, PATH_TIME_MOST);
+}
+
+/* Free rate that a direction must have to be of use. */
+static uint64_t least_free(uint64_t rate, bool moves)
+{
+	return rate == 0 && moves ? 1 : rate;
 }
 
 /* Settled labels of the node that are no worse in everything make a new one useless. */
-static bool is_beaten(const struct path_frontier *frontier, const struct path_label *label)
+static bool is_beaten(const struct path_request *request, const struct path_frontier *frontier,
+                      const struct path_label *label)
 {
 	for (uint32_t i = frontier->first[label->node]; i != NONE; i = frontier->labels[i].next) {
 		const struct path_label *settled = &frontier->labels[i];
 
 		if (settled->price <= label->price && settled->delay <= label->delay &&
-		    settled->hops <= label->hops)
+		    settled->hops <= label->hops && (!request->bounded || settled->tariff <= label->tariff) &&
+		    settled->width_up >= label->width_up && settled->width_down >= label->width_down &&
+		    (settled->scarce & ~label->scarce) == 0)
 			return true;
 	}
 	return false;
@@ -113,46 +124,126 @@ static bool is_usable(const struct view *view, const struct path_request *reques
 	return request->use_suspects || view_suspected(view, site->identity, request->now) == 0;
 }
 
+/* What one search has at hand. */
+struct search {
+	const struct view *view;
+	const struct path_request *request;
+	struct path_frontier frontier;
+	struct queue queue;
+	uint8_t *bits; /* per node and link: 1 + its bit among the scarce ones; NULL: there are none */
+	uint32_t bit_count;
+};
+
+static const struct link_offer *link_back(const struct view *view, const struct site *from,
+                                          const struct link_offer *link)
+{
+	const struct site *site = view_site(view, link->toward);
+
+	return site == NULL ? NULL : path_link(site, from->identity);
+}
+
+/* Whether a link can be too narrow for all parts in either direction, whichever way each of them takes it. */
+static bool is_scarce(const struct path_request *request, const struct link_offer *link,
+                      const struct link_offer *back)
+{
+	path_wide most = (path_wide)request->parts * MAXIMUM(request->rate_up, request->rate_down);
+
+	return link->free < most || back->free < most;
+}
+
+static int number_scarce_links(struct search *search, struct arena *arena)
+{
+	const struct path_request *request = search->request;
+	size_t nodes = view_site_count(search->view);
+
+	search->frontier.scarce_complete = true;
+	if (request->parts <= 1 || (request->rate_up == 0 && request->rate_down == 0))
+		return 0;
+	search->bits = arena_array(arena, nodes, SITE_LINKS);
+	if (search->bits == NULL)
+		return -ENOMEM;
+	for (size_t node = 0; node < nodes; node++) {
+		const struct site *site = view_site_at(search->view, node);
+
+		for (uint32_t i = 0; i < site->link_count; i++) {
+			const struct link_offer *back = link_back(search->view, site, &site->links[i]);
+
+			if (back == NULL || !is_scarce(request, &site->links[i], back))
+				continue;
+			if (search->bit_count == 64)
+				search->frontier.scarce_complete = false;
+			else
+				search->bits[node * SITE_LINKS + i] = (uint8_t)++search->bit_count;
+		}
+	}
+	return 0;
+}
+
+static uint64_t scarce_bit(const struct search *search, uint32_t node, uint32_t link)
+{
+	uint8_t bit = search->bits == NULL ? 0 : search->bits[(size_t)node * SITE_LINKS + link];
+
+	return bit == 0 ? 0 : UINT64_C(1) << (bit - 1);
+}
+
+static uint64_t width_of(uint64_t rate, bool moves, uint64_t width, const struct link_offer *link)
+{
+	return rate == 0 && moves ? MINIMUM(width, link->free) : UINT64_MAX;
+}
+
 /* Extends a label over one link; false when the link cannot be used. */
-static bool extend(const struct view *view, const struct path_request *request, const struct site *from,
-                   const struct link_offer *link, const struct path_label *label,
+static bool extend(const struct search *search, const struct path_label *label, uint32_t link_index,
                    struct path_label *ret_label)
 {
-	int target = view_site_index(view, link->toward);
-	const struct site *site = target < 0 ? NULL : view_site_at(view, (size_t)target);
+	const struct path_request *request = search->request;
+	const struct site *from = view_site_at(search->view, label->node);
+	const struct link_offer *link = &from->links[link_index];
+	int target = view_site_index(search->view, link->toward);
+	const struct site *site = target < 0 ? NULL : view_site_at(search->view, (size_t)target);
 	const struct link_offer *back = site == NULL ? NULL : path_link(site, from->identity);
+	int64_t up, down;
 
-	if (back == NULL || label->hops == PLAN_HOPS || !is_usable(view, request, site))
+	if (back == NULL || label->hops == PLAN_HOPS || !is_usable(search->view, request, site))
 		return false;
-	if (link->free < request->rate_up || back->free < request->rate_down)
+	if (link->free < least_free(request->rate_up, request->moves_in) ||
+	    back->free < least_free(request->rate_down, request->moves_out))
 		return false;
+	up = bounded_delay(link->delay);
+	down = bounded_delay(back->delay);
 	*ret_label = (struct path_label){
-	        .price = label->price + rate_price(link, request->rate_up, request->total_up) +
-	                 rate_price(back, request->rate_down, request->total_down),
-	        .delay = label->delay + link->delay + back->delay,
-	        .up = label->up + link->delay,
-	        .down = label->down + back->delay,
+	        .price = label->price + rate_price(request->rate_up, link_price(link, request->total_up)) +
+	                 rate_price(request->rate_down, link_price(back, request->total_down)),
+	        .tariff = label->tariff + rate_price(request->rate_up, link->tariff) +
+	                  rate_price(request->rate_down, back->tariff),
+	        .delay = label->delay + up + down,
+	        .up = label->up + up,
+	        .down = label->down + down,
+	        .width_up = width_of(request->rate_up, request->moves_in, label->width_up, link),
+	        .width_down = width_of(request->rate_down, request->moves_out, label->width_down, back),
+	        .scarce = label->scarce | scarce_bit(search, label->node, link_index),
 	        .node = (uint32_t)target,
+	        .link = link_index,
+	        .back = (uint32_t)(back - site->links),
 	        .hops = label->hops + 1,
 	        .measured = label->measured || link->ceiling == 0 || back->ceiling == 0,
 	};
 	return true;
 }
 
-static void expand(const struct view *view, const struct path_request *request,
-                   struct path_frontier *frontier, struct queue *queue, uint32_t index)
+static void expand(struct search *search, uint32_t index)
 {
-	const struct site *site = view_site_at(view, frontier->labels[index].node);
+	struct path_frontier *frontier = &search->frontier;
+	const struct site *site = view_site_at(search->view, frontier->labels[index].node);
 
 	for (uint32_t i = 0; i < site->link_count; i++) {
 		struct path_label label;
 
-		if (!extend(view, request, site, &site->links[i], &frontier->labels[index], &label) ||
-		    is_beaten(frontier, &label))
+		if (!extend(search, &frontier->labels[index], i, &label) ||
+		    is_beaten(search->request, frontier, &label))
 			continue;
 		label.parent = index;
 		frontier->labels[frontier->count] = label;
-		push(queue, frontier->count++);
+		push(&search->queue, frontier->count++);
 	}
 }
 
@@ -164,41 +255,52 @@ static uint32_t label_room(const struct view *view)
 	return (uint32_t)MINIMUM(room, (size_t)PATH_LABELS);
 }
 
+static int open_search(struct search *search, struct arena *arena, uint32_t room)
+{
+	struct path_frontier *frontier = &search->frontier;
+	size_t nodes = view_site_count(search->view);
+
+	frontier->complete = true;
+	frontier->labels = arena_array(arena, room, sizeof(*frontier->labels));
+	frontier->first = arena_array(arena, nodes, sizeof(*frontier->first));
+	search->queue.labels = frontier->labels;
+	search->queue.items = arena_array(arena, room, sizeof(*search->queue.items));
+	if (frontier->labels == NULL || frontier->first == NULL || search->queue.items == NULL)
+		return -ENOMEM;
+	for (size_t i = 0; i < nodes; i++)
+		frontier->first[i] = NONE;
+	return number_scarce_links(search, arena);
+}
+
 int path_search(const struct view *view, const struct path_request *request, struct arena *arena,
                 struct path_frontier *ret_frontier)
 {
+	struct search search = {.view = view, .request = request};
+	struct path_frontier *frontier = &search.frontier;
 	int ingress = view_site_index(view, request->ingress);
-	size_t nodes = view_site_count(view);
 	uint32_t room = label_room(view);
-	struct path_frontier frontier = {.complete = true};
-	struct queue queue;
+	int code = ingress < 0 ? ingress : open_search(&search, arena, room);
 
-	if (ingress < 0)
-		return ingress;
-	frontier.labels = arena_array(arena, room, sizeof(*frontier.labels));
-	frontier.first = arena_array(arena, nodes, sizeof(*frontier.first));
-	queue = (struct queue){.labels = frontier.labels,
-	                       .items = arena_array(arena, room, sizeof(*queue.items))};
-	if (frontier.labels == NULL || frontier.first == NULL || queue.items == NULL)
-		return -ENOMEM;
-	for (size_t i = 0; i < nodes; i++)
-		frontier.first[i] = NONE;
-	frontier.labels[0] = (struct path_label){.node = (uint32_t)ingress, .parent = NONE, .hops = 1};
-	frontier.count = 1;
-	push(&queue, 0);
-	while (queue.count > 0) {
-		uint32_t index = pop(&queue);
+	if (code < 0)
+		return code;
+	frontier->labels[frontier->count++] = (struct path_label){.node = (uint32_t)ingress,
+	                                                          .parent = NONE,
+	                                                          .hops = 1,
+	                                                          .width_up = UINT64_MAX,
+	                                                          .width_down = UINT64_MAX};
+	push(&search.queue, 0);
+	while (search.queue.count > 0) {
+		uint32_t index = pop(&search.queue);
 
-		if (is_beaten(&frontier, &frontier.labels[index]))
+		if (is_beaten(request, frontier, &frontier->labels[index]))
 			continue;
-		settle(&frontier, index);
-		if (frontier.count + SITE_LINKS > room) {
-			frontier.complete = false;
-			continue;
-		}
-		expand(view, request, &frontier, &queue, index);
+		settle(frontier, index);
+		if (frontier->count + SITE_LINKS > room)
+			frontier->complete = false;
+		else
+			expand(&search, index);
 	}
-	*ret_frontier = frontier;
+	*ret_frontier = *frontier;
 	return 0;
 }
 
@@ -213,6 +315,14 @@ static struct plan_link describe_link(const struct path_request *request, const 
 	return described;
 }
 
+/* Rounded half up, like every charge. */
+static money per_second(path_wide price)
+{
+	path_wide rounded = (price + LINK_PRICE_SCALE / 2) / LINK_PRICE_SCALE;
+
+	return rounded > INT64_MAX ? INT64_MAX : (money)rounded;
+}
+
 void path_describe(const struct view *view, const struct path_request *request,
                    const struct path_frontier *frontier, uint32_t label, bool spot,
                    struct plan_path *ret_path)
@@ -223,7 +333,7 @@ void path_describe(const struct view *view, const struct path_request *request,
 	                         .delay_down = last->down,
 	                         .rate_up = request->rate_up,
 	                         .rate_down = request->rate_down,
-	                         .price = last->price,
+	                         .price = per_second(last->price),
 	                         .measured = last->measured};
 
 	for (uint32_t hop = last->hops; hop-- > 0; label = frontier->labels[label].parent)
@@ -271,8 +381,9 @@ static void widen_neighbours(const struct view *view, const struct path_request 
 
 		if (back == NULL || !is_usable(view, request, view_site_at(view, (size_t)target)))
 			continue;
-		width = narrow(narrow(widths[node], &site->links[i], request->rate_up), back,
-		               request->rate_down);
+		width = narrow(widths[node], &site->links[i],
+		               least_free(request->rate_up, request->moves_in));
+		width = narrow(width, back, least_free(request->rate_down, request->moves_out));
 		if (!widths[target].done && width.share > widths[target].share)
 			widths[target] = width;
 	}

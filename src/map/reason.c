@@ -54,7 +54,7 @@ static const struct {
         [REASON_OPERATOR] = {"not of the operators asked for", NUMBER_NONE, "", ""},
         [REASON_MODEL] = {"not of the supply models asked for", NUMBER_NONE, "", ""},
         [REASON_TRUST] = {"trust ", NUMBER_PLAIN, " < ", ""},
-        [REASON_SUSPECT] = {"avoided", NUMBER_NONE, "", ""},
+        [REASON_SUSPECT] = {"avoided: ", NUMBER_NONE, "", ""},
         [REASON_STALE] = {"last heard of ", NUMBER_TIME, " ago, valid ", ""},
 };
 
@@ -63,17 +63,19 @@ const char *map_reason_name(enum plan_reason_kind kind)
 	return (unsigned)kind < REASON_KINDS ? names[kind] : "unknown";
 }
 
-/* Milliseconds below 10 s, seconds above, without digits that say nothing. */
+/* Four significant digits in the unit that suits; whole seconds where those are not enough. */
 static void time_text(int64_t time, char text[UNIT_TEXT])
 {
-	double value = (double)time / (double)CLOCK_MILLISECOND;
+	double seconds = (double)time / (double)CLOCK_SECOND;
 
-	if (value < 0.1 && time > 0)
-		(void)snprintf(text, UNIT_TEXT, "%.3g us", (double)time / (double)CLOCK_MICROSECOND);
-	else if (value < 10000)
-		(void)snprintf(text, UNIT_TEXT, "%.4g ms", value);
+	if (seconds < 0.0001 && time > 0)
+		(void)snprintf(text, UNIT_TEXT, "%.4g us", seconds * 1e6);
+	else if (seconds < 9.9995)
+		(void)snprintf(text, UNIT_TEXT, "%.4g ms", seconds * 1e3);
+	else if (seconds < 9999.5)
+		(void)snprintf(text, UNIT_TEXT, "%.4g s", seconds);
 	else
-		(void)snprintf(text, UNIT_TEXT, "%.4g s", value / 1000);
+		(void)snprintf(text, UNIT_TEXT, "%.0f s", seconds);
 }
 
 /* Four significant digits, never as a power of ten. */
@@ -130,35 +132,48 @@ static const char *name_of(const struct view *view, struct gateway_identity iden
 	return text;
 }
 
+/* What the numbers are of: a link's owner, a kind of resource; empty for the rest. */
+static const char *subject_of(const struct view *view, const struct plan_reason *reason,
+                              char text[GATEWAY_NAME])
+{
+	if (reason->kind == REASON_BANDWIDTH)
+		return name_of(view, reason->link, text);
+	if (reason->kind == REASON_RESOURCE)
+		return resource_descriptions[reason->resource].name;
+	return "";
+}
+
+/* A loser with the winner's own figure drew. */
+static const char *between(const struct plan_reason *reason)
+{
+	bool compared = reason->kind == REASON_PRICE || reason->kind == REASON_LATENCY ||
+	                reason->kind == REASON_CARBON;
+
+	return compared && reason->have == reason->need ? " = " : forms[reason->kind].between;
+}
+
 char *map_reason_text(const struct view *view, const struct plan_reason *reason, char text[MAP_REASON_TEXT])
 {
-	char site[GATEWAY_NAME], link[GATEWAY_NAME], have[RESOURCE_TEXT], need[RESOURCE_TEXT];
-	const char *subject = "", *gap = "", *space = "";
+	char site[GATEWAY_NAME], owner[GATEWAY_NAME], have[RESOURCE_TEXT], need[RESOURCE_TEXT];
+	const char *subject;
 	int size;
 
-	if ((unsigned)reason->kind >= REASON_KINDS) {
-		text[0] = '\0';
+	text[0] = '\0';
+	if ((unsigned)reason->kind >= REASON_KINDS || (unsigned)reason->resource >= RESOURCE_KINDS)
 		return text;
-	}
+	subject = subject_of(view, reason, owner);
 	number_text(reason, reason->have, have);
 	number_text(reason, reason->need, need);
-	if (reason->kind == REASON_BANDWIDTH) {
-		subject = name_of(view, reason->link, link);
-		space = " ";
-	} else if (reason->kind == REASON_RESOURCE) {
-		subject = resource_descriptions[reason->resource].name;
-		space = " ";
-	} else if (reason->kind == REASON_SUSPECT) {
-		subject = reason->error != 0 ? error_text(reason->error) : "its path is avoided";
-		gap = ": ";
-		(void)snprintf(text, MAP_REASON_TEXT, "%s: avoided%s%s", name_of(view, reason->site, site),
-		               gap, subject);
-		return text;
-	}
+	if (reason->kind == REASON_CARBON && reason->have == 0)
+		text_copy(have, sizeof(have), "unknown");
 	/* A text that is cut is still a text. */
-	size = snprintf(text, MAP_REASON_TEXT, "%s: %s%s%s%s%s%s%s", name_of(view, reason->site, site),
-	                forms[reason->kind].before, gap, subject, space, have, forms[reason->kind].between, need);
-	if (size > 0 && size < MAP_REASON_TEXT)
+	size = snprintf(text, MAP_REASON_TEXT, "%s: %s%s%s%s%s%s", name_of(view, reason->site, site),
+	                forms[reason->kind].before, subject, subject[0] != '\0' ? " " : "", have,
+	                between(reason), need);
+	if (size > 0 && size < MAP_REASON_TEXT && reason->kind == REASON_SUSPECT)
+		text_copy(text + size, MAP_REASON_TEXT - (size_t)size,
+		          reason->error != 0 ? error_text(reason->error) : "its path is avoided");
+	else if (size > 0 && size < MAP_REASON_TEXT)
 		text_copy(text + size, MAP_REASON_TEXT - (size_t)size, forms[reason->kind].after);
 	return text;
 }
