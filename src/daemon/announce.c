@@ -60,6 +60,8 @@ static void fill_links(struct announce *announce, struct site *site)
 			continue;
 		state->announced_delay = offer.delay;
 		state->announced_loss = offer.loss;
+		/* Nothing enforces the ceiling yet, so none is promised: paths are measured, not hard. */
+		offer.ceiling = 0;
 		site->links[site->link_count++] = offer;
 	}
 }

@@ -94,7 +94,7 @@ static const struct config_field link_fields[] = {
         {"capacity", CONFIG_BITRATE, FIELD(settings_link, capacity), .required = true, .minimum = 1,
          .maximum = INT64_MAX},
         {"ceiling", CONFIG_DURATION, FIELD(settings_link, ceiling), .fallback = "0 s",
-         .help = "constant delay ceiling of the guaranteed class; 0 promises none"},
+         .help = "constant delay ceiling of the guaranteed class; not enforced and not announced yet"},
         PRICES(settings_link),
         STEEPNESS(settings_link),
         END,
