@@ -101,16 +101,18 @@ int file_read(const char *path, size_t maximum, struct arena *arena, char **ret_
 	return code;
 }
 
-static int write_all(int descriptor, const char *bytes, size_t size)
+int file_write_all(int descriptor, const void *bytes, size_t size)
 {
+	const char *next = bytes;
+
 	while (size > 0) {
-		ssize_t written = write(descriptor, bytes, size);
+		ssize_t written = write(descriptor, next, size);
 
 		if (written < 0 && errno == EINTR)
 			continue;
 		if (written < 0)
 			return -errno;
-		bytes += written;
+		next += written;
 		size -= (size_t)written;
 	}
 	return 0;
@@ -119,7 +121,7 @@ static int write_all(int descriptor, const char *bytes, size_t size)
 /* Fills the temporary file and makes it durable; closes the descriptor. */
 static int fill_file(int descriptor, const void *bytes, size_t size, mode_t mode)
 {
-	int code = write_all(descriptor, bytes, size);
+	int code = file_write_all(descriptor, bytes, size);
 
 	if (code == 0 && (fchmod(descriptor, mode) < 0 || fsync(descriptor) < 0))
 		code = -errno;

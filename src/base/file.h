@@ -11,6 +11,8 @@
 /* The content, with a NUL after its end, in the arena. BUSBAR_ERROR_TOO_LARGE past maximum; -errno. */
 int file_read(const char *path, size_t maximum, struct arena *arena, char **ret_bytes,
               size_t *ret_size) CHECKED;
+/* Writes everything, however many calls it takes. -errno. */
+int file_write_all(int descriptor, const void *bytes, size_t size) CHECKED;
 /* Temporary file beside it, fsync, rename, fsync of the folder. The mode is set whatever the umask. */
 int file_write(const char *path, const void *bytes, size_t size, mode_t mode) CHECKED;
 /* As mkdir -p. An existing folder is fine and keeps its mode; an existing file is -ENOTDIR. */

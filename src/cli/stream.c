@@ -77,21 +77,6 @@ int stream_read(const char *path, size_t maximum, void **ret_bytes, size_t *ret_
 	return 0;
 }
 
-static int write_all(int descriptor, const char *bytes, size_t size)
-{
-	while (size > 0) {
-		ssize_t done = write(descriptor, bytes, size);
-
-		if (done < 0 && errno == EINTR)
-			continue;
-		if (done < 0)
-			return -errno;
-		bytes += done;
-		size -= (size_t)done;
-	}
-	return 0;
-}
-
 /* /dev/null or a named pipe must stay what it is. */
 static int write_through(const char *path, const void *bytes, size_t size)
 {
@@ -100,7 +85,7 @@ static int write_through(const char *path, const void *bytes, size_t size)
 
 	if (descriptor < 0)
 		return -errno;
-	code = write_all(descriptor, bytes, size);
+	code = file_write_all(descriptor, bytes, size);
 	if (close(descriptor) < 0 && code == 0)
 		code = -errno;
 	return code;
@@ -112,7 +97,7 @@ int stream_write(const char *path, const void *bytes, size_t size)
 
 	if (is_standard(path)) {
 		(void)fflush(stdout);
-		return write_all(STDOUT_FILENO, bytes, size);
+		return file_write_all(STDOUT_FILENO, bytes, size);
 	}
 	if (stat(path, &status) == 0 && !S_ISREG(status.st_mode))
 		return write_through(path, bytes, size);

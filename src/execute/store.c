@@ -376,21 +376,6 @@ fail:
 	return code;
 }
 
-static int write_all(int descriptor, const uint8_t *bytes, size_t size)
-{
-	while (size > 0) {
-		ssize_t written = write(descriptor, bytes, size);
-
-		if (written < 0 && errno == EINTR)
-			continue;
-		if (written < 0)
-			return -errno;
-		bytes += written;
-		size -= (size_t)written;
-	}
-	return 0;
-}
-
 static int append(struct store_writer *writer, const void *bytes, size_t size)
 {
 	struct store *store = writer->store;
@@ -405,7 +390,7 @@ static int append(struct store_writer *writer, const void *bytes, size_t size)
 	store->used += size;
 	if (gnutls_hash(writer->hash, bytes, size) < 0)
 		return -EIO;
-	code = write_all(writer->descriptor, bytes, size);
+	code = file_write_all(writer->descriptor, bytes, size);
 	/* The disk starts early, so that the loop hardly waits for it in store_finish(). */
 	if (code == 0 && writer->size - writer->written_back >= WRITE_BACK) {
 		(void)sync_file_range(writer->descriptor, (off_t)writer->written_back,
