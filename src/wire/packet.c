@@ -13,6 +13,7 @@ enum {
 	IPV6_ROUTING = 43,
 	IPV6_UDP = 17,
 	IPV6_HOP_LIMIT_AT = 7,
+	IPV6_SOURCE_AT = 8,
 	IPV6_DESTINATION_AT = 24,
 	SRH_HEADER = 8,
 	SRH_TYPE = 4,
@@ -170,11 +171,15 @@ static void put_program_tlvs(struct writer *writer, const struct program *progra
 	}
 }
 
-/* Covers the TLVs up to the MAC (padding too), Last Entry, Flags, Tag and segment list, and the payload. */
+/*
+ * Covers the source (answers go there), the TLVs up to the MAC with their padding, Last Entry, Flags, Tag and
+ * segment list, and the payload.
+ */
 static int program_mac(const uint8_t *bytes, const struct layout *layout, size_t mac_tlv, size_t size,
                        const struct seal_key *key, struct gateway_identity ingress, uint8_t mac[SEAL_MAC])
 {
 	const struct seal_bytes parts[] = {
+	        {bytes + IPV6_SOURCE_AT, SEGMENT},
 	        {bytes + layout->tlvs, mac_tlv - layout->tlvs},
 	        {bytes + SRH_LAST_AT, SRH_SEGMENTS_AT - SRH_LAST_AT + layout->segments * SEGMENT},
 	        {bytes + layout->udp + UDP_HEADER, size - layout->udp - UDP_HEADER},

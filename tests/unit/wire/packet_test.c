@@ -109,11 +109,12 @@ static void authenticate(struct message *message, struct gateway_identity ingres
 	uint8_t *bytes = message->bytes;
 	size_t tlvs = LIST_AT + (bytes[LAST_AT] + 1u) * 16, mac = find_tlv(message, MAC);
 	size_t payload = udp_at(bytes) + UDP, list = (bytes[LAST_AT] + 1u) * 16;
-	const struct seal_bytes parts[] = {{bytes + tlvs, mac - tlvs},
+	const struct seal_bytes parts[] = {{bytes + SOURCE_AT, 16},
+	                                   {bytes + tlvs, mac - tlvs},
 	                                   {bytes + LAST_AT, 4 + list},
 	                                   {bytes + payload, message->size - payload}};
 
-	T_OK(seal_domain_mac(seal_first(&sample_ring), SEAL_PROGRAM, ingress, parts, 3, bytes + mac + 2));
+	T_OK(seal_domain_mac(seal_first(&sample_ring), SEAL_PROGRAM, ingress, parts, 4, bytes + mac + 2));
 }
 
 /* Everything of the frame that is not the program's. */
@@ -466,6 +467,18 @@ static void a_program_is_its_ingress_own(void **state)
 	T_EQ(packet.program.ingress.site, 9);
 }
 
+/* With a checksum that fits, so that only the MAC is left to tell. */
+static void answers_go_to_the_source_that_sent_it(void **state)
+{
+	struct message message = sample_message();
+	struct packet packet;
+
+	message.bytes[SOURCE_AT + 5] = 9;
+	T_ERROR(decode(&message, &packet), BUSBAR_ERROR_MALFORMED);
+	put_check_sum(&message);
+	T_ERROR(decode(&message, &packet), BUSBAR_ERROR_BAD_PROGRAM_MAC);
+}
+
 static void older_keys_still_open(void **state)
 {
 	const struct seal_ring none = {.count = 0};
@@ -567,6 +580,7 @@ int main(void)
 	        cmocka_unit_test(nothing_of_ours_hides_behind_the_mac),
 	        cmocka_unit_test(senders_with_a_key_are_not_trusted_either),
 	        cmocka_unit_test(a_program_is_its_ingress_own),
+	        cmocka_unit_test(answers_go_to_the_source_that_sent_it),
 	        cmocka_unit_test(older_keys_still_open),
 	        cmocka_unit_test(plain_packets_go_through_their_segments),
 	        cmocka_unit_test(plain_packets_have_their_limits),
