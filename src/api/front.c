@@ -500,8 +500,8 @@ static void receive(struct front_socket *socket, const uint8_t *bytes, size_t si
 	int code = datagram_decode(bytes, size, front_secret, front, front->arena, &request.datagram,
 	                           &request.demand);
 
-	if (code != BUSBAR_ERROR_UNKNOWN_TENANT && code != BUSBAR_ERROR_BAD_MAC &&
-	    code != BUSBAR_ERROR_VERSION)
+	/* Only who proved to be a tenant is answered as one. */
+	if (request.datagram.authentic)
 		request.tenant = find_tenant(front, request.datagram.key);
 	if (code == 0)
 		code = check_fresh(&request, bytes);

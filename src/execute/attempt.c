@@ -229,23 +229,72 @@ void attempt_resume(struct tasks *tasks, struct attempt *attempt)
 		attempt->task->parts[attempt->part].current = NULL;
 }
 
-/* Moves the view's copy of the owner's free amount to what the refusal says, and avoids it for a while. */
-static void learn(struct tasks *tasks, struct gateway_identity owner, const struct answer_refusal *refusal)
+/* The most that can be free where `amount` more has this price. */
+static uint64_t free_at_price(struct resource_offer offer, uint64_t amount, money price)
+{
+	uint64_t low = 0, high = offer.free;
+
+	while (low < high) {
+		offer.free = high - (high - low) / 2;
+		if (resource_price(&offer, amount) >= price)
+			low = offer.free;
+		else
+			high = offer.free - 1;
+	}
+	return low;
+}
+
+/* What the view says of what was refused, and how much of it the program asked for. False: unknown. */
+static bool find_refused(const struct tasks *tasks, const struct attempt *attempt,
+                         struct gateway_identity owner, const struct answer_refusal *refusal,
+                         struct resource_offer *ret_offer, uint64_t *ret_amount)
+{
+	const struct site *site = view_site(tasks->rooms.view, owner);
+	const struct resource_offer *offer = site == NULL ? NULL : site_resource(site, refusal->resource);
+	const struct instruction *claim = find_instruction(attempt, OPERATION_CLAIM);
+
+	for (uint32_t i = 0; offer != NULL && claim != NULL && i < claim->claim.resource_count; i++) {
+		if (claim->claim.resources[i].kind != refusal->resource)
+			continue;
+		*ret_offer = *offer;
+		*ret_amount = claim->claim.resources[i].amount;
+		return true;
+	}
+	return false;
+}
+
+/*
+ * Moves the view's copy of the owner's free amount to what the refusal says: then the next plan sees it as
+ * it is. False when nothing can be learned.
+ */
+static bool learn_free(struct tasks *tasks, const struct attempt *attempt, struct gateway_identity owner,
+                       const struct answer_refusal *refusal)
 {
 	int64_t now = task_wall(tasks);
-	const struct site *site = view_site(tasks->rooms.view, owner);
-	const struct resource_offer *offer;
+	struct resource_offer offer;
+	uint64_t amount, free;
 
-	if (view_suspect(tasks->rooms.view, owner, refusal->error, now + SUSPECT_REFUSED) < 0)
+	if (!gateway_is_none(refusal->toward) || refusal->price <= 0 || refusal->have < 0 ||
+	    !find_refused(tasks, attempt, owner, refusal, &offer, &amount))
+		return false;
+	if (refusal->error == BUSBAR_ERROR_NO_CAPACITY)
+		free = (uint64_t)refusal->have;
+	else if (refusal->error == BUSBAR_ERROR_PRICE_ROSE)
+		free = free_at_price(offer, amount, refusal->price);
+	else
+		return false;
+	return free >= offer.free || view_reserve(tasks->rooms.view, owner, refusal->resource,
+	                                          offer.free - free, now, now + SUSPECT_REFUSED) == 0;
+}
+
+/* What a refusal says of its owner. One that says nothing makes the owner avoided for a while. */
+static void learn(struct tasks *tasks, const struct attempt *attempt, struct gateway_identity owner,
+                  const struct answer_refusal *refusal)
+{
+	if (learn_free(tasks, attempt, owner, refusal))
+		return;
+	if (view_suspect(tasks->rooms.view, owner, refusal->error, task_wall(tasks) + SUSPECT_REFUSED) < 0)
 		log_debug(TAG, "event=not-suspected");
-	if (site == NULL || refusal->error != BUSBAR_ERROR_NO_CAPACITY || !gateway_is_none(refusal->toward))
-		return;
-	offer = site_resource(site, refusal->resource);
-	if (offer == NULL || refusal->have < 0 || offer->free <= (uint64_t)refusal->have)
-		return;
-	if (view_reserve(tasks->rooms.view, owner, refusal->resource, offer->free - (uint64_t)refusal->have,
-	                 now, now + CLOCK_SECOND) < 0)
-		log_debug(TAG, "event=not-learned");
 }
 
 static void fail_part(struct tasks *tasks, struct attempt *attempt, int code, const char *event)
@@ -331,8 +380,16 @@ static void on_refused(struct tasks *tasks, struct attempt *attempt, struct atte
 		fail_part(tasks, attempt, BUSBAR_ERROR_LOST, "lost");
 		return;
 	}
-	learn(tasks, owner->identity, &answer->refusal);
+	view_unreserve(tasks->rooms.view, attempt->decided);
+	learn(tasks, attempt, owner->identity, &answer->refusal);
 	crank_back(tasks, attempt, answer->refusal.error);
+}
+
+/* The program reached its last owner, and so every owner before it; what they answered may be lost. */
+static void grant_all(struct attempt *attempt)
+{
+	for (uint32_t i = 0; i < attempt->owner_count; i++)
+		attempt->owners[i].granted = true;
 }
 
 static void on_accepted(struct tasks *tasks, struct attempt *attempt, struct attempt_owner *owner,
@@ -344,7 +401,7 @@ static void on_accepted(struct tasks *tasks, struct attempt *attempt, struct att
 	int64_t now = task_monotonic(tasks);
 	int64_t network = now - attempt->sent - answer->processing;
 
-	owner->granted = true;
+	grant_all(attempt);
 	if (attempt->state != ATTEMPT_SENDING) {
 		if (attempt->state == ATTEMPT_RUNNING && answer->type == ANSWER_RUNNING &&
 		    part->state == TASK_GRANTED)
@@ -397,7 +454,7 @@ static void on_result(struct tasks *tasks, struct attempt *attempt, struct attem
 			log_notice(TAG, "event=result-incomplete cause=\"%s\"", error_text(code));
 			return;
 		}
-		owner->granted = true;
+		grant_all(attempt);
 		part->exit_status = answer->result.exit_status;
 		part->run_wall = answer->result.run_wall;
 		part->code = answer->result.error;
@@ -473,6 +530,7 @@ static void on_silence(struct tasks *tasks, struct attempt *attempt)
 {
 	char text[GATEWAY_TEXT];
 
+	view_unreserve(tasks->rooms.view, attempt->decided);
 	for (uint32_t i = 0; i < attempt->owner_count; i++) {
 		if (attempt->owners[i].granted)
 			continue;

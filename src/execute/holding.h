@@ -35,6 +35,8 @@ struct holding {
 	/* Not in the journal. */
 	uint8_t *payload; /* inline input until the run starts */
 	size_t payload_size;
+	bool refused; /* nothing is held: it stays refused as long as the program is valid */
+	struct book_refusal refusal;
 	bool fetching;     /* the input is on its way */
 	bool voided;       /* released as void while running */
 	bool delivering;   /* the output is on its way */

@@ -231,6 +231,21 @@ static void send_on(struct owner *owner, uint8_t *bytes, size_t size, const stru
 	owner->ports.forward(owner->ports.context, bytes, size);
 }
 
+/*
+ * The ingress goes elsewhere on a refusal: a copy of the program that is still on the way must not be granted
+ * when something has become free meanwhile.
+ */
+static void remember_refusal(struct holding *holding, const struct book_refusal *refusal)
+{
+	holding->refused = true;
+	holding->refusal = *refusal;
+	holding->state = HOLDING_ENDED;
+	holding->expires = holding->program.expires;
+	free(holding->payload);
+	holding->payload = NULL;
+	holding->payload_size = 0;
+}
+
 static void receive_new(struct owner *owner, uint8_t *bytes, size_t size, const struct packet *packet,
                         uint32_t index, uint32_t count)
 {
@@ -255,8 +270,8 @@ static void receive_new(struct owner *owner, uint8_t *bytes, size_t size, const 
 	holding->granted = owner_wall(owner);
 	if (grant(owner, holding, packet, index, count, &refusal) < 0) {
 		(void)book_release(owner->rooms.book, &holding->program.identifier, NULL);
+		remember_refusal(holding, &refusal);
 		answer_refusal(owner, holding, &refusal);
-		owner_forget(owner, holding);
 		return;
 	}
 	owner->live++;
@@ -284,6 +299,10 @@ static void receive_again(struct owner *owner, struct holding *holding, uint8_t 
 	struct book_refusal refusal = {.error = BUSBAR_ERROR_REPLAYED};
 
 	holding->arrived = owner_monotonic(owner);
+	if (holding->refused) {
+		answer_refusal(owner, holding, &holding->refusal);
+		return;
+	}
 	if (holding->state == HOLDING_ENDED && !holding->executes) {
 		owner_answer_receipt(owner, holding);
 		return;
@@ -340,6 +359,10 @@ void owner_receive(struct owner *owner, uint8_t *bytes, size_t size, const struc
 	}
 	holding = owner_find(owner, &program->identifier);
 	if (program->instructions[index].operation == OPERATION_RELEASE) {
+		if (holding != NULL && holding->refused) {
+			owner_forget(owner, holding);
+			holding = NULL;
+		}
 		if (holding == NULL)
 			holding = bury(owner, packet, index);
 		if (holding != NULL)
@@ -399,7 +422,7 @@ void owner_acknowledged(struct owner *owner, const struct identifier *program, e
 {
 	struct holding *holding = owner_find(owner, program);
 
-	if (holding == NULL || holding->state != HOLDING_ENDED)
+	if (holding == NULL || holding->state != HOLDING_ENDED || holding->refused)
 		return;
 	if (what == ANSWER_RESULT)
 		holding->result_due = false;
@@ -433,7 +456,8 @@ static int take_up(void *context, const struct holding *stored)
 		return 0;
 	owner->live++;
 	reserve = holding_instruction(holding, owner->settings.identity, OPERATION_RESERVE);
-	if (holding->state == HOLDING_HELD && reserve != NULL) {
+	/* One that executes had not begun to: its input was still on the way, and is not kept. */
+	if (holding->state == HOLDING_HELD && !holding->executes && reserve != NULL) {
 		held.granted = holding->granted;
 		held.expires = holding->expires;
 		held.reserved = true;

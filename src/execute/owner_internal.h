@@ -50,7 +50,10 @@ void owner_stage(struct owner *owner, struct holding *holding);
 void owner_finish(struct owner *owner, struct holding *holding, const char *event);
 /* A release: `error` 0 bills what was used, a negative code bills nothing. */
 void owner_release(struct owner *owner, struct holding *holding, int error);
-/* Expiry, checkpoint and repetition of one holding; returns when it wants the next look. */
+/*
+ * Expiry, checkpoint and repetition of one holding, which may be gone afterwards; returns when it wants the
+ * next look.
+ */
 int64_t owner_tend(struct owner *owner, struct holding *holding);
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The life of a run at its owner: staging, running, delivering, the end with its receipt, repetition. */
 #include "base/error.h"
+#include "base/file.h"
 #include "base/hex.h"
 #include "base/log.h"
 #include "execute/owner_internal.h"
@@ -94,7 +95,7 @@ static int open_payload(const struct holding *holding)
 
 	if (descriptor < 0)
 		return -errno;
-	if (write(descriptor, holding->payload, holding->payload_size) != (ssize_t)holding->payload_size ||
+	if (file_write_all(descriptor, holding->payload, holding->payload_size) < 0 ||
 	    lseek(descriptor, 0, SEEK_SET) != 0) {
 		close(descriptor);
 		return -EIO;
@@ -493,6 +494,11 @@ int64_t owner_tend(struct owner *owner, struct holding *holding)
 {
 	int64_t now = owner_monotonic(owner);
 
+	if (holding->refused) {
+		if (owner_wall(owner) > holding->expires)
+			owner_forget(owner, holding);
+		return OWNER_NEVER;
+	}
 	if (holding->state == HOLDING_ENDED) {
 		if ((holding->receipt_due || holding->result_due) && now >= holding->repeat_at)
 			repeat(owner, holding, now);

@@ -196,8 +196,8 @@ static uint32_t list_suppliers(struct tasks *tasks, const struct attempt *attemp
 }
 
 /* Moves the view's local copies at once, so that the next demand does not see the same free amounts. */
-static void count_decision(struct tasks *tasks, const struct plan_part *planned, const struct demand *demand,
-                           uint32_t parts)
+static void count_decision(struct tasks *tasks, struct attempt *attempt, const struct plan_part *planned,
+                           const struct demand *demand, uint32_t parts)
 {
 	struct view *view = tasks->rooms.view;
 	int64_t now = task_wall(tasks);
@@ -205,6 +205,7 @@ static void count_decision(struct tasks *tasks, const struct plan_part *planned,
 	uint64_t up = demand->body.bandwidth_up / parts, down = demand->body.bandwidth_down / parts;
 	int code = 0;
 
+	attempt->decided = now;
 	for (uint32_t i = 0; i < planned->claim_count && code >= 0; i++)
 		code = view_reserve(view, planned->site, planned->claims[i].kind, planned->claims[i].amount,
 		                    now, now + DECISION_VALID);
@@ -268,7 +269,7 @@ int task_begin_attempt(struct tasks *tasks, struct task *task, uint32_t part, co
 	free(text);
 	if (code < 0)
 		goto fail;
-	count_decision(tasks, planned, &task->demand, task->part_count);
+	count_decision(tasks, attempt, planned, &task->demand, task->part_count);
 	return 0;
 fail:
 	attempt_forget(tasks, attempt);
@@ -463,6 +464,19 @@ size_t task_open_attempts(const struct tasks *tasks)
 	return hash_count(tasks->by_program);
 }
 
+/* A daemon that stopped between two attempts has left a part that nothing drives any more. */
+static void end_orphans(struct tasks *tasks, struct task *task)
+{
+	for (uint32_t i = 0; i < task->part_count; i++) {
+		struct part *part = &task->parts[i];
+
+		if (has_ended(part->state) || part->current != NULL)
+			continue;
+		part->code = BUSBAR_ERROR_LOST;
+		task_set_part_state(tasks, task, i, TASK_FAILED, "no-attempt");
+	}
+}
+
 /* Tasks whose last attempt closed just before the daemon stopped. */
 static void review_all(struct tasks *tasks)
 {
@@ -470,8 +484,10 @@ static void review_all(struct tasks *tasks)
 	const void *key;
 	void *value;
 
-	while (hash_next(tasks->by_task, &position, &key, &value))
+	while (hash_next(tasks->by_task, &position, &key, &value)) {
+		end_orphans(tasks, value);
 		task_review(tasks, value);
+	}
 }
 
 int tasks_create(const struct task_settings *settings, const struct task_rooms *rooms,

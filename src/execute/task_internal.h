@@ -35,6 +35,7 @@ struct attempt {
 	uint32_t owner_count;
 	struct attempt_owner owners[LEDGER_OWNERS];
 	/* Not in the journal. */
+	int64_t decided;   /* wall clock, of what the decision noted in the view; 0: nothing */
 	int64_t sent;      /* monotonic, of the newest transmission */
 	int64_t repeat_at; /* monotonic */
 	int64_t repeat_after;

@@ -313,6 +313,24 @@ int view_reserve_link(struct view *view, struct gateway_identity owner, struct g
 	                                                   .until = until});
 }
 
+static void show_all(struct view *view)
+{
+	for (size_t i = 0; i < view->node_count; i++)
+		show(view, view->nodes[i]);
+}
+
+void view_unreserve(struct view *view, int64_t decided)
+{
+	size_t kept = 0, count = view->reservation_count;
+
+	for (size_t i = 0; i < count; i++)
+		if (view->reservations[i].decided != decided)
+			view->reservations[kept++] = view->reservations[i];
+	view->reservation_count = kept;
+	if (kept < count)
+		show_all(view);
+}
+
 int view_suspect(struct view *view, struct gateway_identity owner, int error, int64_t until)
 {
 	for (size_t i = 0; i < view->suspect_count; i++) {
@@ -361,8 +379,7 @@ size_t view_expire(struct view *view, int64_t now)
 		return dropped;
 	dropped += view->reservation_count - kept;
 	view->reservation_count = kept;
-	for (size_t i = 0; i < view->node_count; i++)
-		show(view, view->nodes[i]);
+	show_all(view);
 	return dropped;
 }
 

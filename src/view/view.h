@@ -48,6 +48,8 @@ int view_reserve(struct view *view, struct gateway_identity owner, enum resource
                  int64_t decided, int64_t until) CHECKED;
 int view_reserve_link(struct view *view, struct gateway_identity owner, struct gateway_identity toward,
                       uint64_t rate, int64_t decided, int64_t until) CHECKED;
+/* Takes back what was noted with this `decided`: the decision came to nothing. */
+void view_unreserve(struct view *view, int64_t decided);
 /* Notes that an owner refused or did not answer; the mapper avoids it until then. */
 int view_suspect(struct view *view, struct gateway_identity owner, int error, int64_t until) CHECKED;
 /* The code of a suspicion that still holds at `now`; 0 for none. */
