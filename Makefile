@@ -4,8 +4,9 @@
 
 BUILD := build
 SANITIZED := build-sanitized
+FUZZING := build-fuzz
 
-.PHONY: all build demo check bench bench-demo format lint install clean packages
+.PHONY: all build demo check fuzz bench bench-demo format lint install clean packages
 
 all: build
 
@@ -30,6 +31,9 @@ demo: build
 check: $(BUILD)/build.ninja $(SANITIZED)/build.ninja
 	@tools/check $(BUILD) $(SANITIZED)
 
+fuzz: | packages
+	@tools/fuzz $(FUZZING)
+
 bench: bench-demo
 
 bench-demo: build
@@ -45,4 +49,4 @@ install: build
 	@meson install -C $(BUILD)
 
 clean:
-	@rm -rf $(BUILD) $(SANITIZED) out
+	@rm -rf $(BUILD) $(SANITIZED) $(FUZZING) out
