@@ -14,6 +14,7 @@ __extension__ typedef unsigned __int128 wide;
 
 struct entry {
 	struct book_holding holding;
+	uint64_t cores; /* taken by the claim, at the calibration of that moment */
 	struct heap_node expiry;
 };
 
@@ -238,13 +239,13 @@ static uint64_t claimed_cores(const struct book *book, const struct program_clai
 }
 
 /* Takes (or gives back) what a claim holds. The amounts were checked before. */
-static void move_claim(struct book *book, const struct program_claim *claim, bool take)
+static void move_claim(struct book *book, const struct entry *entry, bool take)
 {
-	uint64_t cores = claimed_cores(book, claim);
+	const struct program_claim *claim = &entry->holding.claim;
 	struct resource_offer *cpu = find_resource(book, RESOURCE_CPU);
 
-	if (cores > 0 && cpu != NULL)
-		cpu->free = take ? cpu->free - cores : cpu->free + cores;
+	if (entry->cores > 0 && cpu != NULL)
+		cpu->free = take ? cpu->free - entry->cores : cpu->free + entry->cores;
 	for (uint32_t i = 0; i < claim->resource_count; i++) {
 		struct resource_offer *offer = find_resource(book, claim->resources[i].kind);
 
@@ -253,6 +254,14 @@ static void move_claim(struct book *book, const struct program_claim *claim, boo
 		offer->free = take ? offer->free - claim->resources[i].amount
 		                   : offer->free + claim->resources[i].amount;
 	}
+}
+
+static void take_claim(struct book *book, struct entry *entry, const struct program_claim *claim)
+{
+	entry->holding.claimed = true;
+	entry->holding.claim = *claim;
+	entry->cores = claimed_cores(book, claim);
+	move_claim(book, entry, true);
 }
 
 static void move_reserve(struct book *book, const struct program_reserve *reserve, bool take)
@@ -330,6 +339,27 @@ static int check_link(struct book *book, struct gateway_identity toward, uint64_
 	return 0;
 }
 
+static int check_reserve(struct book *book, const struct program_reserve *reserve,
+                         struct book_refusal *refusal)
+{
+	int code;
+
+	if (reserve->rate == 0 && reserve->back_rate == 0)
+		return refuse(refusal, (struct book_refusal){.error = BUSBAR_ERROR_AMOUNT_ZERO});
+	/* Both directions on one output would be checked against the same free rate twice. */
+	if (reserve->rate != 0 && reserve->back_rate != 0 && gateway_equal(reserve->toward, reserve->back))
+		return refuse(refusal, (struct book_refusal){.error = BUSBAR_ERROR_BAD_VALUE});
+	code = check_link(book, reserve->toward, reserve->rate, reserve->limit, refusal);
+	return code < 0 ? code : check_link(book, reserve->back, reserve->back_rate, reserve->limit, refusal);
+}
+
+static void take_reserve(struct book *book, struct entry *entry, const struct program_reserve *reserve)
+{
+	entry->holding.reserved = true;
+	entry->holding.reserve = *reserve;
+	move_reserve(book, reserve, true);
+}
+
 int book_reserve(struct book *book, const struct identifier *program, struct gateway_identity ingress,
                  const struct program_reserve *reserve, int64_t now, struct book_refusal *ret_refusal)
 {
@@ -338,48 +368,60 @@ int book_reserve(struct book *book, const struct identifier *program, struct gat
 
 	if (entry != NULL && entry->holding.reserved)
 		return 0;
-	if (reserve->rate == 0 && reserve->back_rate == 0)
-		return refuse(ret_refusal, (struct book_refusal){.error = BUSBAR_ERROR_AMOUNT_ZERO});
-	/* Both directions on one output would be checked against the same free rate twice. */
-	if (reserve->rate != 0 && reserve->back_rate != 0 && gateway_equal(reserve->toward, reserve->back))
-		return refuse(ret_refusal, (struct book_refusal){.error = BUSBAR_ERROR_BAD_VALUE});
-	code = check_link(book, reserve->toward, reserve->rate, reserve->limit, ret_refusal);
-	if (code == 0)
-		code = check_link(book, reserve->back, reserve->back_rate, reserve->limit, ret_refusal);
+	code = check_reserve(book, reserve, ret_refusal);
 	if (code < 0)
 		return code;
 	entry = open_entry(book, program, ingress, now);
 	if (entry == NULL)
 		return refuse(ret_refusal, (struct book_refusal){.error = BUSBAR_ERROR_TABLE_FULL});
-	move_reserve(book, reserve, true);
-	entry->holding.reserved = true;
-	entry->holding.reserve = *reserve;
+	take_reserve(book, entry, reserve);
 	extend(book, entry, end_of(now, reserve->time));
 	return 0;
+}
+
+/* What the book relies on, whatever came before: every kind once, and something of each. */
+static int check_amounts(const struct program_claim *claim)
+{
+	if (claim->resource_count == 0)
+		return BUSBAR_ERROR_AMOUNT_ZERO;
+	if (claim->resource_count > PLAN_CLAIMS)
+		return BUSBAR_ERROR_TOO_LARGE;
+	for (uint32_t i = 0; i < claim->resource_count; i++) {
+		if (claim->resources[i].amount == 0)
+			return BUSBAR_ERROR_AMOUNT_ZERO;
+		for (uint32_t before = 0; before < i; before++)
+			if (claim->resources[before].kind == claim->resources[i].kind)
+				return BUSBAR_ERROR_DUPLICATE;
+	}
+	return 0;
+}
+
+static int check_claim(struct book *book, const struct program_claim *claim, struct book_refusal *refusal)
+{
+	int code = check_amounts(claim);
+
+	if (code < 0)
+		return refuse(refusal, (struct book_refusal){.error = code});
+	for (uint32_t i = 0; i < claim->resource_count && code == 0; i++)
+		code = check_resource(book, &claim->resources[i], refusal);
+	return code;
 }
 
 int book_claim(struct book *book, const struct identifier *program, struct gateway_identity ingress,
                const struct program_claim *claim, int64_t now, struct book_refusal *ret_refusal)
 {
 	struct entry *entry = hash_get(book->holdings, program->octets);
-	int code = 0;
+	int code;
 
 	if (entry != NULL && entry->holding.claimed)
 		return 0;
-	if (claim->resource_count == 0)
-		return refuse(ret_refusal, (struct book_refusal){.error = BUSBAR_ERROR_AMOUNT_ZERO});
-	for (uint32_t i = 0; i < claim->resource_count && code == 0; i++)
-		code = claim->resources[i].amount == 0
-		               ? refuse(ret_refusal, (struct book_refusal){.error = BUSBAR_ERROR_AMOUNT_ZERO})
-		               : check_resource(book, &claim->resources[i], ret_refusal);
+	code = check_claim(book, claim, ret_refusal);
 	if (code < 0)
 		return code;
 	entry = open_entry(book, program, ingress, now);
 	if (entry == NULL)
 		return refuse(ret_refusal, (struct book_refusal){.error = BUSBAR_ERROR_TABLE_FULL});
-	move_claim(book, claim, true);
-	entry->holding.claimed = true;
-	entry->holding.claim = *claim;
+	take_claim(book, entry, claim);
 	extend(book, entry, end_of(now, claim->time));
 	return 0;
 }
@@ -387,18 +429,17 @@ int book_claim(struct book *book, const struct identifier *program, struct gatew
 /* Prices do not matter for what was granted in a former life. */
 static int check_restored(struct book *book, const struct book_holding *holding)
 {
-	struct book_holding free_of_price = *holding;
-	int code = 0;
+	struct program_reserve reserve = holding->reserve;
+	struct program_claim claim = holding->claim;
+	int code = holding->reserved || holding->claimed ? 0 : BUSBAR_ERROR_AMOUNT_ZERO;
 
-	free_of_price.reserve.limit = INT64_MAX;
-	for (uint32_t i = 0; i < free_of_price.claim.resource_count; i++)
-		free_of_price.claim.resources[i].limit = INT64_MAX;
-	if (holding->reserved)
-		code = check_link(book, holding->reserve.toward, holding->reserve.rate, INT64_MAX, NULL);
+	reserve.limit = INT64_MAX;
+	for (uint32_t i = 0; i < PLAN_CLAIMS; i++)
+		claim.resources[i].limit = INT64_MAX;
 	if (code == 0 && holding->reserved)
-		code = check_link(book, holding->reserve.back, holding->reserve.back_rate, INT64_MAX, NULL);
-	for (uint32_t i = 0; i < holding->claim.resource_count && code == 0 && holding->claimed; i++)
-		code = check_resource(book, &free_of_price.claim.resources[i], NULL);
+		code = check_reserve(book, &reserve, NULL);
+	if (code == 0 && holding->claimed)
+		code = check_claim(book, &claim, NULL);
 	return code;
 }
 
@@ -415,12 +456,12 @@ int book_restore(struct book *book, const struct book_holding *holding)
 	entry = open_entry(book, &holding->program, holding->ingress, holding->granted);
 	if (entry == NULL)
 		return BUSBAR_ERROR_TABLE_FULL;
-	entry->holding = *holding;
-	heap_update(book->expiries, &entry->expiry);
 	if (holding->reserved)
-		move_reserve(book, &holding->reserve, true);
+		take_reserve(book, entry, &holding->reserve);
 	if (holding->claimed)
-		move_claim(book, &holding->claim, true);
+		take_claim(book, entry, &holding->claim);
+	entry->holding.expires = holding->expires;
+	heap_update(book->expiries, &entry->expiry);
 	return 0;
 }
 
@@ -434,7 +475,7 @@ int book_release(struct book *book, const struct identifier *program, struct boo
 	if (entry->holding.reserved)
 		move_reserve(book, &entry->holding.reserve, false);
 	if (entry->holding.claimed)
-		move_claim(book, &entry->holding.claim, false);
+		move_claim(book, entry, false);
 	if (ret_holding != NULL)
 		*ret_holding = entry->holding;
 	slab_release(book->slab, entry);

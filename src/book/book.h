@@ -4,7 +4,8 @@
  *
  * Pure. Holdings are kept by program id: at most one reserve and one claim each; asking again for the
  * same is a success without effect. Invariant: capacity = free + sum of holdings, per resource and link.
- * cpu.gflops is the same cores seen through the site's calibration: a claim of either takes cpu.
+ * cpu.gflops is the same cores seen through the site's calibration: a claim of either takes cpu, and gives
+ * back what it took, also when the calibration has changed meanwhile.
  */
 #ifndef BOOK_BOOK_H
 #define BOOK_BOOK_H
@@ -31,8 +32,12 @@ struct book_holding {
 
 /* Why the book said no, with the number. */
 struct book_refusal {
-	int error; /* NO_CAPACITY, PRICE_ROSE, NOT_FOUND (no such resource or link), TABLE_FULL, EXPIRED,
-	              AMOUNT_ZERO */
+	/*
+	 * NO_CAPACITY, PRICE_ROSE, NOT_FOUND (no such resource or link), TABLE_FULL; or the program asked for
+	 * what makes no sense: AMOUNT_ZERO, DUPLICATE (a kind twice), TOO_LARGE (too many kinds), BAD_VALUE
+	 * (both directions over one output)
+	 */
+	int error;
 	enum resource_kind resource;
 	struct gateway_identity toward; /* set when a link refused */
 	int64_t have;                   /* free amount, or the price now */
@@ -63,7 +68,7 @@ int book_reserve(struct book *book, const struct identifier *program, struct gat
                  struct book_refusal *ret_refusal) CHECKED;
 int book_claim(struct book *book, const struct identifier *program, struct gateway_identity ingress,
                const struct program_claim *claim, int64_t now, struct book_refusal *ret_refusal) CHECKED;
-/* Puts back a holding from a journal, without price checks. DUPLICATE, NO_CAPACITY, TABLE_FULL. */
+/* Puts back a holding from a journal, without price checks. DUPLICATE, or what a refusal can say. */
 int book_restore(struct book *book, const struct book_holding *holding) CHECKED;
 /* Ends a holding; what it was is copied to *ret_holding (may be NULL). NOT_FOUND. */
 int book_release(struct book *book, const struct identifier *program, struct book_holding *ret_holding);

@@ -159,6 +159,16 @@ static struct plan_reason explain_loser(const struct chosen *chosen, const struc
 	return (struct plan_reason){.kind = REASON_PRICE, .have = cost.price, .need = chosen->rival.price};
 }
 
+/* What all parts together hold at one candidate, over its cheapest path. */
+static money hold_of_all(const struct outcome *outcome, const struct candidate *candidate)
+{
+	money hold = 0;
+
+	for (uint32_t ordinal = 1; ordinal <= outcome->job.parts; ordinal++)
+		hold += candidate_cost(&outcome->job, candidate, &candidate->options[0], ordinal).hold;
+	return hold;
+}
+
 /* Why a candidate with room for some part does not help: for all there is no room, or no money. */
 static struct plan_reason explain_failure(const struct chosen *chosen, const struct candidate *candidate)
 {
@@ -170,9 +180,14 @@ static struct plan_reason explain_failure(const struct chosen *chosen, const str
 		return (struct plan_reason){.kind = REASON_BUDGET,
 		                            .have = outcome->distribution.least_hold,
 		                            .need = outcome->job.request->demand->budget};
-	if (candidate->most == outcome->job.parts &&
-	    !load_fits(&chosen->load, &candidate->options[0], outcome->job.parts, &shortage))
-		return short_link(&shortage);
+	if (candidate->most == outcome->job.parts) {
+		if (!load_fits(&chosen->load, &candidate->options[0], outcome->job.parts, &shortage))
+			return short_link(&shortage);
+		/* The search was given up before it came here: then it costs too much. */
+		return (struct plan_reason){.kind = REASON_BUDGET,
+		                            .have = hold_of_all(outcome, candidate),
+		                            .need = outcome->job.request->demand->budget};
+	}
 	return (struct plan_reason){.kind = REASON_RESOURCE,
 	                            .resource = claim->kind,
 	                            .have = (int64_t)site_resource(candidate->site, claim->kind)->free,

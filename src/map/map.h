@@ -47,7 +47,8 @@ struct map_request {
 
 /*
  * 0 when *ret_plan was filled, also when nothing is feasible: then plan.status is negative and reasons
- * say why. -ENOMEM or TOO_LARGE (arena) otherwise. The plan's arrays live in `arena`. Stages, affinity
+ * say why. Otherwise -ENOMEM (arena), TOO_LARGE (more kinds than a plan's part claims) or NOT_FOUND (the
+ * ingress is not in the view). The plan's arrays live in `arena`. Stages, affinity
  * and offload give status NOT_SUPPORTED.
  */
 int map_demand(const struct view *view, const struct map_request *request, struct arena *arena,

@@ -130,6 +130,8 @@ struct search {
 	const struct path_request *request;
 	struct path_frontier frontier;
 	struct queue queue;
+	struct arena *arena;
+	uint32_t room; /* of labels and queue */
 	uint8_t *bits; /* per node and link: 1 + its bit among the scarce ones; NULL: there are none */
 	uint32_t bit_count;
 };
@@ -151,7 +153,7 @@ static bool is_scarce(const struct path_request *request, const struct link_offe
 	return link->free < most || back->free < most;
 }
 
-static int number_scarce_links(struct search *search, struct arena *arena)
+static int number_scarce_links(struct search *search)
 {
 	const struct path_request *request = search->request;
 	size_t nodes = view_site_count(search->view);
@@ -159,7 +161,7 @@ static int number_scarce_links(struct search *search, struct arena *arena)
 	search->frontier.scarce_complete = true;
 	if (request->parts <= 1 || (request->rate_up == 0 && request->rate_down == 0))
 		return 0;
-	search->bits = arena_array(arena, nodes, SITE_LINKS);
+	search->bits = arena_array(search->arena, nodes, SITE_LINKS);
 	if (search->bits == NULL)
 		return -ENOMEM;
 	for (size_t node = 0; node < nodes; node++) {
@@ -247,39 +249,79 @@ static void expand(struct search *search, uint32_t index)
 	}
 }
 
-/* Room grows with the view: few labels are ever needed in a small one. */
-static uint32_t label_room(const struct view *view)
+/* Few labels are ever needed in a small view. */
+static uint32_t most_labels(const struct view *view)
 {
-	size_t room = 4096 + 64 * view_site_count(view);
+	size_t most = 4096 + 64 * view_site_count(view);
 
-	return (uint32_t)MINIMUM(room, (size_t)PATH_LABELS);
+	return (uint32_t)MINIMUM(most, (size_t)PATH_LABELS);
 }
 
-static int open_search(struct search *search, struct arena *arena, uint32_t room)
+/* Twice the room; what was there before stays with the arena until it is reset. */
+static int grow(struct search *search)
+{
+	uint32_t room = search->room == 0 ? 8 * SITE_LINKS : 2 * search->room;
+	struct path_label *labels = arena_array(search->arena, room, sizeof(*labels));
+	uint32_t *items = arena_array(search->arena, room, sizeof(*items));
+
+	if (labels == NULL || items == NULL)
+		return -ENOMEM;
+	if (search->room > 0) {
+		memcpy(labels, search->frontier.labels, search->frontier.count * sizeof(*labels));
+		memcpy(items, search->queue.items, search->queue.count * sizeof(*items));
+	}
+	search->frontier.labels = labels;
+	search->queue.labels = labels;
+	search->queue.items = items;
+	search->room = room;
+	return 0;
+}
+
+static int open_search(struct search *search)
 {
 	struct path_frontier *frontier = &search->frontier;
 	size_t nodes = view_site_count(search->view);
+	int code = grow(search);
 
+	if (code < 0)
+		return code;
 	frontier->complete = true;
-	frontier->labels = arena_array(arena, room, sizeof(*frontier->labels));
-	frontier->first = arena_array(arena, nodes, sizeof(*frontier->first));
-	search->queue.labels = frontier->labels;
-	search->queue.items = arena_array(arena, room, sizeof(*search->queue.items));
-	if (frontier->labels == NULL || frontier->first == NULL || search->queue.items == NULL)
+	frontier->first = arena_array(search->arena, nodes, sizeof(*frontier->first));
+	if (frontier->first == NULL)
 		return -ENOMEM;
 	for (size_t i = 0; i < nodes; i++)
 		frontier->first[i] = NONE;
-	return number_scarce_links(search, arena);
+	return number_scarce_links(search);
+}
+
+/* Settles the next label and extends it, unless there are too many already. */
+static int step(struct search *search)
+{
+	struct path_frontier *frontier = &search->frontier;
+	uint32_t index = pop(&search->queue);
+	int code = 0;
+
+	if (is_beaten(search->request, frontier, &frontier->labels[index]))
+		return 0;
+	settle(frontier, index);
+	if (frontier->count + SITE_LINKS > most_labels(search->view)) {
+		frontier->complete = false;
+		return 0;
+	}
+	if (frontier->count + SITE_LINKS > search->room)
+		code = grow(search);
+	if (code == 0)
+		expand(search, index);
+	return code;
 }
 
 int path_search(const struct view *view, const struct path_request *request, struct arena *arena,
                 struct path_frontier *ret_frontier)
 {
-	struct search search = {.view = view, .request = request};
+	struct search search = {.view = view, .request = request, .arena = arena};
 	struct path_frontier *frontier = &search.frontier;
 	int ingress = view_site_index(view, request->ingress);
-	uint32_t room = label_room(view);
-	int code = ingress < 0 ? ingress : open_search(&search, arena, room);
+	int code = ingress < 0 ? ingress : open_search(&search);
 
 	if (code < 0)
 		return code;
@@ -289,19 +331,11 @@ int path_search(const struct view *view, const struct path_request *request, str
 	                                                          .width_up = UINT64_MAX,
 	                                                          .width_down = UINT64_MAX};
 	push(&search.queue, 0);
-	while (search.queue.count > 0) {
-		uint32_t index = pop(&search.queue);
-
-		if (is_beaten(request, frontier, &frontier->labels[index]))
-			continue;
-		settle(frontier, index);
-		if (frontier->count + SITE_LINKS > room)
-			frontier->complete = false;
-		else
-			expand(&search, index);
-	}
-	*ret_frontier = *frontier;
-	return 0;
+	while (search.queue.count > 0 && code == 0)
+		code = step(&search);
+	if (code == 0)
+		*ret_frontier = *frontier;
+	return code;
 }
 
 static struct plan_link describe_link(const struct path_request *request, const struct link_offer *link,

@@ -63,49 +63,49 @@ const char *map_reason_name(enum plan_reason_kind kind)
 	return (unsigned)kind < REASON_KINDS ? names[kind] : "unknown";
 }
 
-/* Four significant digits in the unit that suits; whole seconds where those are not enough. */
-static void time_text(int64_t time, char text[UNIT_TEXT])
+/* As many digits as are shown, and at most, when fewer would make two numbers look the same. */
+enum { DIGITS = 4, DIGITS_MOST = 16 };
+
+/* In the unit that suits; whole seconds where the digits are too few for them. */
+static void time_text(int64_t time, int digits, char text[UNIT_TEXT])
 {
 	double seconds = (double)time / (double)CLOCK_SECOND;
 
 	if (seconds < 0.0001 && time > 0)
-		(void)snprintf(text, UNIT_TEXT, "%.4g us", seconds * 1e6);
+		(void)snprintf(text, UNIT_TEXT, "%.*g us", digits, seconds * 1e6);
 	else if (seconds < 9.9995)
-		(void)snprintf(text, UNIT_TEXT, "%.4g ms", seconds * 1e3);
+		(void)snprintf(text, UNIT_TEXT, "%.*g ms", digits, seconds * 1e3);
 	else if (seconds < 9999.5)
-		(void)snprintf(text, UNIT_TEXT, "%.4g s", seconds);
+		(void)snprintf(text, UNIT_TEXT, "%.*g s", digits, seconds);
 	else
-		(void)snprintf(text, UNIT_TEXT, "%.0f s", seconds);
+		(void)snprintf(text, UNIT_TEXT, "%.*f s", digits - DIGITS, seconds);
 }
 
-/* Four significant digits, never as a power of ten. */
-static void price_text(money price, char text[UNIT_TEXT])
+/* Never as a power of ten, and no finer than the nano-unit. */
+static void price_text(money price, int digits, char text[UNIT_TEXT])
 {
 	double value = (double)price / (double)MONEY_UNIT, size = value < 0 ? -value : value;
-	int digits = 3;
 	size_t length;
 
-	while (size > 0 && size < 1 && digits < 9) {
+	for (digits--; size > 0 && size < 1 && digits < 9; digits++)
 		size *= 10;
-		digits++;
-	}
-	(void)snprintf(text, UNIT_TEXT, "%.*f", digits, value);
+	(void)snprintf(text, UNIT_TEXT, "%.*f", MINIMUM(digits, 9), value);
 	for (length = strlen(text); length > 1 && text[length - 1] == '0'; length--)
 		text[length - 1] = '\0';
 	if (text[length - 1] == '.')
 		text[length - 1] = '\0';
 }
 
-static void number_text(const struct plan_reason *reason, int64_t value, char text[RESOURCE_TEXT])
+static void number_text(const struct plan_reason *reason, int64_t value, int digits, char text[RESOURCE_TEXT])
 {
 	char small[UNIT_TEXT] = "";
 
 	switch (forms[reason->kind].number) {
 	case NUMBER_TIME:
-		time_text(value, small);
+		time_text(value, digits, small);
 		break;
 	case NUMBER_MONEY:
-		price_text(value, small);
+		price_text(value, digits, small);
 		break;
 	case NUMBER_AMOUNT:
 		(void)resource_amount_text(reason->resource, value < 0 ? 0 : (uint64_t)value, text);
@@ -119,7 +119,19 @@ static void number_text(const struct plan_reason *reason, int64_t value, char te
 	case NUMBER_NONE:
 		break;
 	}
-	(void)snprintf(text, RESOURCE_TEXT, "%s", small);
+	text_copy(text, RESOURCE_TEXT, small);
+}
+
+static void number_texts(const struct plan_reason *reason, char have[RESOURCE_TEXT], char need[RESOURCE_TEXT])
+{
+	int digits = DIGITS;
+
+	do {
+		number_text(reason, reason->have, digits, have);
+		number_text(reason, reason->need, digits, need);
+	} while (reason->have != reason->need && strcmp(have, need) == 0 && digits++ < DIGITS_MOST);
+	if (reason->kind == REASON_CARBON && reason->have == 0)
+		text_copy(have, RESOURCE_TEXT, "unknown");
 }
 
 static const char *name_of(const struct view *view, struct gateway_identity identity, char text[GATEWAY_NAME])
@@ -162,10 +174,7 @@ char *map_reason_text(const struct view *view, const struct plan_reason *reason,
 	if ((unsigned)reason->kind >= REASON_KINDS || (unsigned)reason->resource >= RESOURCE_KINDS)
 		return text;
 	subject = subject_of(view, reason, owner);
-	number_text(reason, reason->have, have);
-	number_text(reason, reason->need, need);
-	if (reason->kind == REASON_CARBON && reason->have == 0)
-		text_copy(have, sizeof(have), "unknown");
+	number_texts(reason, have, need);
 	/* A text that is cut is still a text. */
 	size = snprintf(text, MAP_REASON_TEXT, "%s: %s%s%s%s%s%s", name_of(view, reason->site, site),
 	                forms[reason->kind].before, subject, subject[0] != '\0' ? " " : "", have,

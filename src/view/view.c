@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+__extension__ typedef unsigned __int128 wide;
+
 /* One gateway: what it announced, and the same with the local reservations taken off. */
 struct node {
 	struct site announced;
@@ -118,18 +120,27 @@ static void subtract_resource(struct site *site, enum resource_kind kind, uint64
 			site->resources[i].free = less(site->resources[i].free, amount);
 }
 
-/* cpu and cpu.gflops are the same cores (book.h): what is taken of one is taken of both. */
+static uint64_t scaled_up(uint64_t amount, uint64_t multiplier, uint64_t divisor)
+{
+	wide scaled = ((wide)amount * multiplier + divisor - 1) / divisor;
+
+	return scaled > UINT64_MAX ? UINT64_MAX : (uint64_t)scaled;
+}
+
+/*
+ * cpu and cpu.gflops are the same cores (book.h): what is taken of one is taken of both. Rounded up, so that
+ * never more is shown than the owner would grant.
+ */
 static void subtract_cores(struct site *site, enum resource_kind kind, uint64_t amount)
 {
 	uint64_t scale = resource_descriptions[RESOURCE_CPU].scale;
-	double ratio = (double)site->gflops_per_core / (double)scale;
 
-	if (ratio <= 0)
+	if (site->gflops_per_core == 0)
 		return;
 	if (kind == RESOURCE_CPU)
-		subtract_resource(site, RESOURCE_CPU_GFLOPS, (uint64_t)((double)amount * ratio));
+		subtract_resource(site, RESOURCE_CPU_GFLOPS, scaled_up(amount, site->gflops_per_core, scale));
 	else if (kind == RESOURCE_CPU_GFLOPS)
-		subtract_resource(site, RESOURCE_CPU, (uint64_t)((double)amount / ratio));
+		subtract_resource(site, RESOURCE_CPU, scaled_up(amount, scale, site->gflops_per_core));
 }
 
 static void subtract(struct node *node, const struct reservation *reservation)
