@@ -26,9 +26,11 @@ struct front_socket {
 	int64_t access_up, access_down;
 };
 
-/* A rendered document that is being read in slices. */
+/* A rendered document that is being read in slices, by one client. */
 struct kept {
 	uint32_t key;
+	struct sockaddr_in6 reader;
+	struct identifier request; /* that it was rendered for */
 	enum datagram_document document;
 	struct identifier about;
 	char *text;
@@ -281,9 +283,16 @@ static void drop_kept(struct kept *kept)
 	*kept = (struct kept){0};
 }
 
-static struct kept *find_kept(struct front *front, uint32_t key, enum datagram_document document,
+static bool is_reader(const struct kept *kept, const struct request *request)
+{
+	return kept->key == request->tenant->key && kept->reader.sin6_port == request->sender->sin6_port &&
+	       memcmp(&kept->reader.sin6_addr, &request->sender->sin6_addr, sizeof(struct in6_addr)) == 0;
+}
+
+static struct kept *find_kept(const struct request *request, enum datagram_document document,
                               const struct identifier *about)
 {
+	struct front *front = request->front;
 	int64_t now = wall(front);
 
 	for (size_t i = 0; i < FRONT_DOCUMENTS; i++) {
@@ -291,18 +300,19 @@ static struct kept *find_kept(struct front *front, uint32_t key, enum datagram_d
 
 		if (kept->text != NULL && now - kept->since > DOCUMENT_LIFETIME)
 			drop_kept(kept);
-		if (kept->text != NULL && kept->key == key && kept->document == document &&
-		    identifier_equal(&kept->about, about))
+		if (kept->text != NULL && kept->document == document &&
+		    identifier_equal(&kept->about, about) && is_reader(kept, request))
 			return kept;
 	}
 	return NULL;
 }
 
 /* Takes over `text`. The oldest document makes room. */
-static struct kept *keep(struct front *front, uint32_t key, enum datagram_document document,
+static struct kept *keep(const struct request *request, enum datagram_document document,
                          const struct identifier *about, char *text)
 {
-	struct kept *place = find_kept(front, key, document, about);
+	struct front *front = request->front;
+	struct kept *place = find_kept(request, document, about);
 
 	for (size_t i = 0; place == NULL && i < FRONT_DOCUMENTS; i++)
 		if (front->kept[i].text == NULL)
@@ -314,7 +324,9 @@ static struct kept *keep(struct front *front, uint32_t key, enum datagram_docume
 				place = &front->kept[i];
 	}
 	drop_kept(place);
-	*place = (struct kept){.key = key,
+	*place = (struct kept){.key = request->tenant->key,
+	                       .reader = *request->sender,
+	                       .request = request->datagram.identifier,
 	                       .document = document,
 	                       .about = *about,
 	                       .text = text,
@@ -347,7 +359,7 @@ static void reply_kept(const struct request *request, const struct kept *kept, u
 	reply_slice(request, (const uint8_t *)kept->text + offset, kept->size, offset, size);
 }
 
-static void serve_quote(struct request *request)
+static int render_quote(struct request *request, char **ret_text)
 {
 	struct task_request task = task_request_of(request);
 	const struct document_source *source = request->front->settings.source;
@@ -356,42 +368,59 @@ static void serve_quote(struct request *request)
 	int code = source->tasks == NULL ? BUSBAR_ERROR_NOT_SUPPORTED
 	                                 : task_quote(source->tasks, &task, request->front->arena, &plan);
 
-	if (code < 0) {
-		reply_error(request, code);
-		return;
-	}
+	if (code < 0)
+		return code;
 	text = document_plan(source, &plan);
-	if (text == NULL) {
-		reply_error(request, -ENOMEM);
-		return;
-	}
-	reply_kept(request,
-	           keep(request->front, request->tenant->key, DOCUMENT_QUOTE, &request->datagram.identifier,
-	                text),
-	           0);
+	if (text == NULL)
+		return -ENOMEM;
+	*ret_text = text;
+	return 0;
 }
 
-static void serve_document(struct request *request)
+static int render_document(struct request *request, char **ret_text)
 {
-	struct front *front = request->front;
 	const struct datagram *ask = &request->datagram;
-	struct document_request wanted = {.document = ask->ask.document,
-	                                  .task = ask->ask.task,
-	                                  .tenant = request->tenant->name,
-	                                  .operator= request->tenant->operator};
-	struct kept *kept = find_kept(front, request->tenant->key, ask->ask.document, &ask->ask.task);
+	const struct document_request wanted = {.document = ask->ask.document,
+	                                        .task = ask->ask.task,
+	                                        .tenant = request->tenant->name,
+	                                        .operator= request->tenant->operator};
+
+	return document_render(request->front->settings.source, &wanted, ret_text);
+}
+
+/*
+ * The first slice of a document as it is now, unless it was rendered for this very request: one that is
+ * repeated, however late, must not change what its reader is in the middle of.
+ */
+static void serve_first_slice(struct request *request, enum datagram_document document,
+                              const struct identifier *about,
+                              int (*render)(struct request *request, char **ret_text))
+{
+	struct kept *kept = find_kept(request, document, about);
 	char *text;
 	int code;
 
-	/* Offset 0 asks for the present state, later offsets for the rest of what was rendered then. */
-	if (ask->ask.offset == 0 && ask->ask.document != DOCUMENT_QUOTE) {
-		code = document_render(front->settings.source, &wanted, &text);
+	if (kept == NULL || !identifier_equal(&kept->request, &request->datagram.identifier)) {
+		code = render(request, &text);
 		if (code < 0) {
 			reply_error(request, code);
 			return;
 		}
-		kept = keep(front, request->tenant->key, ask->ask.document, &ask->ask.task, text);
+		kept = keep(request, document, about, text);
 	}
+	reply_kept(request, kept, 0);
+}
+
+static void serve_document(struct request *request)
+{
+	const struct datagram *ask = &request->datagram;
+	const struct kept *kept;
+
+	if (ask->ask.offset == 0 && ask->ask.document != DOCUMENT_QUOTE) {
+		serve_first_slice(request, ask->ask.document, &ask->ask.task, render_document);
+		return;
+	}
+	kept = find_kept(request, ask->ask.document, &ask->ask.task);
 	if (kept == NULL)
 		reply_error(request, BUSBAR_ERROR_NOT_FOUND);
 	else
@@ -452,7 +481,7 @@ static void serve(struct request *request)
 {
 	switch (request->datagram.type) {
 	case DATAGRAM_QUOTE:
-		serve_quote(request);
+		serve_first_slice(request, DOCUMENT_QUOTE, &request->datagram.identifier, render_quote);
 		break;
 	case DATAGRAM_RUN:
 	case DATAGRAM_CALL:
@@ -527,7 +556,7 @@ static void on_datagram(uv_udp_t *handle, ssize_t size, const uv_buf_t *buffer, 
 {
 	struct front_socket *socket = handle->data;
 
-	if (size <= 0 || sender == NULL || sender->sa_family != AF_INET6)
+	if (size < 0 || sender == NULL || sender->sa_family != AF_INET6)
 		return;
 	if ((flags & UV_UDP_PARTIAL) != 0) {
 		socket->front->refusals[error_index(BUSBAR_ERROR_TOO_LARGE)]++;

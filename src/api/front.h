@@ -7,7 +7,8 @@
  * identifier: the same octets from the same address get the same answer, anything else under a used
  * identifier is REPLAYED. Nothing is stored for a sender that failed authentication.
  *
- * Documents are rendered once, kept for a while and read in slices, so that slices fit together.
+ * Documents are rendered once for each reader (a tenant's key at an address and port), kept for a while and
+ * read in slices, so that slices fit together.
  */
 #ifndef API_FRONT_H
 #define API_FRONT_H
