@@ -79,6 +79,12 @@ static struct brought *remember(struct collect *collect, const struct key *key)
 	return brought;
 }
 
+/* False when the route now brings something else, whose sequence is another. */
+static bool brings_same(const struct brought *brought, const struct attribute_header *header)
+{
+	return brought->content == header->content && gateway_equal(brought->sender, header->sender);
+}
+
 static int take_in(struct collect *collect, const struct key *key, const struct attribute_header *header,
                    const struct site *site, const struct service_offer *service)
 {
@@ -87,6 +93,10 @@ static int take_in(struct collect *collect, const struct key *key, const struct 
 
 	if (gateway_equal(header->sender, collect->settings.identity))
 		return BUSBAR_ERROR_REPLAYED;
+	if (brought != NULL && !brings_same(brought, header)) {
+		take_back(collect, key);
+		brought = NULL;
+	}
 	if (brought != NULL && header->sequence < brought->sequence)
 		return BUSBAR_ERROR_STALE;
 	code = header->content == ATTRIBUTE_SITE ? view_put_site(collect->view, site)

@@ -91,9 +91,11 @@ static void put(struct exchange *exchange, enum item_kind kind, const uint8_t *b
 {
 	struct item *item = exchange->queued == EXCHANGE_QUEUE ? NULL : malloc(sizeof(*item) + size);
 
+	/* As on the network: it is asked for again. */
 	if (item == NULL) {
-		log_warning(TAG, "event=lost cause=\"queue is full\"");
-		return; /* as on the network: it is asked for again */
+		refuse(exchange, "own",
+		       exchange->queued == EXCHANGE_QUEUE ? BUSBAR_ERROR_TABLE_FULL : -ENOMEM);
+		return;
 	}
 	*item = (struct item){.kind = kind, .size = size};
 	memcpy(item->bytes, bytes, size);
@@ -164,7 +166,11 @@ static void on_buffer(uv_handle_t *handle, size_t suggested, uv_buf_t *buffer)
 static void on_datagram(uv_udp_t *handle, ssize_t size, const uv_buf_t *buffer, const struct sockaddr *sender,
                         unsigned flags)
 {
-	if (size > 0 && sender != NULL && (flags & UV_UDP_PARTIAL) == 0)
+	if (size < 0 || sender == NULL)
+		return;
+	if ((flags & UV_UDP_PARTIAL) != 0)
+		refuse(handle->data, "answer", BUSBAR_ERROR_TOO_LARGE);
+	else
 		receive_answer(handle->data, (const uint8_t *)buffer->base, (size_t)size);
 }
 

@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Routes into the view: what is taken in, what is refused and counted, what a withdrawal takes. */
+#include "tests/t.h"
+
+#include "base/clock.h"
+#include "daemon/collect.h"
+#include "tests/unit/wire/sample.h"
+
+enum { AS = 65004, OTHER_AS = 65005, SEQUENCE = 1000 };
+
+static struct view *view;
+static struct collect *collect;
+static const struct gateway_identity own = {9, 1};
+
+static int set_up(void **state)
+{
+	const struct view_limits limits = {.sites = 4, .services = 4, .reservations = 4, .suspects = 4};
+	const struct collect_settings settings = {.identity = own, .ring = &sample_ring, .seed = 1};
+
+	view = view_create(&limits);
+	return collect_create(&settings, view, NULL, &collect);
+}
+
+static int tear_down(void **state)
+{
+	collect = collect_free(collect);
+	view = view_free(view);
+	return 0;
+}
+
+/* A route as the speaker reports it, with its attribute. */
+struct news {
+	struct speaker_route route;
+	uint8_t bytes[ATTRIBUTE_MAXIMUM];
+};
+
+static struct site site_of(uint32_t number)
+{
+	struct site site = sample_site();
+
+	site.identity = (struct gateway_identity){number, 1};
+	site.locator[5] = (uint8_t)number;
+	for (uint32_t i = 0; i < site.link_count; i++)
+		site.links[i].from = site.identity;
+	return site;
+}
+
+static struct news *finish(struct news *news, const uint8_t prefix[16], uint8_t length, int size)
+{
+	T_OK(size);
+	memcpy(news->route.prefix, prefix, 16);
+	news->route.prefix_length = length;
+	news->route.origin_as = AS;
+	news->route.attribute = news->bytes;
+	news->route.attribute_size = (size_t)size;
+	return news;
+}
+
+static struct attribute_header header_of(enum attribute_content content, uint32_t number, uint64_t sequence)
+{
+	struct attribute_header header = sample_header(content);
+
+	header.sender = (struct gateway_identity){number, 1};
+	header.sequence = sequence;
+	return header;
+}
+
+static struct news *site_news(struct news *news, const struct site *site, const uint8_t prefix[16],
+                              uint64_t sequence)
+{
+	struct attribute_header header = header_of(ATTRIBUTE_SITE, site->identity.site, sequence);
+
+	*news = (struct news){.route = {.prefix_length = 0}};
+	return finish(news, prefix, 48,
+	              attribute_encode_site(&header, site, prefix, 48, seal_first(&sample_ring), news->bytes,
+	                                    sizeof(news->bytes)));
+}
+
+static struct news *service_news(struct news *news, uint32_t number, uint8_t score, uint64_t sequence)
+{
+	struct attribute_header header = header_of(ATTRIBUTE_SERVICE, number, sequence);
+	struct service_offer service = sample_service();
+
+	*news = (struct news){.route = {.prefix_length = 0}};
+	service.site = header.sender;
+	service.score = score;
+	return finish(news, service.address, 128,
+	              attribute_encode_service(&header, &service, service.address, 128,
+	                                       seal_first(&sample_ring), news->bytes, sizeof(news->bytes)));
+}
+
+static void tell(const struct news *news)
+{
+	collect_route(collect, &news->route, false);
+}
+
+/* A withdrawn route is reported as it was. */
+static void withdraw(const struct news *news)
+{
+	collect_route(collect, &news->route, true);
+}
+
+static uint64_t refused(int code)
+{
+	return collect_refusals(collect)[error_index(code)];
+}
+
+static const struct site *known(uint32_t number)
+{
+	return view_site(view, (struct gateway_identity){number, 1});
+}
+
+static void sites_and_services_are_taken_in(void **state)
+{
+	struct site site = site_of(4);
+	struct news news;
+
+	tell(site_news(&news, &site, site.locator, SEQUENCE));
+	T_TRUE(known(4) != NULL);
+	T_TEXT(known(4)->name, "dc-1");
+	T_EQ(known(4)->links[0].delay, 4 * CLOCK_MILLISECOND);
+	T_EQ(view_service_count(view), 0);
+	tell(service_news(&news, 4, 7, SEQUENCE + 1));
+	T_EQ(view_service_count(view), 1);
+	T_EQ(view_service_at(view, 0)->score, 7);
+	T_EQ(view_service_at(view, 0)->site.site, 4);
+	for (unsigned i = 0; i < ERROR_COUNT; i++)
+		T_EQ(collect_refusals(collect)[i], 0);
+}
+
+static void newer_values_replace_and_older_ones_do_not(void **state)
+{
+	struct site site = site_of(4);
+	struct news news;
+
+	site.resources[0].free = 1000;
+	tell(site_news(&news, &site, site.locator, SEQUENCE));
+	site.measured += CLOCK_SECOND;
+	site.resources[0].free = 2000;
+	tell(site_news(&news, &site, site.locator, SEQUENCE + 5));
+	T_EQ(known(4)->resources[0].free, 2000);
+	site.measured += CLOCK_SECOND;
+	site.resources[0].free = 3000;
+	tell(site_news(&news, &site, site.locator, SEQUENCE + 4));
+	T_EQ(known(4)->resources[0].free, 2000);
+	T_EQ(refused(BUSBAR_ERROR_STALE), 0); /* no fault of anyone's */
+	tell(site_news(&news, &site, site.locator, SEQUENCE + 6));
+	T_EQ(known(4)->resources[0].free, 3000);
+	tell(service_news(&news, 4, 7, SEQUENCE + 9));
+	tell(service_news(&news, 4, 3, SEQUENCE + 8));
+	T_EQ(view_service_at(view, 0)->score, 7);
+	/* After a withdrawal a sequence may begin again. */
+	withdraw(&news);
+	tell(service_news(&news, 4, 3, 1));
+	T_EQ(view_service_at(view, 0)->score, 3);
+}
+
+static void who_claims_to_be_us_is_refused(void **state)
+{
+	struct site site = site_of(own.site);
+	struct news news;
+
+	tell(site_news(&news, &site, site.locator, SEQUENCE));
+	tell(service_news(&news, own.site, 7, SEQUENCE));
+	T_EQ(view_site_count(view), 0);
+	T_EQ(view_service_count(view), 0);
+	T_EQ(refused(BUSBAR_ERROR_REPLAYED), 2);
+	/* And its withdrawal takes nothing of ours. */
+	T_OK(view_put_site(view, &site));
+	withdraw(site_news(&news, &site, site.locator, SEQUENCE));
+	T_TRUE(known(own.site) != NULL);
+}
+
+static void what_cannot_be_opened_is_counted(void **state)
+{
+	struct site site = site_of(4);
+	struct news news;
+
+	site_news(&news, &site, site.locator, SEQUENCE);
+	news.bytes[news.route.attribute_size - 1] ^= 1;
+	tell(&news);
+	T_EQ(refused(BUSBAR_ERROR_UNSEALED), 1);
+	/* Moved to another prefix. */
+	site_news(&news, &site, site.locator, SEQUENCE);
+	news.route.prefix[5] ^= 1;
+	tell(&news);
+	T_EQ(refused(BUSBAR_ERROR_UNSEALED), 2);
+	site_news(&news, &site, site.locator, SEQUENCE);
+	news.bytes[0] = ATTRIBUTE_VERSION + 1;
+	tell(&news);
+	T_EQ(refused(BUSBAR_ERROR_VERSION), 1);
+	T_EQ(view_site_count(view), 0);
+	/* What was known before stays. */
+	tell(site_news(&news, &site, site.locator, SEQUENCE));
+	news.bytes[news.route.attribute_size - 1] ^= 1;
+	tell(&news);
+	T_EQ(refused(BUSBAR_ERROR_UNSEALED), 3);
+	T_TRUE(known(4) != NULL);
+}
+
+static void a_withdrawal_takes_exactly_what_the_route_brought(void **state)
+{
+	struct site four = site_of(4), five = site_of(5);
+	struct news of_four, of_five, service_of_four, service_of_five;
+
+	tell(site_news(&of_four, &four, four.locator, SEQUENCE));
+	tell(site_news(&of_five, &five, five.locator, SEQUENCE));
+	tell(service_news(&service_of_four, 4, 7, SEQUENCE));
+	service_news(&service_of_five, 5, 6, SEQUENCE);
+	service_of_five.route.origin_as = OTHER_AS; /* anycast: the same prefix */
+	tell(&service_of_five);
+	T_EQ(view_service_count(view), 2);
+	withdraw(&service_of_four);
+	T_EQ(view_service_count(view), 1);
+	T_EQ(view_service_at(view, 0)->site.site, 5);
+	T_TRUE(known(4) != NULL);
+	withdraw(&of_four);
+	T_TRUE(known(4) == NULL && known(5) != NULL);
+	/* Again, and of what never came. */
+	withdraw(&of_four);
+	withdraw(&service_of_four);
+	T_EQ(view_site_count(view), 1);
+	T_EQ(view_service_count(view), 1);
+	withdraw(&of_five);
+	T_EQ(view_site_count(view), 0);
+}
+
+static void a_route_without_attribute_is_a_withdrawal(void **state)
+{
+	struct site site = site_of(4);
+	struct news news;
+
+	tell(site_news(&news, &site, site.locator, SEQUENCE));
+	news.route.attribute = NULL;
+	news.route.attribute_size = 0;
+	tell(&news);
+	T_TRUE(known(4) == NULL);
+}
+
+/* Another gateway takes over a route: what the former one had brought by it goes. */
+static void a_route_that_brings_another_takes_the_former(void **state)
+{
+	struct site four = site_of(4), five = site_of(5);
+	struct news news;
+
+	tell(site_news(&news, &four, four.locator, SEQUENCE));
+	tell(site_news(&news, &five, four.locator, SEQUENCE - 500)); /* a sequence of its own */
+	T_TRUE(known(4) == NULL && known(5) != NULL);
+	withdraw(&news);
+	T_EQ(view_site_count(view), 0);
+}
+
+static void a_full_view_is_counted(void **state)
+{
+	struct site site;
+	struct news news;
+
+	for (uint32_t i = 1; i <= 6; i++) {
+		site = site_of(i);
+		tell(site_news(&news, &site, site.locator, SEQUENCE));
+	}
+	T_EQ(view_site_count(view), 4);
+	T_EQ(refused(BUSBAR_ERROR_TABLE_FULL), 2);
+	withdraw(&news); /* brought nothing, takes nothing */
+	T_EQ(view_site_count(view), 4);
+	/* A place that becomes free is used. */
+	site = site_of(1);
+	withdraw(site_news(&news, &site, site.locator, SEQUENCE));
+	site = site_of(6);
+	tell(site_news(&news, &site, site.locator, SEQUENCE + 1));
+	T_TRUE(known(6) != NULL);
+}
+
+static void routes_of_the_kernel_need_a_tunnel(void **state)
+{
+	struct site site = site_of(4);
+	struct news news;
+
+	site_news(&news, &site, site.locator, SEQUENCE);
+	collect_best(collect, news.route.prefix, 48, &news.route, 0);
+	collect_best(collect, news.route.prefix, 48, NULL, 0);
+	T_EQ(view_site_count(view), 0);
+}
+
+#define CASE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	        CASE(sites_and_services_are_taken_in),
+	        CASE(newer_values_replace_and_older_ones_do_not),
+	        CASE(who_claims_to_be_us_is_refused),
+	        CASE(what_cannot_be_opened_is_counted),
+	        CASE(a_withdrawal_takes_exactly_what_the_route_brought),
+	        CASE(a_route_without_attribute_is_a_withdrawal),
+	        CASE(a_route_that_brings_another_takes_the_former),
+	        CASE(a_full_view_is_counted),
+	        CASE(routes_of_the_kernel_need_a_tunnel),
+	};
+
+	return T_RUN(tests);
+}
