@@ -145,11 +145,22 @@ static int add_claim(struct candidate *candidate, enum resource_kind kind, uint6
 	return 0;
 }
 
+/* Cores that the owner's book takes for a claim of GFLOPS: it rounds each claim up (book.h). */
+static uint64_t cores_behind(const struct site *site, uint64_t gflops)
+{
+	wide cores = ((wide)gflops * resource_descriptions[RESOURCE_CPU].scale + site->gflops_per_core - 1) /
+	             site->gflops_per_core;
+
+	return cores > UINT64_MAX ? UINT64_MAX : (uint64_t)cores;
+}
+
 /* Processors of one part: the demand's own number, else the service's, else `cores`. */
 static uint64_t cores_of(const struct job *job, const struct candidate *candidate, uint64_t cores)
 {
-	uint64_t own = needed(job, RESOURCE_CPU);
+	uint64_t own = needed(job, RESOURCE_CPU), gflops = needed(job, RESOURCE_CPU_GFLOPS);
 
+	if (own != 0 && gflops != 0 && candidate->site->gflops_per_core != 0)
+		own = MAXIMUM(own, cores_behind(candidate->site, gflops));
 	if (body_of(job)->work_present)
 		return own != 0 ? own : cores;
 	if (candidate->service != NULL)
@@ -162,6 +173,8 @@ static int list_claims(const struct job *job, struct candidate *candidate, uint6
 	static const enum resource_kind others[] = {RESOURCE_CPU_GFLOPS, RESOURCE_GPU, RESOURCE_GPU_TFLOPS,
 	                                            RESOURCE_NPU_TOPS, RESOURCE_STORAGE};
 	uint64_t memory = needed(job, RESOURCE_MEMORY);
+	/* Both are named: the GFLOPS are in the number of cores already, and paid for once. */
+	bool counted = needed(job, RESOURCE_CPU) != 0 && candidate->site->gflops_per_core != 0;
 	int code = 0;
 
 	candidate->claim_count = 0;
@@ -173,7 +186,8 @@ static int list_claims(const struct job *job, struct candidate *candidate, uint6
 	if (code == 0)
 		code = add_claim(candidate, RESOURCE_MEMORY, memory == 0 ? MEMORY_DEFAULT : memory);
 	for (size_t i = 0; i < ARRAY_SIZE(others) && code == 0; i++)
-		code = add_claim(candidate, others[i], needed(job, others[i]));
+		if (!counted || others[i] != RESOURCE_CPU_GFLOPS)
+			code = add_claim(candidate, others[i], needed(job, others[i]));
 	return code;
 }
 
@@ -320,15 +334,6 @@ static int choose_cores(const struct job *job, struct candidate *candidate, uint
 		cores = least_cores(job, candidate, first);
 	candidate->time = run_time(job, candidate, cores);
 	return list_claims(job, candidate, cores);
-}
-
-/* Cores that the owner's book takes for a claim of GFLOPS: it rounds each claim up (book.h). */
-static uint64_t cores_behind(const struct site *site, uint64_t gflops)
-{
-	wide cores = ((wide)gflops * resource_descriptions[RESOURCE_CPU].scale + site->gflops_per_core - 1) /
-	             site->gflops_per_core;
-
-	return cores > UINT64_MAX ? UINT64_MAX : (uint64_t)cores;
 }
 
 /* Parts of a claim that fit into what is free. */

@@ -19,7 +19,8 @@
  *
  * Resources: the service's own cpu and memory, or more where `need` says so; `work` divides over parts and
  * runs at the part's rate: one core, or as many as finish/respond within demands (whole cores, at most what
- * is free). cpu.gflops of a part are cpu at the site's measured GFLOPS per core. A part without a word on
+ * is free). cpu.gflops of a part are cpu at the site's measured GFLOPS per core; who names both
+ * gets the larger of the two, once. A part without a word on
  * memory has 128 MiB; a run without a word on time is expected to take a minute.
  *
  * Money: each claim is a charge rounded half up; so is the sum over the links of a path. What is held for

@@ -113,34 +113,34 @@ static uint64_t less(uint64_t amount, uint64_t taken)
 	return amount > taken ? amount - taken : 0;
 }
 
-static void subtract_resource(struct site *site, enum resource_kind kind, uint64_t amount)
+static struct resource_offer *find_offer(struct site *site, enum resource_kind kind)
 {
 	for (uint32_t i = 0; i < site->resource_count; i++)
 		if (site->resources[i].kind == kind)
-			site->resources[i].free = less(site->resources[i].free, amount);
-}
-
-static uint64_t scaled_up(uint64_t amount, uint64_t multiplier, uint64_t divisor)
-{
-	wide scaled = ((wide)amount * multiplier + divisor - 1) / divisor;
-
-	return scaled > UINT64_MAX ? UINT64_MAX : (uint64_t)scaled;
+			return &site->resources[i];
+	return NULL;
 }
 
 /*
- * cpu and cpu.gflops are the same cores (book.h): what is taken of one is taken of both. Rounded up, so that
- * never more is shown than the owner would grant.
+ * cpu and cpu.gflops are the same cores (book.h): what is taken of one is taken of both, with the book's own
+ * rounding, so that never more is shown than the owner would grant.
  */
-static void subtract_cores(struct site *site, enum resource_kind kind, uint64_t amount)
+static void subtract_resource(struct site *site, enum resource_kind kind, uint64_t amount)
 {
-	uint64_t scale = resource_descriptions[RESOURCE_CPU].scale;
+	const wide scale = resource_descriptions[RESOURCE_CPU].scale, speed = site->gflops_per_core;
+	struct resource_offer *offer = find_offer(site, kind), *cpu = find_offer(site, RESOURCE_CPU);
+	struct resource_offer *gflops = find_offer(site, RESOURCE_CPU_GFLOPS);
 
-	if (site->gflops_per_core == 0)
+	if (offer != NULL)
+		offer->free = less(offer->free, amount);
+	if (cpu == NULL || gflops == NULL || speed == 0 || (offer != cpu && offer != gflops))
 		return;
-	if (kind == RESOURCE_CPU)
-		subtract_resource(site, RESOURCE_CPU_GFLOPS, scaled_up(amount, site->gflops_per_core, scale));
-	else if (kind == RESOURCE_CPU_GFLOPS)
-		subtract_resource(site, RESOURCE_CPU, scaled_up(amount, scale, site->gflops_per_core));
+	if (offer == gflops) {
+		wide cores = ((wide)amount * scale + speed - 1) / speed;
+
+		cpu->free = cores > cpu->free ? 0 : cpu->free - (uint64_t)cores;
+	}
+	gflops->free = MINIMUM(gflops->free, (uint64_t)MINIMUM((wide)cpu->free * speed / scale, UINT64_MAX));
 }
 
 static void subtract(struct node *node, const struct reservation *reservation)
@@ -151,7 +151,6 @@ static void subtract(struct node *node, const struct reservation *reservation)
 		return; /* the owner's values show it */
 	if (!reservation->link) {
 		subtract_resource(site, reservation->kind, reservation->amount);
-		subtract_cores(site, reservation->kind, reservation->amount);
 		return;
 	}
 	for (uint32_t i = 0; i < site->link_count; i++)

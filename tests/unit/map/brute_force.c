@@ -202,9 +202,19 @@ static const struct service_offer *newest(const struct force *force, const struc
 	return best;
 }
 
-static uint64_t cores_for(const struct force *force, const struct service_offer *service, uint64_t cores)
+/* Micro-cores behind GFLOPS, rounded up. */
+static uint64_t cores_behind(const struct site *site, uint64_t gflops)
 {
-	uint64_t own = need(force, RESOURCE_CPU);
+	return (uint64_t)(((wide)gflops * 1000000 + site->gflops_per_core - 1) / site->gflops_per_core);
+}
+
+static uint64_t cores_for(const struct force *force, const struct site *site,
+                          const struct service_offer *service, uint64_t cores)
+{
+	uint64_t own = need(force, RESOURCE_CPU), gflops = need(force, RESOURCE_CPU_GFLOPS);
+
+	if (own > 0 && gflops > 0 && site->gflops_per_core > 0)
+		own = MAXIMUM(own, cores_behind(site, gflops));
 
 	if (force->demand->body.work_present)
 		return own > 0 ? own : cores;
@@ -224,11 +234,12 @@ static int64_t time_for(const struct force *force, const struct site *site,
 	if (!body->work_present)
 		return service != NULL ? service->time : 60 * CLOCK_SECOND;
 	if (body->work.kind == RESOURCE_CPU)
-		rate = cores_for(force, service, cores);
+		rate = cores_for(force, site, service, cores);
 	else if (need(force, body->work.kind) > 0)
 		rate = need(force, body->work.kind);
 	else if (body->work.kind == RESOURCE_CPU_GFLOPS)
-		rate = (uint64_t)((wide)cores_for(force, service, cores) * site->gflops_per_core / 1000000);
+		rate = (uint64_t)((wide)cores_for(force, site, service, cores) * site->gflops_per_core /
+		                  1000000);
 	if (rate == 0)
 		return -1;
 	return (int64_t)(((wide)work * 1000000000 + rate - 1) / rate);
@@ -305,18 +316,20 @@ static void claim(struct plan_part *part, enum resource_kind kind, uint64_t amou
 		part->claims[part->claim_count++] = (struct plan_claim){.kind = kind, .amount = amount};
 }
 
-static void list_claims(const struct force *force, const struct service_offer *service, uint64_t cores,
-                        struct plan_part *part)
+static void list_claims(const struct force *force, const struct site *site,
+                        const struct service_offer *service, uint64_t cores, struct plan_part *part)
 {
 	uint64_t memory = need(force, RESOURCE_MEMORY);
 
 	if (service != NULL)
 		memory = MAXIMUM(memory, service->memory);
 	if (need(force, RESOURCE_CPU_GFLOPS) == 0 || need(force, RESOURCE_CPU) > 0)
-		claim(part, RESOURCE_CPU, cores_for(force, service, cores));
+		claim(part, RESOURCE_CPU, cores_for(force, site, service, cores));
 	claim(part, RESOURCE_MEMORY, memory > 0 ? memory : UINT64_C(128) << 20);
 	for (int kind = 0; kind < RESOURCE_KINDS; kind++)
-		if (kind != RESOURCE_CPU && kind != RESOURCE_MEMORY)
+		if (kind != RESOURCE_CPU && kind != RESOURCE_MEMORY &&
+		    (kind != RESOURCE_CPU_GFLOPS || need(force, RESOURCE_CPU) == 0 ||
+		     site->gflops_per_core == 0))
 			claim(part, (enum resource_kind)kind, need(force, (enum resource_kind)kind));
 }
 
@@ -333,9 +346,7 @@ static uint64_t room(const struct site *site, const struct plan_part *part)
 
 		least = MINIMUM(least, offer == NULL ? 0 : offer->free / amount);
 		if (part->claims[i].kind == RESOURCE_CPU_GFLOPS && cpu != NULL && site->gflops_per_core > 0)
-			least = MINIMUM(least, (uint64_t)(cpu->free / (((wide)amount * 1000000 +
-			                                                site->gflops_per_core - 1) /
-			                                               site->gflops_per_core)));
+			least = MINIMUM(least, cpu->free / cores_behind(site, amount));
 	}
 	return least;
 }
@@ -348,7 +359,7 @@ static uint64_t carbon_of(const struct site *site, const struct plan_part *part)
 		wide amount = part->claims[i].amount;
 
 		if (part->claims[i].kind == RESOURCE_CPU_GFLOPS && site->gflops_per_core > 0)
-			amount = (amount * 1000000 + site->gflops_per_core - 1) / site->gflops_per_core;
+			amount = cores_behind(site, part->claims[i].amount);
 		else if (part->claims[i].kind != RESOURCE_CPU)
 			continue;
 		cores = MAXIMUM(cores, amount);
@@ -416,7 +427,7 @@ static void list_choices_of(struct force *force, const struct site *site, uint32
 		claims.call_price = service->price;
 		claims.call_tariff = force->request->spot ? service->price : service->tariff;
 	}
-	list_claims(force, service, cores, &claims);
+	list_claims(force, site, service, cores, &claims);
 	most = room(site, &claims);
 	for (uint32_t i = 0; i < force->way_count && most > 0; i++)
 		if (force->ways[i].nodes[force->ways[i].hops - 1] == node)

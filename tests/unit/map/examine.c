@@ -443,6 +443,8 @@ static int64_t best_time(const struct examination *examination, const struct sit
 		return body->need_time;
 	if (!body->work_present) /* a service's own time: at least nothing */
 		return body->service[0] != '\0' ? 0 : 60 * CLOCK_SECOND;
+	if (body->need_count >= 2 && body->needs[1].kind == RESOURCE_CPU_GFLOPS)
+		return 0; /* cpu is named as well: the larger counts */
 	for (uint32_t i = 0; i < body->need_count; i++) {
 		uint64_t amount = body->needs[i].each ? body->needs[i].amount
 		                                      : share(body->needs[i].amount, examination->parts);

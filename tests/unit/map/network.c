@@ -225,7 +225,7 @@ static void ask_resources(struct draw *draw, struct demand_body *body)
 {
 	if (chance(draw, 25))
 		add_need(body, RESOURCE_CPU, between(draw, 1, 8) * CORE / 2, chance(draw, 50));
-	else if (chance(draw, 20))
+	if (chance(draw, 15))
 		add_need(body, RESOURCE_CPU_GFLOPS, between(draw, 5, 120) * CORE, chance(draw, 50));
 	if (chance(draw, 30))
 		add_need(body, RESOURCE_MEMORY, between(draw, 1, 15) * 100 * MEBIBYTE, chance(draw, 50));

@@ -284,25 +284,41 @@ static void expire(struct game *game)
 	T_EQ(view_expire(game->view, game->now), dropped);
 }
 
-/* What all notes about one offer take, in the offer's own unit. */
-static uint64_t noted_sum(const struct model *model, uint32_t place, enum resource_kind kind)
+/* What is left of cores and GFLOPS, which are the same, and of memory. */
+struct left {
+	uint64_t cores, gflops, memory;
+};
+
+static uint64_t minus(uint64_t amount, wide taken)
 {
-	uint64_t per_core = model->sites[place].gflops_per_core;
-	wide sum = 0;
+	return taken > amount ? 0 : amount - (uint64_t)taken;
+}
+
+static struct left left_of(const struct model *model, uint32_t place)
+{
+	const struct site *site = &model->sites[place];
+	wide speed = site->gflops_per_core;
+	struct left left = {site->resources[0].free, site->resources[1].free, site->resources[2].free};
 
 	for (uint32_t i = 0; i < model->noted_count; i++) {
 		const struct noted *noted = &model->noted[i];
 
 		if (noted->owner != place || noted->link || is_known_to_owner(model, noted))
 			continue;
-		if (noted->kind == kind)
-			sum += noted->amount;
-		else if (per_core > 0 && kind == RESOURCE_CPU && noted->kind == RESOURCE_CPU_GFLOPS)
-			sum += ((wide)noted->amount * 1000000 + per_core - 1) / per_core;
-		else if (per_core > 0 && kind == RESOURCE_CPU_GFLOPS && noted->kind == RESOURCE_CPU)
-			sum += ((wide)noted->amount * per_core + 999999) / 1000000;
+		if (noted->kind == RESOURCE_MEMORY) {
+			left.memory = minus(left.memory, noted->amount);
+			continue;
+		}
+		if (noted->kind == RESOURCE_CPU)
+			left.cores = minus(left.cores, noted->amount);
+		else
+			left.gflops = minus(left.gflops, noted->amount);
+		if (noted->kind == RESOURCE_CPU_GFLOPS && speed > 0)
+			left.cores = minus(left.cores, ((wide)noted->amount * 1000000 + speed - 1) / speed);
+		if (speed > 0 && left.cores * speed / 1000000 < left.gflops)
+			left.gflops = (uint64_t)(left.cores * speed / 1000000);
 	}
-	return sum > UINT64_MAX ? UINT64_MAX : (uint64_t)sum;
+	return left;
 }
 
 static uint64_t noted_rate(const struct model *model, uint32_t place, struct gateway_identity toward)
@@ -324,6 +340,7 @@ static void compare_site(const struct game *game, uint32_t place)
 	const struct model *model = &game->model;
 	const struct site *announced = &model->sites[place], *shown = view_site(game->view, identity(place));
 	int index = view_site_index(game->view, identity(place));
+	struct left left = left_of(model, place);
 
 	T_EQ(shown != NULL, model->present[place]);
 	T_EQ(view_suspected(game->view, identity(place), game->now),
@@ -337,13 +354,11 @@ static void compare_site(const struct game *game, uint32_t place)
 	T_TRUE(view_site_at(game->view, (size_t)index) == shown);
 	T_TRUE(view_site_by_name(game->view, announced->name) == shown);
 	T_EQ(shown->measured, announced->measured);
-	for (uint32_t i = 0; i < 3; i++) {
-		uint64_t sum = noted_sum(model, place, announced->resources[i].kind);
-		uint64_t free = announced->resources[i].free;
-
-		T_EQ(shown->resources[i].free, free > sum ? free - sum : 0);
+	for (uint32_t i = 0; i < 3; i++)
 		T_EQ(shown->resources[i].capacity, announced->resources[i].capacity);
-	}
+	T_EQ(shown->resources[0].free, left.cores);
+	T_EQ(shown->resources[1].free, left.gflops);
+	T_EQ(shown->resources[2].free, left.memory);
 	for (uint32_t i = 0; i < announced->link_count; i++) {
 		uint64_t sum = noted_rate(model, place, announced->links[i].toward);
 		uint64_t free = announced->links[i].free;
