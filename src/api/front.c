@@ -500,8 +500,7 @@ static void serve(struct request *request)
 	case DATAGRAM_TASK:
 	case DATAGRAM_RESULT:
 	case DATAGRAM_SLICE_OF:
-		reply_error(request, BUSBAR_ERROR_MALFORMED);
-		break;
+		break; /* not reached, see receive() */
 	}
 }
 
@@ -529,6 +528,11 @@ static void receive(struct front_socket *socket, const uint8_t *bytes, size_t si
 	int code = datagram_decode(bytes, size, front_secret, front, front->arena, &request.datagram,
 	                           &request.demand);
 
+	/* A reply is never answered: two front doors would talk to each other for ever. */
+	if (request.datagram.type >= DATAGRAM_ERROR) {
+		front->refusals[error_index(BUSBAR_ERROR_MALFORMED)]++;
+		goto out;
+	}
 	/* Only who proved to be a tenant is answered as one. */
 	if (request.datagram.authentic)
 		request.tenant = find_tenant(front, request.datagram.key);
@@ -540,6 +544,7 @@ static void receive(struct front_socket *socket, const uint8_t *bytes, size_t si
 		request.demand.identifier = request.datagram.identifier;
 		serve(&request);
 	}
+out:
 	arena_reset(front->arena);
 }
 

@@ -2,7 +2,7 @@
 /*
  * The front door: datagrams of clients, one socket per access address.
  *
- * Order of checks: version, key, MAC, age (30 s), identifier used before, content. Each failure has its
+ * Order of checks: version, key, MAC, content, age (30 s), identifier used before. Each failure has its
  * own code, a counter, and an error reply that is no larger than the request. Requests are idempotent by
  * identifier: the same octets from the same address get the same answer, anything else under a used
  * identifier is REPLAYED. Nothing is stored for a sender that failed authentication.

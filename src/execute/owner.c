@@ -358,6 +358,11 @@ void owner_receive(struct owner *owner, uint8_t *bytes, size_t size, const struc
 		return;
 	}
 	holding = owner_find(owner, &program->identifier);
+	/* A program is its ingress's own: nobody else releases or repeats it. */
+	if (holding != NULL && !gateway_equal(holding->program.ingress, program->ingress)) {
+		owner->refusals[error_index(BUSBAR_ERROR_REPLAYED)]++;
+		return;
+	}
 	if (program->instructions[index].operation == OPERATION_RELEASE) {
 		if (holding != NULL && holding->refused) {
 			owner_forget(owner, holding);
