@@ -27,6 +27,21 @@ static int parse_port(const char *text, uint16_t *ret_port)
 	return 0;
 }
 
+/* IPv4 as ::ffff:a.b.c.d, so that one socket serves both. */
+static bool parse_host(const char *text, bool bracketed, struct in6_addr *ret_address)
+{
+	static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
+	struct in_addr four;
+
+	if (bracketed)
+		return inet_pton(AF_INET6, text, ret_address) == 1;
+	if (inet_pton(AF_INET, text, &four) != 1)
+		return false;
+	memcpy(ret_address->s6_addr, mapped, sizeof(mapped));
+	memcpy(ret_address->s6_addr + sizeof(mapped), &four, sizeof(four));
+	return true;
+}
+
 int exchange_parse_address(const char *text, struct sockaddr_in6 *ret_address)
 {
 	struct sockaddr_in6 address = {.sin6_family = AF_INET6};
@@ -40,13 +55,11 @@ int exchange_parse_address(const char *text, struct sockaddr_in6 *ret_address)
 	if (colon == NULL)
 		return BUSBAR_ERROR_BAD_VALUE;
 	size = (size_t)(colon - start) - (bracketed ? 1 : 0);
-	if (size == 0 || size >= sizeof(host) - 7 || parse_port(colon + 1, &port) < 0)
+	if (size >= sizeof(host) || parse_port(colon + 1, &port) < 0)
 		return BUSBAR_ERROR_BAD_VALUE;
-	/* IPv4 as ::ffff:a.b.c.d, so that one socket serves both. */
-	memcpy(host, "::ffff:", 7);
-	memcpy(host + (bracketed ? 0 : 7), start, size);
-	host[size + (bracketed ? 0 : 7)] = '\0';
-	if (inet_pton(AF_INET6, host, &address.sin6_addr) != 1)
+	memcpy(host, start, size);
+	host[size] = '\0';
+	if (!parse_host(host, bracketed, &address.sin6_addr))
 		return BUSBAR_ERROR_BAD_VALUE;
 	address.sin6_port = htons(port);
 	*ret_address = address;

@@ -458,13 +458,13 @@ static void serve_cancel(struct request *request)
 	struct tasks *tasks = request->front->settings.source->tasks;
 	const struct identifier *task = &request->datagram.ask.task;
 	struct task_record record;
+	bool own;
 	int code = tasks == NULL ? BUSBAR_ERROR_NOT_SUPPORTED : task_read(tasks, task, &record);
 
-	if (code == 0 && strcmp(record.tenant, request->tenant->name) != 0 && !request->tenant->operator)
-		code = BUSBAR_ERROR_NOT_FOUND;
 	if (code == 0) {
+		own = strcmp(record.tenant, request->tenant->name) == 0;
 		task_record_clear(&record);
-		code = task_cancel(tasks, task);
+		code = own || request->tenant->operator? task_cancel(tasks, task) : BUSBAR_ERROR_NOT_FOUND;
 	}
 	/* Cancelled twice is cancelled. */
 	if (code == 0 || code == BUSBAR_ERROR_STATE)

@@ -456,11 +456,15 @@ int station_client(const struct station *station)
 
 struct datagram station_request(struct station *station, uint32_t tenant, enum datagram_type type)
 {
-	return (struct datagram){.type = type,
-	                         .key = tenant < STATION_TENANTS ? station_tenants[tenant].key
-	                                                         : STATION_STRANGER,
-	                         .identifier = identifier_make(station_wall(station), &station->random),
-	                         .sent = station_wall(station)};
+	struct datagram request;
+
+	/* All of the union. */
+	memset(&request, 0, sizeof(request));
+	request.type = type;
+	request.key = tenant < STATION_TENANTS ? station_tenants[tenant].key : STATION_STRANGER;
+	request.identifier = identifier_make(station_wall(station), &station->random);
+	request.sent = station_wall(station);
+	return request;
 }
 
 static const uint8_t *secret_of(void *context, uint32_t key)
