@@ -74,16 +74,15 @@ static void a_quote_goes_on_as_a_document(void **state)
 	busbar_free(text);
 }
 
-static void serve_small_slices(struct gateway_twin *gateway, const struct datagram *request, unsigned number)
+static void serve_every_other(struct gateway_twin *gateway, const struct datagram *request, unsigned number)
 {
-	/* Every other one is lost once. */
 	if (number % 2 == 1)
-		gateway_twin_reply_slice(gateway, request, document, 2000 - number);
+		gateway_twin_reply_slice(gateway, request, document, DATAGRAM_SLICE);
 }
 
 static void serve_any_size(struct gateway_twin *gateway, const struct datagram *request, unsigned number)
 {
-	gateway_twin_reply_slice(gateway, request, document, 1 + number * 400 % DATAGRAM_SLICE);
+	gateway_twin_reply_slice(gateway, request, document, 1 + (number * 400) % DATAGRAM_SLICE);
 }
 
 static void slices_may_have_any_size(void **state)
@@ -101,13 +100,13 @@ static void lost_slices_are_asked_for_again(void **state)
 {
 	char *text;
 
-	start(serve_small_slices);
+	start(serve_every_other);
 	document[900] = '\0';
 	T_OK(busbar_document(busbar, BUSBAR_TASKS, NULL, &text));
 	stop();
 	T_TEXT(text, document);
-	T_EQ(twin.requests, 2);
-	T_EQ(twin.repeated, 1);
+	T_EQ(twin.requests, 1);
+	T_TRUE(twin.repeated >= 1);
 	busbar_free(text);
 }
 
@@ -122,15 +121,15 @@ static void serve_misfit(struct gateway_twin *gateway, const struct datagram *re
 	reply.slice.offset = request->ask.offset;
 	reply.slice.size = 1000;
 	memset(reply.slice.bytes, 'y', reply.slice.size);
-	if (number == 0 && fault == ENDLESS)
+	if (request->ask.offset == 0 && fault == ENDLESS)
 		reply.slice.total = UINT64_C(1) << 40;
-	if (number == 1 && fault == SHIFTED)
+	if (request->ask.offset > 0 && fault == SHIFTED)
 		reply.slice.offset--;
-	if (number == 1 && fault == GROWN)
+	if (request->ask.offset > 0 && fault == GROWN)
 		reply.slice.total++;
-	if (number == 1 && fault == EMPTY)
+	if (request->ask.offset > 0 && fault == EMPTY)
 		reply.slice.size = 0;
-	if (number == 1 && fault == ANOTHER_TYPE)
+	if (request->ask.offset > 0 && fault == ANOTHER_TYPE)
 		reply = (struct datagram){.type = DATAGRAM_TASK};
 	gateway_twin_reply(gateway, request, reply, gateway_twin_secret);
 }
@@ -150,7 +149,7 @@ static void slices_that_do_not_fit_are_malformed(void **state)
 
 static void serve_late_refusal(struct gateway_twin *gateway, const struct datagram *request, unsigned number)
 {
-	if (number == 0)
+	if (request->ask.offset == 0)
 		serve_misfit(gateway, request, number);
 	else
 		gateway_twin_reply_error(gateway, request, BUSBAR_ERROR_NOT_FOUND, "gone");

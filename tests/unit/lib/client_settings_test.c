@@ -117,8 +117,12 @@ static void errors_have_a_line_and_never_a_secret(void **state)
 static void secrets_are_64_digits(void **state)
 {
 	static const char *const secrets[] = {
-	        "",          "00",        SECRET "0",
-	        SECRET "00", "zz" SECRET, "g00102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"};
+	        "",
+	        "00",
+	        (SECRET "0"),
+	        (SECRET "00"),
+	        ("zz" SECRET),
+	        "g00102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"};
 	struct client_settings settings = {.key = 7};
 	uint8_t secret[SEAL_SECRET];
 	uint32_t key = 4242;

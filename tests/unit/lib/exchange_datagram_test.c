@@ -131,8 +131,8 @@ static void what_is_lost_is_repeated_octet_by_octet(void **state)
 	gateway_twin_stop(&twin);
 	T_EQ(reply.type, DATAGRAM_TASK);
 	T_EQ(reply.task.state, 7);
-	T_EQ(twin.requests, 2);
-	T_EQ(twin.repeated, 1);
+	T_EQ(twin.requests, 1);
+	T_TRUE(twin.repeated >= 1);
 	T_EQ(twin.strange, 0);
 }
 
@@ -151,8 +151,8 @@ static void patience_ends(void **state)
 	took = clock_monotonic(&clock_system) - before;
 	gateway_twin_stop(&twin);
 	T_TRUE(took >= 400 * CLOCK_MILLISECOND);
-	T_EQ(twin.requests, 2); /* at 0 and at 250 ms */
-	T_EQ(twin.repeated, 1);
+	T_EQ(twin.requests, 1);
+	T_TRUE(twin.repeated <= 1); /* at 250 ms, and not before 750 ms again */
 	T_EQ(reply.key, 4242);
 }
 
@@ -263,6 +263,7 @@ static void after_a_sign_of_life_repetitions_are_rare(void **state)
 	T_ERROR(exchange_with(twin.address, 900, is_state_nine, &reply), BUSBAR_ERROR_NO_ANSWER);
 	gateway_twin_stop(&twin);
 	T_EQ(twin.requests, 1);
+	T_TRUE(twin.repeated <= 1); /* in this time it would have been two */
 }
 
 static void serve_error(struct gateway_twin *twin, const struct datagram *request, unsigned number)

@@ -16,29 +16,38 @@ static const uint8_t *find_secret(void *context, uint32_t key)
 	return key == GATEWAY_TWIN_KEY ? gateway_twin_secret : NULL;
 }
 
-static void take(struct gateway_twin *twin)
+static void count(struct gateway_twin *twin)
+{
+	if (twin->last_size == twin->size && memcmp(twin->last, twin->bytes, twin->size) == 0) {
+		twin->repeated++;
+		return;
+	}
+	if (twin->requests++ == 0)
+		memcpy(twin->first, twin->bytes, twin->size);
+	memcpy(twin->last, twin->bytes, twin->size);
+	twin->last_size = twin->size;
+}
+
+/* False when there is nothing to take. */
+static bool take(struct gateway_twin *twin)
 {
 	socklen_t length = sizeof(twin->client);
-	ssize_t size = recvfrom(twin->socket, twin->bytes, sizeof(twin->bytes), 0,
+	ssize_t size = recvfrom(twin->socket, twin->bytes, sizeof(twin->bytes), MSG_DONTWAIT,
 	                        (struct sockaddr *)&twin->client, &length);
 	struct datagram request;
 
 	if (size <= 0)
-		return;
+		return false;
 	twin->size = (size_t)size;
 	if (datagram_decode(twin->bytes, twin->size, find_secret, NULL, twin->arena, &request,
 	                    &twin->demand) < 0) {
 		twin->strange++;
-		return;
+		return true;
 	}
-	if (twin->first_size == 0) {
-		memcpy(twin->first, twin->bytes, twin->size);
-		twin->first_size = twin->size;
-	} else if (twin->first_size == twin->size && memcmp(twin->first, twin->bytes, twin->size) == 0) {
-		twin->repeated++;
-	}
-	twin->serve(twin, &request, twin->requests++);
+	count(twin);
+	twin->serve(twin, &request, twin->requests + twin->repeated - 1);
 	arena_reset(twin->arena);
+	return true;
 }
 
 static void *work(void *context)
@@ -48,7 +57,9 @@ static void *work(void *context)
 	                           {.fd = twin->stopper, .events = POLLIN}};
 
 	while (poll(pollers, 2, -1) > 0 && pollers[1].revents == 0)
-		take(twin);
+		(void)take(twin);
+	while (take(twin))
+		;
 	return NULL;
 }
 

@@ -13,7 +13,7 @@
 enum { GATEWAY_TWIN_KEY = 7, GATEWAY_TWIN_ADDRESS = 32 };
 
 struct gateway_twin;
-/* Called for every request that is one of ours; `number` counts them from 0. */
+/* Called for every datagram that is a request of ours; `number` counts them from 0. */
 typedef void (*gateway_twin_serve)(struct gateway_twin *twin, const struct datagram *request,
                                    unsigned number);
 
@@ -28,9 +28,10 @@ struct gateway_twin {
 	size_t size;
 	struct arena *arena;
 	struct demand demand;
-	unsigned requests, strange, repeated;
-	uint8_t first[2048];
-	size_t first_size;
+	unsigned strange;            /* datagrams that are none of ours */
+	unsigned requests, repeated; /* the same octets as before are a repetition */
+	uint8_t first[2048], last[2048];
+	size_t last_size;
 };
 
 extern const uint8_t gateway_twin_secret[SEAL_SECRET];
