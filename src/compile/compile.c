@@ -82,23 +82,32 @@ static void add_claim(struct draft *draft, const struct plan_part *part)
 		                                        .limit = with_slack(part->claims[i].price)};
 }
 
-static void add_fetches(struct draft *draft, const struct demand_body *body, struct gateway_identity site)
+/* A run reads one blob: a second one is not supported. */
+static void add_fetch(struct draft *draft, struct gateway_identity site, const uint8_t digest[32],
+                      uint64_t size)
 {
-	uint32_t count = 0;
+	const struct program *program = draft->program;
+	struct program_fetch *fetch;
 
-	for (uint32_t i = 0; i < body->data_count; i++) {
-		struct program_fetch *fetch;
-
-		if (body->data[i].direction != DATA_IN || !body->data[i].blob)
-			continue;
-		if (count++ > 0) {
-			draft->error = draft->error != 0 ? draft->error : BUSBAR_ERROR_NOT_SUPPORTED;
-			return;
-		}
-		fetch = &add(draft, OPERATION_FETCH, site)->fetch;
-		memcpy(fetch->digest, body->data[i].digest, sizeof(fetch->digest));
-		fetch->size = body->data[i].size;
+	if (program->instructions[program->instruction_count - 1].operation == OPERATION_FETCH) {
+		draft->error = draft->error != 0 ? draft->error : BUSBAR_ERROR_NOT_SUPPORTED;
+		return;
 	}
+	fetch = &add(draft, OPERATION_FETCH, site)->fetch;
+	memcpy(fetch->digest, digest, sizeof(fetch->digest));
+	fetch->size = size;
+}
+
+static void add_fetches(struct draft *draft, const struct compile_request *request)
+{
+	const struct demand_body *body = &request->demand->body;
+	struct gateway_identity site = request->part->site;
+
+	if (request->input != NULL)
+		add_fetch(draft, site, request->input, request->demand->input_size);
+	for (uint32_t i = 0; i < body->data_count; i++)
+		if (body->data[i].direction == DATA_IN && body->data[i].blob)
+			add_fetch(draft, site, body->data[i].digest, body->data[i].size);
 }
 
 static int copy_arguments(const struct demand_body *body, struct program_execute *execute)
@@ -128,7 +137,7 @@ static void add_execute(struct draft *draft, const struct compile_request *reque
 	memcpy(execute->version, request->demand->body.version, sizeof(execute->version));
 	execute->tariff = part->call_tariff;
 	execute->limit = with_slack(part->call_price);
-	execute->inlined = request->demand->input_size > 0;
+	execute->inlined = request->demand->input_size > 0 && request->input == NULL;
 	code = copy_arguments(&request->demand->body, execute);
 	draft->error = draft->error != 0 ? draft->error : code;
 }
@@ -162,7 +171,7 @@ int compile_program(const struct compile_request *request, struct program *ret_p
 		add_reserve(&draft, part, i);
 	add_bursts(&program, request->demand->body.burst);
 	add_claim(&draft, part);
-	add_fetches(&draft, &request->demand->body, part->site);
+	add_fetches(&draft, request);
 	add_execute(&draft, request);
 	add_deliver(&draft, request);
 	code = draft.error != 0 ? draft.error : program_check(&program);

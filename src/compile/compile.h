@@ -24,6 +24,7 @@ struct compile_request {
 	uint8_t address[16]; /* where the ingress takes the result */
 	uint16_t port;
 	uint64_t output_maximum;
+	const uint8_t *input; /* SHA-256 of the demand's input, to be fetched; NULL: it travels inline */
 };
 
 /*

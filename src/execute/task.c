@@ -8,6 +8,7 @@
 #include "execute/decision.h"
 #include "execute/task_internal.h"
 #include "map/map.h"
+#include "wire/packet.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -234,9 +235,22 @@ static int compile_attempt(struct tasks *tasks, const struct task *task, uint32_
 	        .port = tasks->settings.port,
 	        .output_maximum = tasks->settings.output_maximum,
 	};
+	uint8_t digest[STORE_DIGEST];
+	int code;
 
 	memcpy(request.address, tasks->settings.address, sizeof(request.address));
-	return compile_program(&request, ret_program);
+	code = compile_program(&request, ret_program);
+	if (code < 0 || packet_fits(ret_program, task->demand.input_size))
+		return code;
+	if (task->demand.input_size == 0)
+		return BUSBAR_ERROR_TOO_LARGE;
+	/* A long program leaves no room for the input: the site fetches it instead. */
+	code = store_put(tasks->rooms.store, task->demand.input, task->demand.input_size, digest);
+	if (code < 0)
+		return code;
+	request.input = digest;
+	code = compile_program(&request, ret_program);
+	return code == 0 && !packet_fits(ret_program, 0) ? BUSBAR_ERROR_TOO_LARGE : code;
 }
 
 int task_begin_attempt(struct tasks *tasks, struct task *task, uint32_t part, const struct plan *plan,

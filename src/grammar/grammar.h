@@ -30,7 +30,8 @@ struct grammar_names {
 	void *context;
 };
 
-/* Errors: SYNTAX, UNKNOWN_UNIT, UNKNOWN_KIND, AMOUNT_..., BAD_VALUE, TOO_LARGE, -ENOMEM; *ret_problem says where. */
+/* Errors: SYNTAX, UNKNOWN_UNIT, UNKNOWN_KIND, AMOUNT_..., BAD_VALUE, TOO_LARGE, -ENOMEM; *ret_problem says
+ * where. */
 int grammar_parse_demand(const char *text, size_t size, const char *file, struct arena *arena,
                          struct demand *ret_demand, struct grammar_problem *ret_problem) CHECKED;
 /* YAML (and so JSON) with the same names. */

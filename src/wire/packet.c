@@ -30,6 +30,7 @@ enum {
 	TLV_MAC = 126,
 	TLV_HEADER = 2,
 	UDP_HEADER = 8,
+	PADDING_MAXIMUM = 9,
 	PROGRAM_VERSION = 1,
 	PROGRAM_PORT = 4180,
 };
@@ -525,4 +526,15 @@ int packet_decode_program(const uint8_t *bytes, size_t size, struct program *ret
 		return code;
 	*ret_program = packet.program;
 	return 0;
+}
+
+bool packet_fits(const struct program *program, size_t payload_size)
+{
+	uint8_t bytes[PACKET_MAXIMUM];
+	int size = packet_encode_program(program, bytes, sizeof(bytes));
+	size_t around = IPV6_HEADER + SRH_HEADER + program->instruction_count * (size_t)SEGMENT + TLV_HEADER +
+	                SEAL_MAC + PADDING_MAXIMUM + UDP_HEADER;
+
+	return size >= 0 && payload_size <= PACKET_PAYLOAD &&
+	       around + (size_t)size + payload_size <= PACKET_MAXIMUM;
 }

@@ -14,6 +14,7 @@
 #include "base/compiler.h"
 #include "model/program.h"
 #include "wire/seal.h"
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -43,6 +44,8 @@ struct packet {
 int packet_encode(const struct program *program, const uint8_t segments[][16], const uint8_t source[16],
                   const struct seal_key *key, const void *payload, size_t payload_size, uint8_t *buffer,
                   size_t capacity) CHECKED;
+/* Whether packet_encode() has room for the program with so many octets of inline input. */
+bool packet_fits(const struct program *program, size_t payload_size);
 /*
  * Checks everything that can be checked without keys (lengths, RFC 8754 rules, TLVs, UDP checksum,
  * program_check) and decodes. The MAC is checked against the ring: BAD_PROGRAM_MAC, UNKNOWN_KEY.

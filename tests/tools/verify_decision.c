@@ -17,10 +17,11 @@ static int compare(const struct decision *decision, const struct plan *mapped, c
 
 	(void)printf("decided price %s, decided again %s, brute force %s (%u, %u, %u parts)\n",
 	             money_text(decision->price, was), money_text(mapped->price, is),
-	             money_text(forced->price, best), decision->part_count, mapped->part_count, forced->part_count);
+	             money_text(forced->price, best), decision->part_count, mapped->part_count,
+	             forced->part_count);
 	return decision->price == forced->price && mapped->price == forced->price &&
-	                       decision->finish == forced->finish && decision->part_count == forced->part_count &&
-	                       decision->exact
+	                       decision->finish == forced->finish &&
+	                       decision->part_count == forced->part_count && decision->exact
 	               ? EXIT_SUCCESS
 	               : EXIT_FAILURE;
 }
