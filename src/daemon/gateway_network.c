@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A gateway's side towards other gateways: the kernel's routes, BGP and STAMP. */
+/*
+ * A gateway's side towards other gateways: the kernel's routes, BGP and STAMP. What they say while the
+ * gateway closes reaches nobody: view, announce and steer may be gone.
+ */
 #include "base/error.h"
 #include "base/log.h"
 #include "base/text.h"
@@ -46,7 +49,8 @@ static void on_route(void *context, const struct speaker_route *route, bool with
 {
 	struct gateway *gateway = context;
 
-	collect_route(gateway->collect, route, withdrawn);
+	if (!gateway->closing)
+		collect_route(gateway->collect, route, withdrawn);
 }
 
 static void on_best(void *context, const uint8_t prefix[16], uint8_t length,
@@ -55,14 +59,16 @@ static void on_best(void *context, const uint8_t prefix[16], uint8_t length,
 	struct gateway *gateway = context;
 	uint32_t interface = route == NULL ? 0 : gateway->links[route->peer].interface;
 
-	collect_best(gateway->collect, prefix, length, route, interface);
+	if (!gateway->closing)
+		collect_best(gateway->collect, prefix, length, route, interface);
 }
 
 static void on_peer(void *context, uint32_t peer, bool established)
 {
 	struct gateway *gateway = context;
 
-	announce_link_session(gateway->announce, gateway->links[peer].toward, established);
+	if (!gateway->closing)
+		announce_link_session(gateway->announce, gateway->links[peer].toward, established);
 }
 
 static int open_collect(struct gateway *gateway)
@@ -129,7 +135,8 @@ static void on_measured(void *context, uint32_t session, const struct probe_meas
 {
 	struct gateway *gateway = context;
 
-	announce_link_measured(gateway->announce, gateway->links[session].toward, measurement, lost);
+	if (!gateway->closing)
+		announce_link_measured(gateway->announce, gateway->links[session].toward, measurement, lost);
 }
 
 /* Probes are authenticated with a key of the domain that is used for nothing else. */

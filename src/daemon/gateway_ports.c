@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The joints between the rooms of a gateway. */
+/*
+ * The joints between the rooms of a gateway. While it closes, runs still end and are written down, but
+ * nothing is sent or announced any more: exchange, announce and transfer may be gone. The next start repeats
+ * it.
+ */
 #include "base/error.h"
 #include "base/log.h"
 #include "daemon/gateway_internal.h"
@@ -31,6 +35,8 @@ static void send_answer(void *context, const struct answer *answer, const struct
 	struct gateway *gateway = context;
 	struct owner_return there = *way;
 
+	if (gateway->closing)
+		return;
 	if (there.port == 0)
 		there.port = EXCHANGE_PORT;
 	exchange_answer(gateway->exchange, answer, &there);
@@ -40,7 +46,8 @@ static void send_on(void *context, const uint8_t *packet, size_t size)
 {
 	struct gateway *gateway = context;
 
-	exchange_send(gateway->exchange, packet, size);
+	if (!gateway->closing)
+		exchange_send(gateway->exchange, packet, size);
 }
 
 static void send_program(void *context, uint8_t *packet, size_t size)
@@ -78,11 +85,15 @@ static void fetch(void *context, const struct identifier *program, const struct 
                   const uint8_t address[16])
 {
 	struct gateway *gateway = context;
-	struct errand *errand = make_errand(gateway, program, owner_fetched);
-	int code = errand == NULL ? BUSBAR_ERROR_TABLE_FULL
-	                          : transfer_fetch(gateway->transfer, wanted->digest, wanted->size, address,
-	                                           TRANSFER_PORT, on_transferred, errand);
+	struct errand *errand;
+	int code;
 
+	if (gateway->closing)
+		return;
+	errand = make_errand(gateway, program, owner_fetched);
+	code = errand == NULL ? BUSBAR_ERROR_TABLE_FULL
+	                      : transfer_fetch(gateway->transfer, wanted->digest, wanted->size, address,
+	                                       TRANSFER_PORT, on_transferred, errand);
 	if (code < 0) {
 		free(errand);
 		owner_fetched(gateway->owner, program, code);
@@ -96,6 +107,8 @@ static void deliver(void *context, const struct identifier *program, const uint8
 	struct errand *errand;
 	int code;
 
+	if (gateway->closing)
+		return;
 	/* A task of this gateway's own finds the output in the same store. */
 	if (memcmp(address, gateway->address, 16) == 0) {
 		owner_delivered(gateway->owner, program, 0);
@@ -115,7 +128,8 @@ static void changed(void *context)
 {
 	struct gateway *gateway = context;
 
-	announce_changed(gateway->announce);
+	if (!gateway->closing)
+		announce_changed(gateway->announce);
 }
 
 static void acknowledge(void *context, struct gateway_identity owner, const struct identifier *program,
@@ -129,6 +143,8 @@ static void acknowledge(void *context, struct gateway_identity owner, const stru
 	                        .acknowledged = what};
 	struct owner_return way = {.port = EXCHANGE_PORT};
 
+	if (gateway->closing)
+		return;
 	if (gateway_equal(owner, gateway->identity))
 		memcpy(way.address, gateway->address, sizeof(way.address));
 	else if (site != NULL)
