@@ -221,6 +221,28 @@ static void test_refused(void **state)
 	T_ERROR(compile_program(&fixture->request, &fixture->program), BUSBAR_ERROR_BAD_VALUE);
 }
 
+/* Input travels inline, unless it is to be fetched: then it is the one blob that there may be. */
+static void test_input(void **state)
+{
+	static const uint8_t digest[32] = {0xab, 0xcd};
+	struct fixture *fixture = *state;
+	const struct instruction *fetch;
+
+	fixture->demand.body.data_count = 1; /* what comes out */
+	fixture->demand.input_size = 700;
+	T_OK(compile_program(&fixture->request, &fixture->program));
+	T_TRUE(strstr(text_of(fixture), " inline;") != NULL && strstr(text_of(fixture), " fetch ") == NULL);
+	fixture->request.input = digest;
+	T_OK(compile_program(&fixture->request, &fixture->program));
+	T_TRUE(strstr(text_of(fixture), " inline;") == NULL);
+	fetch = &fixture->program.instructions[4];
+	T_EQ(fetch->operation, OPERATION_FETCH);
+	T_EQ(fetch->fetch.size, 700);
+	T_BYTES(fetch->fetch.digest, digest, sizeof(digest));
+	fixture->demand.body.data_count = 2;
+	T_ERROR(compile_program(&fixture->request, &fixture->program), BUSBAR_ERROR_NOT_SUPPORTED);
+}
+
 static void test_release(void **state)
 {
 	struct fixture *fixture = *state;
@@ -387,8 +409,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	        TEST(with_bandwidth), TEST(without_bandwidth), TEST(one_direction), TEST(at_the_ingress),
-	        TEST(greatest_price), TEST(refused),           TEST(release),       TEST(segments),
-	        TEST(through_packet), TEST(largest),
+	        TEST(greatest_price), TEST(refused),           TEST(input),         TEST(release),
+	        TEST(segments),       TEST(through_packet),    TEST(largest),
 	};
 
 	return T_RUN(tests);
