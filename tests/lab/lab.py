@@ -12,11 +12,12 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
-BUILD = os.environ.get("LAB_BUILD", os.path.join(ROOT, "build"))
+BUILD = os.path.abspath(os.environ.get("LAB_BUILD", os.path.join(ROOT, "build")))
 PROGRAM = os.environ.get("LAB_PROGRAM", os.path.join(BUILD, "src", "lab", "busbar-lab"))
 BUSBAR = os.environ.get("LAB_BUSBAR", os.path.join(BUILD, "src", "cli", "busbar"))
 METRO = os.path.join(ROOT, "lab", "metro.yaml")
@@ -334,10 +335,22 @@ def perform(main):
     finish()
 
 
-def run(main, topology=METRO):
-    """Runs a test inside a lab of the topology."""
+def write_topology():
+    """The demo's network with what this build has made: a file of its own, since paths start at the file."""
+    with open(METRO, encoding="utf-8") as stream:
+        text = stream.read().replace("../build/", f"{BUILD}/").replace("../examples/", f"{ROOT}/examples/")
+    handle, path = tempfile.mkstemp(prefix="busbar-lab-", suffix=".yaml")
+    with open(handle, "w", encoding="utf-8") as stream:
+        stream.write(text)
+    return path
+
+
+def run(main):
+    """Runs a test inside a lab of the demo's network."""
     require_root()
     if "LAB_TEST_NAME" in os.environ:
+        os.unlink(os.environ["LAB_TEST_TOPOLOGY"])
         perform(lambda: (main(), check_health()))
-    os.environ["LAB_TEST_NAME"] = NAME
+    topology = write_topology()
+    os.environ.update(LAB_TEST_NAME=NAME, LAB_TEST_TOPOLOGY=topology)
     os.execv(PROGRAM, [PROGRAM, "--file", topology, "--name", NAME, "run", sys.executable, *sys.argv])

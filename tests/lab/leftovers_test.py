@@ -46,7 +46,9 @@ def lab_groups():
 
 
 def try_up():
-    done = lab.command("--file", lab.METRO, "up", stderr=subprocess.PIPE, text=True)
+    topology = lab.write_topology()
+    done = lab.command("--file", topology, "up", stderr=subprocess.PIPE, text=True)
+    os.unlink(topology)
     # A supervisor that was killed keeps its lock while the kernel takes its sockets apart.
     lab.need(done.returncode == 0 or "runs already" in done.stderr, f"up: {done.stderr.strip()}")
     return done.returncode == 0
