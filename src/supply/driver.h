@@ -24,7 +24,7 @@ struct driver_run {
 	int input, output, problems;    /* descriptors for 0, 1 and 2; the caller keeps and closes its own */
 	uint64_t cpu;                   /* micro-cores of the host */
 	uint64_t memory;                /* bytes; what is written to scratch counts too */
-	uint64_t scratch;               /* bytes at /work and /tmp together */
+	uint64_t scratch;               /* bytes at /scratch and /tmp together */
 	uint64_t output_maximum;        /* bytes in output, and as many in problems, where these are files */
 	uint32_t processes;             /* processes and threads at a time */
 	int64_t time_limit;             /* nanoseconds */

@@ -138,7 +138,7 @@ static int make_devices(void)
 static int make_root(void)
 {
 	static const char *const folders[] = {
-	        ROOT "/dev", ROOT "/proc", ROOT "/service", ROOT "/tmp", ROOT "/work",
+	        ROOT "/dev", ROOT "/proc", ROOT "/service", ROOT "/tmp", ROOT "/scratch",
 	};
 	int code = mount_at("none", ROOT, "tmpfs", MS_NOSUID | MS_NODEV, "size=64k,nr_inodes=64,mode=0755");
 
@@ -213,7 +213,7 @@ static int make_own_folder(const char *path, uid_t user)
 	return mkdir(path, 0700) < 0 || chown(path, user, user) < 0 ? -errno : 0;
 }
 
-/* One file system, so that /work and /tmp have one size together. */
+/* One file system, so that /scratch and /tmp have one size together. */
 static int mount_scratch(const struct sandbox *sandbox)
 {
 	char options[PATH_SIZE];
@@ -223,11 +223,11 @@ static int mount_scratch(const struct sandbox *sandbox)
 	         MAXIMUM(sandbox->scratch, (uint64_t)PAGE), FILES_MINIMUM + sandbox->scratch / FILE_EACH);
 	code = mount_at("none", ROOT "/tmp", "tmpfs", MS_NOSUID | MS_NODEV, options);
 	if (code == 0)
-		code = make_own_folder(ROOT "/tmp/work", sandbox->user);
+		code = make_own_folder(ROOT "/tmp/scratch", sandbox->user);
 	if (code == 0)
 		code = make_own_folder(ROOT "/tmp/tmp", sandbox->user);
 	if (code == 0)
-		code = mount_at(ROOT "/tmp/work", ROOT "/work", NULL, MS_BIND, NULL);
+		code = mount_at(ROOT "/tmp/scratch", ROOT "/scratch", NULL, MS_BIND, NULL);
 	if (code == 0)
 		code = mount_at(ROOT "/tmp/tmp", ROOT "/tmp", NULL, MS_BIND, NULL);
 	return code;
@@ -248,7 +248,7 @@ static int change_root(const struct sandbox *sandbox)
 	if (chdir(ROOT) < 0 || syscall(SYS_pivot_root, ".", ".") < 0)
 		return -errno;
 	/* The old root now lies on the new one. */
-	if (umount2(".", MNT_DETACH) < 0 || chdir("/work") < 0)
+	if (umount2(".", MNT_DETACH) < 0 || chdir("/scratch") < 0)
 		return -errno;
 	return 0;
 }
@@ -371,7 +371,7 @@ static void execute(const struct sandbox *sandbox)
 {
 	static const char *const defaults[] = {
 	        "PATH=/usr/local/bin:/usr/bin:/bin",
-	        "HOME=/work",
+	        "HOME=/scratch",
 	        "TMPDIR=/tmp",
 	        "LANG=C.UTF-8",
 	};

@@ -3,7 +3,7 @@
  * Sandbox: one program in namespaces of its own (process, mount, network, IPC, host name, control group).
  *
  * What it sees: /usr, /bin, /sbin, /lib*, /etc read-only; /service, a host folder, read-only; /proc of
- * itself; a minimal /dev; /work and /tmp, writable, in memory, one size for both. No network, not even
+ * itself; a minimal /dev; /scratch and /tmp, writable, in memory, one size for both. No network, not even
  * loopback. It runs as an unprivileged user without capabilities, cannot gain any, and cannot make user
  * namespaces.
  *

@@ -3,7 +3,7 @@
 # service.sh FOLDER PROGRAM [ARGUMENT...]: runs a service as the most meagre site would.
 #
 # BARE=yes (needs root and namespaces): a root folder of /usr, /etc and the service read-only and a writable
-# /work, nothing else (no /dev, /proc or /tmp), no network, user nobody. BARE=no: the same environment and an
+# /scratch, nothing else (no /dev, /proc or /tmp), no network, user nobody. BARE=no: the same environment and an
 # empty current folder.
 set -eu
 
@@ -23,7 +23,7 @@ fi
 unshare -mnpiuf sh -eu -c '
 	mount --make-rprivate /
 	mount -t tmpfs none "$root"
-	mkdir "$root/usr" "$root/etc" "$root/service" "$root/work"
+	mkdir "$root/usr" "$root/etc" "$root/service" "$root/scratch"
 	for name in bin sbin lib lib64; do
 		if [ -L "/$name" ]; then
 			cp -P "/$name" "$root/$name"
@@ -38,10 +38,10 @@ unshare -mnpiuf sh -eu -c '
 	done
 	mount --bind "$folder" "$root/service"
 	mount -o remount,bind,ro "$root/service"
-	mount -t tmpfs -o mode=1777,size=64m none "$root/work"
+	mount -t tmpfs -o mode=1777,size=64m none "$root/scratch"
 	mount -o remount,ro "$root"
-	exec env -i PATH=/usr/local/bin:/usr/bin:/bin HOME=/work TMPDIR=/work \
+	exec env -i PATH=/usr/local/bin:/usr/bin:/bin HOME=/scratch TMPDIR=/scratch \
 		BUSBAR_PART="$BUSBAR_PART" BUSBAR_PARTS="$BUSBAR_PARTS" program="$program" \
-		/usr/sbin/chroot "$root" /bin/sh -c "cd /work && exec setpriv --reuid 65534 --regid 65534 \
+		/usr/sbin/chroot "$root" /bin/sh -c "cd /scratch && exec setpriv --reuid 65534 --regid 65534 \
 			--clear-groups --no-new-privs env -u program \"/service/\$program\" \"\$@\"" sh "$@"
 ' sh "$@"

@@ -245,7 +245,7 @@ static void only_scratch_can_be_written(void **state)
 		if (strcmp(text, "written\n") == 0)
 			fail_msg("%s could be written", forbidden[i]);
 	}
-	(void)run_words(text, "/service/strain", "open", "/work/x");
+	(void)run_words(text, "/service/strain", "open", "/scratch/x");
 	T_TEXT(text, "written\n");
 	(void)run_words(text, "/service/strain", "read", "/etc/shadow");
 	T_TEXT(text, "Permission denied\n");
@@ -276,7 +276,7 @@ static void environment_is_what_was_given(void **state)
 	run.environment = environment;
 	(void)run_with(run, NULL, text);
 	T_TRUE(strstr(text, "BUSBAR_PART=3\n") != NULL);
-	T_TRUE(strstr(text, "HOME=/work\n") != NULL);
+	T_TRUE(strstr(text, "HOME=/scratch\n") != NULL);
 	T_TRUE(strstr(text, "BUSBAR_SECRET") == NULL);
 }
 
