@@ -630,6 +630,9 @@ struct plan_part candidate_part(const struct job *job, const struct candidate *c
 		part.claims[i] = priced(job, candidate, i, ordinal);
 	path_describe(job->view, &job->path_request, &job->frontier, option->label, job->request->spot,
 	              &part.path);
+	/* The client's own link promises nothing. */
+	part.path.measured =
+	        part.path.measured || job->request->access_up > 0 || job->request->access_down > 0;
 	part.path.delay_up += bounded_time(job->request->access_up);
 	part.path.delay_down += bounded_time(job->request->access_down);
 	return part;

@@ -40,7 +40,7 @@ struct plan_path {
 	int64_t delay_down;                /* site to client */
 	uint64_t rate_up, rate_down;       /* what a part reserves on every link; 0: nothing */
 	money price;                       /* per second, of that bandwidth, all links, both directions */
-	bool measured;                     /* some hop promises no ceiling: the bound is measured, not hard */
+	bool measured;                     /* some hop, or the access link, promises no ceiling: not hard */
 };
 
 struct plan_claim {

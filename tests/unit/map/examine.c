@@ -76,7 +76,7 @@ static bool examine_path(struct examination *examination, const struct plan_part
 	const struct demand_body *body = &examination->demand->body;
 	const struct map_request *request = examination->request;
 	int64_t up = request->access_up, down = request->access_down;
-	bool measured = false;
+	bool measured = up > 0 || down > 0;
 	wide price = 0;
 
 	EXPECT_TRUE(examination, path->hop_count >= 1 && path->hop_count <= PLAN_HOPS);
