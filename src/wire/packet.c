@@ -173,16 +173,20 @@ static void put_program_tlvs(struct writer *writer, const struct program *progra
 }
 
 /*
- * Covers the source (answers go there), the TLVs up to the MAC with their padding, Last Entry, Flags, Tag and
- * segment list, and the payload.
+ * Covers the source (answers go there), Last Entry, Flags, Tag and segment list, the TLVs up to the MAC with
+ * their padding, and the payload. Each part says where it ends before the next one begins: what the tenant
+ * sends as payload can never be read as TLVs or segments under the same MAC.
  */
 static int program_mac(const uint8_t *bytes, const struct layout *layout, size_t mac_tlv, size_t size,
                        const struct seal_key *key, struct gateway_identity ingress, uint8_t mac[SEAL_MAC])
 {
+	size_t tlvs = mac_tlv - layout->tlvs;
+	const uint8_t tlvs_size[] = {(uint8_t)(tlvs >> 8), (uint8_t)tlvs};
 	const struct seal_bytes parts[] = {
 	        {bytes + IPV6_SOURCE_AT, SEGMENT},
-	        {bytes + layout->tlvs, mac_tlv - layout->tlvs},
-	        {bytes + SRH_LAST_AT, SRH_SEGMENTS_AT - SRH_LAST_AT + layout->segments * SEGMENT},
+	        {bytes + SRH_LAST_AT, layout->tlvs - SRH_LAST_AT},
+	        {tlvs_size, sizeof(tlvs_size)},
+	        {bytes + layout->tlvs, tlvs},
 	        {bytes + layout->udp + UDP_HEADER, size - layout->udp - UDP_HEADER},
 	};
 

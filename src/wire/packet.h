@@ -3,10 +3,10 @@
  * Program packets: IPv6, segment routing header (RFC 8754), UDP. Layout: docs/wire.md.
  *
  * SRH TLVs, all of the experimental range (124..126): PROGRAM (key id, id, ingress, part, expiry), one
- * OPERAND per instruction, PROGRAM MAC (HMAC-SHA-256 over the source, all TLVs before it, Last Entry,
- * Flags, Tag, the segment list and the payload). PadN pads to 8 octets, never Pad1, and stands before the
- * MAC. An HMAC TLV (RFC 8754 2.1.2), when there is one, is last. The UDP payload is the inline input, at most
- * PACKET_PAYLOAD octets.
+ * OPERAND per instruction, PROGRAM MAC (HMAC-SHA-256 over the source, Last Entry, Flags, Tag, the segment
+ * list, size and octets of all TLVs before it and the payload). PadN pads to 8 octets, never Pad1, and stands
+ * before the MAC. An HMAC TLV (RFC 8754 2.1.2), when there is one, is last. The UDP payload is the inline
+ * input, at most PACKET_PAYLOAD octets.
  */
 #ifndef WIRE_PACKET_H
 #define WIRE_PACKET_H

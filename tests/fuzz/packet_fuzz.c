@@ -50,9 +50,11 @@ static void repair_mac(uint8_t *bytes, size_t size, size_t tlvs, size_t udp)
 	const uint8_t *ingress = NULL;
 
 	for (size_t at = tlvs; at + 2 + SEAL_MAC <= udp; at += bytes[at] ? 2u + bytes[at + 1] : 1) {
+		const uint8_t covered[] = {(uint8_t)((at - tlvs) >> 8), (uint8_t)(at - tlvs)};
 		const struct seal_bytes parts[] = {{bytes + 8, 16},
-		                                   {bytes + tlvs, at - tlvs},
 		                                   {bytes + LAST_AT, tlvs - LAST_AT},
+		                                   {covered, 2},
+		                                   {bytes + tlvs, at - tlvs},
 		                                   {bytes + udp + 8, size - udp - 8}};
 		struct gateway_identity identity;
 
@@ -63,7 +65,7 @@ static void repair_mac(uint8_t *bytes, size_t size, size_t tlvs, size_t udp)
 		identity.site = (uint32_t)ingress[0] << 24 | (uint32_t)ingress[1] << 16 |
 		                (uint32_t)ingress[2] << 8 | ingress[3];
 		identity.gateway = (uint16_t)(ingress[4] << 8 | ingress[5]);
-		if (seal_domain_mac(&ring.keys[0], SEAL_PROGRAM, identity, parts, 4, bytes + at + 2) < 0)
+		if (seal_domain_mac(&ring.keys[0], SEAL_PROGRAM, identity, parts, 5, bytes + at + 2) < 0)
 			abort();
 		return;
 	}

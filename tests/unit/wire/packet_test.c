@@ -109,12 +109,14 @@ static void authenticate(struct message *message, struct gateway_identity ingres
 	uint8_t *bytes = message->bytes;
 	size_t tlvs = LIST_AT + (bytes[LAST_AT] + 1u) * 16, mac = find_tlv(message, MAC);
 	size_t payload = udp_at(bytes) + UDP, list = (bytes[LAST_AT] + 1u) * 16;
+	const uint8_t tlvs_size[] = {(uint8_t)((mac - tlvs) >> 8), (uint8_t)(mac - tlvs)};
 	const struct seal_bytes parts[] = {{bytes + SOURCE_AT, 16},
-	                                   {bytes + tlvs, mac - tlvs},
 	                                   {bytes + LAST_AT, 4 + list},
+	                                   {tlvs_size, 2},
+	                                   {bytes + tlvs, mac - tlvs},
 	                                   {bytes + payload, message->size - payload}};
 
-	T_OK(seal_domain_mac(seal_first(&sample_ring), SEAL_PROGRAM, ingress, parts, 4, bytes + mac + 2));
+	T_OK(seal_domain_mac(seal_first(&sample_ring), SEAL_PROGRAM, ingress, parts, 5, bytes + mac + 2));
 }
 
 /* Everything of the frame that is not the program's. */
@@ -407,6 +409,90 @@ static void nothing_of_ours_hides_behind_the_mac(void **state)
 	}
 }
 
+/* Lengths and checksum of a packet that was put together by hand. */
+static void put_lengths(struct message *message, size_t udp)
+{
+	size_t payload = message->size - IPV6, datagram = message->size - udp;
+
+	message->bytes[4] = (uint8_t)(payload >> 8);
+	message->bytes[5] = (uint8_t)payload;
+	message->bytes[IPV6 + 1] = (uint8_t)((udp - IPV6) / 8 - 1);
+	message->bytes[udp + 4] = (uint8_t)(datagram >> 8);
+	message->bytes[udp + 5] = (uint8_t)datagram;
+	put_check_sum(message);
+}
+
+static void append(struct message *message, const void *octets, size_t size)
+{
+	T_TRUE(message->size + size <= PACKET_MAXIMUM);
+	memcpy(message->bytes + message->size, octets, size);
+	message->size += size;
+}
+
+/* The octets that the input starts with become TLVs (of Pad1), under the same MAC. */
+static void forge_shorter_input(const struct message *honest, size_t size, struct message *forged)
+{
+	size_t mac = find_tlv(honest, MAC), input = udp_at(honest->bytes) + UDP;
+
+	forged->size = 0;
+	append(forged, honest->bytes, mac);
+	append(forged, honest->bytes + input, size);
+	append(forged, honest->bytes + mac, input - mac);
+	append(forged, honest->bytes + input + size, honest->size - input - size);
+	put_lengths(forged, input - UDP + size);
+}
+
+/*
+ * The segment list and what the input starts with become TLVs, what it ends with the segment list: a
+ * program of the tenant's own, in the name of the ingress.
+ */
+static void forge_program(const struct message *honest, const struct message *wanted, size_t size,
+                          struct message *forged)
+{
+	size_t list = LIST_AT + (honest->bytes[LAST_AT] + 1u) * 16, mac = find_tlv(honest, MAC);
+	size_t udp = udp_at(honest->bytes), wanted_list = LIST_AT + (wanted->bytes[LAST_AT] + 1u) * 16;
+
+	forged->size = 0;
+	append(forged, wanted->bytes, wanted_list);
+	append(forged, honest->bytes + list, mac - list);
+	append(forged, honest->bytes + LAST_AT, list - LAST_AT);
+	append(forged, honest->bytes + udp + UDP, size);
+	append(forged, honest->bytes + mac, udp - mac);
+	append(forged, honest->bytes + udp, UDP);
+	put_lengths(forged, forged->size - UDP);
+}
+
+/* What a tenant sends as input is covered by the MAC like the rest: it must not be read as the rest. */
+static void input_stays_input(void **state)
+{
+	struct program program = sample_program(), wider = program;
+	uint8_t alone[PACKET_MAXIMUM], wider_alone[PACKET_MAXIMUM], input[PACKET_PAYLOAD] = {0};
+	struct message wanted, honest, forged;
+	struct packet packet;
+	size_t filled, list;
+	int before = packet_encode_program(&program, alone, sizeof(alone)), after;
+
+	T_OK(before);
+	wider.instructions[wider.instruction_count] = wider.instructions[1];
+	wider.instructions[wider.instruction_count].at = (struct gateway_identity){99, 1};
+	wider.instruction_count++;
+	after = packet_encode_program(&wider, wider_alone, sizeof(wider_alone));
+	T_TRUE(after > before);
+	T_OK(encode(&wider, NULL, 0, &wanted));
+	list = 4 + wider.instruction_count * 16u;
+	/* Zeros behind which no TLV of the list reaches, so that all ends on 8 octets; operand; list. */
+	filled = 264 + (8 - (size_t)(after - before + 4) % 8) % 8;
+	memcpy(input + filled, wider_alone + before, (size_t)(after - before));
+	filled += (size_t)(after - before);
+	memcpy(input + filled, wanted.bytes + LAST_AT, list);
+	T_OK(encode(&program, input, filled + list, &honest));
+	T_OK(decode(&honest, &packet));
+	forge_program(&honest, &wanted, filled, &forged);
+	T_ERROR(decode(&forged, &packet), BUSBAR_ERROR_BAD_PROGRAM_MAC);
+	forge_shorter_input(&honest, 8, &forged);
+	T_ERROR(decode(&forged, &packet), BUSBAR_ERROR_BAD_PROGRAM_MAC);
+}
+
 /* One octet of an authentic packet changed by its sender. `tlv` 0: counted from the packet's start. */
 static const struct {
 	unsigned tlv;
@@ -583,6 +669,7 @@ int main(void)
 	        cmocka_unit_test(only_packets_advance),
 	        cmocka_unit_test(a_domain_may_add_its_own),
 	        cmocka_unit_test(nothing_of_ours_hides_behind_the_mac),
+	        cmocka_unit_test(input_stays_input),
 	        cmocka_unit_test(senders_with_a_key_are_not_trusted_either),
 	        cmocka_unit_test(a_program_is_its_ingress_own),
 	        cmocka_unit_test(answers_go_to_the_source_that_sent_it),
