@@ -27,7 +27,7 @@ struct driver_run {
 	uint64_t scratch;               /* bytes at /scratch and /tmp together */
 	uint64_t output_maximum;        /* bytes in output, and as many in problems, where these are files */
 	uint32_t processes;             /* processes and threads at a time */
-	int64_t time_limit;             /* nanoseconds */
+	int64_t time_limit;             /* nanoseconds of the program, from its start */
 	const char *folder;             /* bound read-only at /service; NULL for none */
 };
 

@@ -101,6 +101,13 @@ static void schedule(struct run *run, int64_t now)
 	run->wake = run->look ? MINIMUM(run->deadline, now + EXECUTOR_LOOK) : run->deadline;
 }
 
+/* The time limit counts from the program's start, and until then from the request. */
+static void schedule_from(struct run *run, int64_t now)
+{
+	run->deadline = run->time_limit > FOREVER - now ? FOREVER : now + run->time_limit;
+	schedule(run, now);
+}
+
 int run_start(struct run *run, const struct cgroup_tree *tree, const struct executor_request *request,
               const struct run_text *text, const int descriptors[EXECUTOR_DESCRIPTORS], uid_t user)
 {
@@ -117,7 +124,7 @@ int run_start(struct run *run, const struct cgroup_tree *tree, const struct exec
 	        .problems = descriptors[2],
 	        .scratch = request->scratch,
 	        /* One more than the maximum, so that a length past it tells apart "full" from "too long". */
-	        .file_maximum = MAXIMUM(request->output_maximum + 1, request->scratch),
+	        .file_maximum = MAXIMUM(request->output_maximum, request->scratch) + 1,
 	        .folder = text->folder,
 	        .user = user,
 	};
@@ -136,11 +143,11 @@ int run_start(struct run *run, const struct cgroup_tree *tree, const struct exec
 	}
 	new.output = keep_file(descriptors[1]);
 	new.problems = keep_file(descriptors[2]);
-	new.look = (new.output >= 0 || new.problems >= 0) && request->scratch > request->output_maximum + 1;
-	new.deadline = request->time_limit > INT64_MAX - now ? FOREVER : now + request->time_limit;
+	new.look = (new.output >= 0 || new.problems >= 0) && request->scratch > request->output_maximum;
+	new.time_limit = request->time_limit;
 	new.state = run->state;
 	*run = new;
-	schedule(run, now);
+	schedule_from(run, now);
 	set_state(run, RUN_STARTING, "request");
 	return 0;
 }
@@ -162,8 +169,10 @@ static void take_report(struct run *run, const struct sandbox_report *report)
 			break; /* it ended without having become the program */
 		run->started = true;
 		run->started_at = report->at;
-		if (run->state == RUN_STARTING)
-			set_state(run, RUN_RUNNING, "started");
+		if (run->state != RUN_STARTING)
+			break;
+		schedule_from(run, report->at);
+		set_state(run, RUN_RUNNING, "started");
 		break;
 	case SANDBOX_EXITED:
 		run->exited = true;

@@ -28,6 +28,7 @@ struct run {
 	bool started; /* STARTED is to be sent */
 	int wait_status;
 	int error; /* decided before the program ended */
+	int64_t time_limit;
 	int64_t started_at, deadline, wake;
 	struct driver_end end;
 };

@@ -5,7 +5,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "supply/local.h"
-#include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -175,9 +175,55 @@ static void streams_and_status(void **state)
 	end = run_words(text, "sh", "-c", "exit 3");
 	T_ERROR(end.error, BUSBAR_ERROR_EXECUTION);
 	T_EQ(end.exit_status, 3);
+	end = run_words(text, "sh", "-c", "kill -KILL $$");
+	T_ERROR(end.error, BUSBAR_ERROR_EXECUTION);
+	T_EQ(end.exit_status, 128 + SIGKILL);
+	end = run_words(text, "/service/strain", "abort", NULL);
+	T_EQ(end.exit_status, 128 + SIGABRT);
+	end = run_words(text, "/etc/passwd", NULL, NULL);
+	T_ERROR(end.error, BUSBAR_ERROR_EXECUTION);
+	T_EQ(end.exit_status, 126);
 	end = run_words(text, "no-such-program", NULL, NULL);
 	T_ERROR(end.error, BUSBAR_ERROR_EXECUTION);
 	T_EQ(end.exit_status, 127);
+}
+
+static void problems_are_apart(void **state)
+{
+	const char *const arguments[] = {"sh", "-c", "echo fine; echo wrong >&2", NULL};
+	struct driver_run run = modest(1, arguments);
+	struct bench bench;
+	char text[TEXT];
+
+	open_bench(&bench);
+	run.input = run.output = temporary();
+	run.problems = temporary();
+	T_OK(driver_run(bench.driver, &run));
+	wait_for_ends(&bench, 1, 10);
+	read_text(run.output, text);
+	T_TEXT(text, "fine\n");
+	read_text(run.problems, text);
+	T_TEXT(text, "wrong\n");
+	close(run.output);
+	close(run.problems);
+	close_bench(&bench);
+}
+
+/* What a program leaves running ends with it. */
+static void background_processes_end_with_the_program(void **state)
+{
+	struct driver_end end = run_words(NULL, "sh", "-c", "sleep 15 & sleep 15 & exit 0");
+
+	T_EQ(end.error, 0);
+	T_TRUE(end.usage.wall < 10 * CLOCK_SECOND);
+}
+
+static void orphans_are_collected(void **state)
+{
+	char text[TEXT];
+
+	(void)run_words(text, "/service/strain", "orphan", "100");
+	T_TEXT(text, "collected\n");
 }
 
 static void memory_is_limited(void **state)
@@ -224,6 +270,62 @@ static void time_is_limited(void **state)
 static void output_is_limited(void **state)
 {
 	T_ERROR(run_words(NULL, "/service/strain", "write", "8").error, BUSBAR_ERROR_OUTPUT_LIMIT);
+}
+
+/* Where scratch is small, the kernel itself stops the file one byte after its maximum. */
+static void output_is_limited_by_the_kernel(void **state)
+{
+	const char *const arguments[] = {"/service/strain", "fill", "1", NULL};
+	const char *const problems[] = {"/service/strain", "fill", "2", NULL};
+	struct driver_run run = modest(1, arguments);
+	struct driver_end end;
+
+	run.scratch = 1;
+	run.output_maximum = 100000;
+	end = run_with(run, NULL, NULL);
+	T_ERROR(end.error, BUSBAR_ERROR_OUTPUT_LIMIT);
+	T_EQ(end.usage.output, 100001);
+	run.arguments = problems;
+	end = run_with(run, NULL, NULL);
+	T_ERROR(end.error, BUSBAR_ERROR_OUTPUT_LIMIT);
+	T_EQ(end.usage.output, 0);
+}
+
+static void full_output_is_not_too_long(void **state)
+{
+	const char *const arguments[] = {"sh", "-c", "printf 0123456789", NULL};
+	struct driver_run run = modest(1, arguments);
+	struct driver_end end;
+
+	run.output_maximum = 10;
+	end = run_with(run, NULL, NULL);
+	T_EQ(end.error, 0);
+	T_EQ(end.usage.output, 10);
+	run.output_maximum = 9;
+	T_ERROR(run_with(run, NULL, NULL).error, BUSBAR_ERROR_OUTPUT_LIMIT);
+}
+
+static void scratch_is_limited(void **state)
+{
+	char text[TEXT];
+
+	(void)run_words(text, "sh", "-c", "/service/strain fill /scratch/a; /service/strain fill /tmp/b");
+	/* 4 MiB are shared by the two folders. */
+	T_TRUE(atol(text) > 3 << 20 && atol(text) <= 4 << 20);
+	T_TRUE(strstr(text, "No space left on device\n0 No space left on device\n") != NULL);
+}
+
+static void kernel_doors_are_closed(void **state)
+{
+	char text[TEXT];
+
+	(void)run_words(text, "/service/strain", "namespace", NULL);
+	T_TEXT(text, "Operation not permitted\n");
+	(void)run_words(text, "/service/strain", "clone", NULL);
+	T_TEXT(text, "Operation not permitted, Function not implemented\n");
+	/* The init shares the program's user, and yet: */
+	(void)run_words(text, "/service/strain", "init", NULL);
+	T_TEXT(text, "Permission denied, Operation not permitted\n");
 }
 
 static void there_is_no_network(void **state)
@@ -302,6 +404,56 @@ static void bad_runs_are_refused(void **state)
 	close_bench(&bench);
 }
 
+static void too_many_words_are_refused(void **state)
+{
+	static char word[70000];
+	const char *arguments[] = {"true", word, NULL};
+	const char *const missing[] = {"true", NULL};
+	struct driver_run run = modest(1, arguments);
+	struct bench bench;
+
+	open_bench(&bench);
+	memset(word, 'x', sizeof(word) - 1);
+	run.input = run.output = run.problems = temporary();
+	T_ERROR(driver_run(bench.driver, &run), BUSBAR_ERROR_TOO_LARGE);
+	T_EQ(local_count(bench.driver), 0);
+	word[60000] = '\0'; /* fits, with the program's name and the folder */
+	T_OK(driver_run(bench.driver, &run));
+	wait_for_ends(&bench, 1, 10);
+	T_EQ(bench.ends[0].error, 0);
+	/* A folder that is absent is found out inside: the end carries it. */
+	run.arguments = missing;
+	run.folder = "/no/such/folder";
+	T_OK(driver_run(bench.driver, &run));
+	wait_for_ends(&bench, 2, 10);
+	T_ERROR(bench.ends[1].error, -ENOENT);
+	T_EQ(bench.started, 1);
+	close(run.input);
+	close_bench(&bench);
+}
+
+static void a_base_has_one_owner(void **state)
+{
+	struct bench bench;
+	struct driver *second;
+	const struct driver_callbacks callbacks = {.started = on_started,
+	                                           .ended = on_ended,
+	                                           .context = &bench};
+	struct local_settings settings = {.maximum = 10};
+
+	open_bench(&bench);
+	settings.cgroup_base = bench.base;
+	T_ERROR(local_create(&bench.loop, &settings, &callbacks, &second), BUSBAR_ERROR_STATE);
+	settings.cgroup_base = "../busbar";
+	T_ERROR(local_create(&bench.loop, &settings, &callbacks, &second), BUSBAR_ERROR_BAD_VALUE);
+	settings.cgroup_base = "busbar-test";
+	settings.cgroup_root = "/usr";
+	T_ERROR(local_create(&bench.loop, &settings, &callbacks, &second), BUSBAR_ERROR_NOT_SUPPORTED);
+	settings.maximum = 0;
+	T_ERROR(local_create(&bench.loop, &settings, &callbacks, &second), BUSBAR_ERROR_BAD_VALUE);
+	close_bench(&bench);
+}
+
 static void a_run_is_cancelled_and_measured(void **state)
 {
 	const char *const arguments[] = {"/service/strain", "burn", "20000", NULL};
@@ -377,6 +529,78 @@ static void start_sleepers(struct bench *bench, uint8_t count)
 	close(nothing);
 }
 
+static void a_full_table_refuses(void **state)
+{
+	const char *const arguments[] = {"true", NULL};
+	struct driver_run run = modest(200, arguments);
+	struct bench bench;
+
+	open_bench(&bench);
+	start_sleepers(&bench, 100);
+	run.input = run.output = run.problems = temporary();
+	T_ERROR(driver_run(bench.driver, &run), BUSBAR_ERROR_TABLE_FULL);
+	T_EQ(local_count(bench.driver), 100);
+	/* Closing ends them all, each with what it used. */
+	driver_close(bench.driver, on_closed, &bench);
+	(void)uv_run(&bench.loop, UV_RUN_DEFAULT);
+	T_TRUE(bench.closed);
+	T_EQ(bench.ended, 100);
+	for (uint32_t i = 0; i < bench.ended; i++) {
+		T_ERROR(bench.ends[i].error, BUSBAR_ERROR_CANCELLED);
+		T_TRUE(bench.ends[i].usage.wall > 0 && bench.ends[i].usage.memory_peak > 0);
+	}
+	T_EQ(uv_loop_close(&bench.loop), 0);
+	T_EQ(count_groups(bench.base), 0);
+	close(run.input);
+}
+
+static void only_the_daemon_ends_its_executor(void **state)
+{
+	static const int signals[] = {SIGTERM, SIGINT, SIGHUP, SIGPIPE};
+	const char *const arguments[] = {"true", NULL};
+	struct driver_run run = modest(1, arguments);
+	struct bench bench;
+
+	open_bench(&bench);
+	for (size_t i = 0; i < ARRAY_SIZE(signals); i++)
+		T_EQ(kill(local_executor(bench.driver), signals[i]), 0);
+	run.input = run.output = run.problems = temporary();
+	T_OK(driver_run(bench.driver, &run));
+	wait_for_ends(&bench, 1, 10);
+	T_EQ(bench.ends[0].error, 0);
+	close(run.input);
+	close_bench(&bench);
+}
+
+/* What an empty sandbox costs, one after the other. */
+static void latency_is_small(void **state)
+{
+	const char *const arguments[] = {"/bin/true", NULL};
+	int64_t times[100];
+	struct driver_run run = modest(1, arguments);
+	struct bench bench;
+
+	open_bench(&bench);
+	run.input = run.output = run.problems = temporary();
+	for (uint32_t i = 0; i < ARRAY_SIZE(times); i++) {
+		int64_t begin = clock_monotonic(&clock_system);
+
+		T_OK(driver_run(bench.driver, &run));
+		while (bench.ended == i)
+			(void)uv_run(&bench.loop, UV_RUN_ONCE);
+		times[i] = clock_monotonic(&clock_system) - begin;
+		T_EQ(bench.ends[i].error, 0);
+	}
+	qsort(times, ARRAY_SIZE(times), sizeof(times[0]), compare_times);
+	printf("# /bin/true, asked to ended: median %.2f ms, 95 %% under %.2f ms; asked to started %.2f ms\n",
+	       (double)times[50] / 1e6, (double)times[95] / 1e6,
+	       (double)driver_start_latency(bench.driver) / 1e6);
+	T_TRUE(times[50] < CLOCK_SECOND);
+	T_TRUE(driver_start_latency(bench.driver) <= times[99]);
+	close(run.input);
+	close_bench(&bench);
+}
+
 static void an_executor_that_dies_takes_its_runs_along(void **state)
 {
 	struct bench bench;
@@ -396,12 +620,44 @@ static void an_executor_that_dies_takes_its_runs_along(void **state)
 	close_bench(&bench);
 }
 
+/* The processes in the groups of a base, up to `maximum`. */
+static size_t list_processes(const char *base, pid_t *processes, size_t maximum)
+{
+	char command[256];
+	size_t count = 0;
+	FILE *found;
+
+	(void)snprintf(command, sizeof(command),
+	               "find /sys/fs/cgroup -path '*/%s/*/cgroup.procs' -exec cat {} + 2>/dev/null | sort -u",
+	               base);
+	found = popen(command, "r");
+	T_TRUE(found != NULL);
+	while (count < maximum && fscanf(found, "%d", &processes[count]) == 1)
+		count++;
+	(void)pclose(found);
+	return count;
+}
+
+static size_t count_mounts(void)
+{
+	FILE *file = fopen("/proc/self/mountinfo", "r");
+	size_t count = 0;
+	int letter;
+
+	T_TRUE(file != NULL);
+	while ((letter = fgetc(file)) != EOF)
+		count += letter == '\n';
+	(void)fclose(file);
+	return count;
+}
+
 static void a_daemon_that_dies_leaves_nothing(void **state)
 {
 	int64_t end = clock_monotonic(&clock_system) + 10 * CLOCK_SECOND;
 	int ready[2];
 	char base[64] = "";
-	pid_t child;
+	pid_t child, processes[16];
+	size_t mounts = count_mounts(), count;
 
 	T_EQ(pipe(ready), 0);
 	child = fork();
@@ -417,11 +673,17 @@ static void a_daemon_that_dies_leaves_nothing(void **state)
 	}
 	T_EQ(read(ready[0], base, sizeof(base)), sizeof(base));
 	T_TRUE(count_groups(base) > 0);
+	count = list_processes(base, processes, ARRAY_SIZE(processes));
+	T_EQ(count, 6); /* an init and a program each */
+	T_EQ(count_mounts(), mounts);
 	T_EQ(kill(child, SIGKILL), 0);
 	T_EQ(waitpid(child, NULL, 0), child);
 	while (count_groups(base) > 0)
 		if (clock_monotonic(&clock_system) > end)
 			fail_msg("groups of a dead daemon are left");
+	for (size_t i = 0; i < count; i++)
+		T_TRUE(kill(processes[i], 0) < 0 && errno == ESRCH);
+	T_EQ(count_mounts(), mounts);
 	close(ready[0]);
 	close(ready[1]);
 }
@@ -430,18 +692,30 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(streams_and_status),
+	        cmocka_unit_test(problems_are_apart),
+	        cmocka_unit_test(background_processes_end_with_the_program),
+	        cmocka_unit_test(orphans_are_collected),
 	        cmocka_unit_test(memory_is_limited),
 	        cmocka_unit_test(processor_is_limited),
 	        cmocka_unit_test(processes_are_limited),
 	        cmocka_unit_test(time_is_limited),
 	        cmocka_unit_test(output_is_limited),
+	        cmocka_unit_test(output_is_limited_by_the_kernel),
+	        cmocka_unit_test(full_output_is_not_too_long),
+	        cmocka_unit_test(scratch_is_limited),
+	        cmocka_unit_test(kernel_doors_are_closed),
 	        cmocka_unit_test(there_is_no_network),
 	        cmocka_unit_test(only_scratch_can_be_written),
 	        cmocka_unit_test(nothing_of_the_host_is_seen),
 	        cmocka_unit_test(environment_is_what_was_given),
 	        cmocka_unit_test(bad_runs_are_refused),
+	        cmocka_unit_test(too_many_words_are_refused),
+	        cmocka_unit_test(a_base_has_one_owner),
 	        cmocka_unit_test(a_run_is_cancelled_and_measured),
 	        cmocka_unit_test(many_at_once_and_none_left),
+	        cmocka_unit_test(a_full_table_refuses),
+	        cmocka_unit_test(only_the_daemon_ends_its_executor),
+	        cmocka_unit_test(latency_is_small),
 	        cmocka_unit_test(an_executor_that_dies_takes_its_runs_along),
 	        cmocka_unit_test(a_daemon_that_dies_leaves_nothing),
 	};

@@ -4,10 +4,14 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ptrace.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -102,6 +106,73 @@ static int count_descriptors(const char *argument)
 	return 0;
 }
 
+/* With a descriptor number: writes to that; else to a new file of this name. */
+static int fill(const char *argument)
+{
+	static char block[65536];
+	int number = atoi(argument);
+	int descriptor = number > 0 ? number : open(argument, O_WRONLY | O_CREAT, 0600);
+	ssize_t written;
+	long size = 0;
+
+	while ((written = write(descriptor, block, sizeof(block))) > 0)
+		size += written;
+	printf("%ld %s\n", size, strerror(errno));
+	return 1;
+}
+
+static int make_namespace(const char *argument)
+{
+	puts(unshare(CLONE_NEWUSER) < 0 ? strerror(errno) : "made");
+	return 0;
+}
+
+/* The root of a user namespace by clone, and by the system call whose flags a filter cannot see. */
+static int clone_namespace(const char *argument)
+{
+	pid_t child = (pid_t)syscall(SYS_clone, CLONE_NEWUSER | SIGCHLD, NULL, NULL, NULL, 0UL);
+
+	if (child == 0)
+		_exit(0);
+	printf("%s, ", child < 0 ? strerror(errno) : "made");
+	puts(syscall(SYS_clone3, NULL, 0) < 0 ? strerror(errno) : "made");
+	return 0;
+}
+
+static int attack_init(const char *argument)
+{
+	int memory = open("/proc/1/mem", O_RDONLY);
+
+	printf("%s, ", memory < 0 ? strerror(errno) : "memory open");
+	(void)kill(1, SIGKILL);
+	(void)kill(1, SIGTERM);
+	puts(ptrace(PTRACE_ATTACH, 1, NULL, NULL) < 0 ? strerror(errno) : "attached");
+	return 0;
+}
+
+static int end_by_abort(const char *argument)
+{
+	abort();
+}
+
+/* Children whose parent has ended: somebody has to collect them, or the process limit fills up. */
+static int orphan(const char *argument)
+{
+	for (int i = 0; i < atoi(argument); i++) {
+		pid_t child = fork();
+
+		if (child < 0)
+			return 1;
+		if (child == 0) {
+			(void)fork();
+			_exit(0);
+		}
+		waitpid(child, NULL, 0);
+	}
+	puts("collected");
+	return 0;
+}
+
 static int try_write(const char *argument)
 {
 	int descriptor = open(argument, O_WRONLY | O_CREAT, 0600);
@@ -131,6 +202,12 @@ static const struct {
         {"descriptors", count_descriptors},
         {"open", try_write},
         {"read", try_read},
+        {"fill", fill},
+        {"namespace", make_namespace},
+        {"clone", clone_namespace},
+        {"init", attack_init},
+        {"abort", end_by_abort},
+        {"orphan", orphan},
 };
 
 int main(int count, char **arguments)
