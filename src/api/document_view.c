@@ -19,7 +19,7 @@ static json_t *link_object(const struct document_source *source, const struct li
 	return json_pack("{s:o, s:o, s:o, s:o, s:I, s:I, s:I, s:o, s:o}", "toward",
 	                 document_gateway(source, link->toward), "delay_ms",
 	                 document_milliseconds(link->delay), "jitter_ms", document_milliseconds(link->jitter),
-	                 "ceiling_ms", document_milliseconds(link->ceiling), "loss_ppm",
+	                 "ceiling_ms", document_milliseconds(link->ceilings[0]), "loss_ppm",
 	                 (json_int_t)link->loss, "capacity_bps", (json_int_t)link->capacity, "free_bps",
 	                 (json_int_t)link->free, "price", document_money(link_price(link, 0)), "tariff",
 	                 document_money(link->tariff));

@@ -61,7 +61,7 @@ static void fill_links(struct announce *announce, struct site *site)
 		state->announced_delay = offer.delay;
 		state->announced_loss = offer.loss;
 		/* Nothing enforces the ceiling yet, so none is promised: paths are measured, not hard. */
-		offer.ceiling = 0;
+		memset(offer.ceilings, 0, sizeof(offer.ceilings));
 		site->links[site->link_count++] = offer;
 	}
 }

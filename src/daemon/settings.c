@@ -430,7 +430,7 @@ struct link_offer settings_link_offer(const struct settings *settings, const str
 	return (struct link_offer){
 	        .from = settings_identity(settings),
 	        .toward = {.site = (uint32_t)link->site, .gateway = (uint16_t)link->gateway},
-	        .ceiling = link->ceiling,
+	        .ceilings = {link->ceiling},
 	        .capacity = (uint64_t)link->capacity,
 	        .free = (uint64_t)link->capacity,
 	        .base = link->price,

@@ -171,6 +171,8 @@ static int take_instruction(struct owner *owner, struct holding *holding,
 		return refusal->error;
 	case OPERATION_FORWARD:
 	case OPERATION_RELEASE:
+	case OPERATION_ATTACH:
+	case OPERATION_REFRESH:
 	case OPERATIONS:
 		break;
 	}

@@ -227,7 +227,7 @@ static bool extend(const struct search *search, const struct path_label *label, 
 	        .link = link_index,
 	        .back = (uint32_t)(back - site->links),
 	        .hops = label->hops + 1,
-	        .measured = label->measured || link->ceiling == 0 || back->ceiling == 0,
+	        .measured = label->measured || link->ceilings[0] == 0 || back->ceilings[0] == 0,
 	};
 	return true;
 }

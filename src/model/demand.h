@@ -61,7 +61,9 @@ struct demand_body {
 	int64_t need_time; /* `for T`; 0: until done */
 	bool work_present;
 	struct demand_need work; /* amount in base units x seconds, total */
+	int64_t reserve_time;    /* `reserve for T`: nothing runs, needs and bandwidth are held; 0: no */
 	int64_t network_within;  /* both directions of the path */
+	bool network_guaranteed; /* ... by ceilings alone: a measured path does not do */
 	int64_t respond_within;  /* request up + start + service + response down */
 	int64_t finish_within;   /* a job, data movement included */
 	uint64_t bandwidth_up;   /* towards the site */

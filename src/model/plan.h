@@ -26,10 +26,15 @@ enum { PLAN_PRICE_SLACK = 4 };
 /* What links are reserved for beyond a claim's time, for the result and the release, ns. */
 #define PLAN_RESERVE_GRACE INT64_C(5000000000)
 
-/* Prices and tariffs per Mbit/s and second of one link of a path, in both directions. */
+/*
+ * One link of a path, in both directions: prices and tariffs per Mbit/s and second, least delay and ceiling
+ * of the path's class (0: none is promised).
+ */
 struct plan_link {
 	money price, tariff;
 	money back_price, back_tariff;
+	int64_t delay, ceiling;
+	int64_t back_delay, back_ceiling;
 };
 
 struct plan_path {
@@ -40,7 +45,9 @@ struct plan_path {
 	int64_t delay_down;                /* site to client */
 	uint64_t rate_up, rate_down;       /* what a part reserves on every link; 0: nothing */
 	money price;                       /* per second, of that bandwidth, all links, both directions */
+	uint32_t class;                    /* guaranteed class of what is reserved */
 	bool measured;                     /* some hop, or the access link, promises no ceiling: not hard */
+	int64_t bound_up, bound_down;      /* sums of ceilings, access link included; 0 when measured */
 };
 
 struct plan_claim {

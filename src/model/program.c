@@ -4,7 +4,7 @@
 #include "base/error.h"
 
 const char *const operation_names[OPERATIONS + 1] = {
-        "forward", "reserve", "claim", "fetch", "execute", "deliver", "release", NULL,
+        "forward", "reserve", "claim", "fetch", "execute", "deliver", "release", "attach", "refresh", NULL,
 };
 
 static int check_reserve(const struct program_reserve *reserve)
@@ -16,8 +16,12 @@ static int check_reserve(const struct program_reserve *reserve)
 	if ((reserve->rate != 0 && gateway_is_none(reserve->toward)) ||
 	    (reserve->back_rate != 0 && gateway_is_none(reserve->back)))
 		return BUSBAR_ERROR_MISSING_FIELD;
+	if (reserve->class >= LINK_CLASSES)
+		return BUSBAR_ERROR_BAD_VALUE;
 	if (reserve->time <= 0)
 		return BUSBAR_ERROR_AMOUNT_ZERO;
+	if (reserve->jitter < 0 || reserve->back_jitter < 0)
+		return BUSBAR_ERROR_AMOUNT_NEGATIVE;
 	if (reserve->tariff < 0 || reserve->back_tariff < 0 || reserve->limit < 0)
 		return BUSBAR_ERROR_AMOUNT_NEGATIVE;
 	return 0;
@@ -74,6 +78,9 @@ static int check_instruction(const struct instruction *instruction)
 		return gateway_is_none(instruction->deliver.to) ? BUSBAR_ERROR_MISSING_FIELD : 0;
 	case OPERATION_RELEASE:
 		return instruction->release > 0 ? BUSBAR_ERROR_BAD_VALUE : 0;
+	case OPERATION_REFRESH:
+		return instruction->refresh.time > 0 ? 0 : BUSBAR_ERROR_AMOUNT_ZERO;
+	case OPERATION_ATTACH:
 	case OPERATION_FORWARD:
 		return 0;
 	case OPERATIONS:

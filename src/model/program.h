@@ -10,6 +10,7 @@
 #include "model/demand.h"
 #include "model/gateway.h"
 #include "model/identifier.h"
+#include "model/link.h"
 #include "model/money.h"
 #include "model/plan.h"
 #include "model/resource.h"
@@ -26,16 +27,24 @@ enum operation {
 	OPERATION_EXECUTE,
 	OPERATION_DELIVER,
 	OPERATION_RELEASE,
+	OPERATION_ATTACH,
+	OPERATION_REFRESH,
 	OPERATIONS,
 };
 /* Lower-case words of the grammar: "reserve", ... */
 extern const char *const operation_names[OPERATIONS + 1];
 
-/* Bandwidth on the owner's outputs; a rate of 0 leaves that direction out. */
+/*
+ * Bandwidth on the owner's outputs; a rate of 0 leaves that direction out. Token buckets: rate in bit/s,
+ * burst in octets at the flow's entry. The jitter is what the flow's packets may have been held up at most
+ * on their way here beyond the least delay, by the ceilings upstream: the owner lets the burst grow by it.
+ */
 struct program_reserve {
 	struct gateway_identity toward, back; /* next and previous gateway; back may be none */
+	uint32_t class;                       /* guaranteed class of both directions, below LINK_CLASSES */
 	uint64_t rate, burst;
 	uint64_t back_rate, back_burst;
+	int64_t jitter, back_jitter;
 	int64_t time;
 	money tariff, back_tariff; /* per Mbit/s and second */
 	money limit;               /* refuse above this price (the higher of the two outputs) */
@@ -76,6 +85,20 @@ struct program_deliver {
 	uint64_t output_maximum;
 };
 
+/*
+ * The traffic between a client and a service's address is the program's: at the first gateway and at the site
+ * it takes the reserved path, shaped to what its owner reserved there.
+ */
+struct program_attach {
+	uint8_t client[16];
+	uint8_t service[16];
+};
+
+/* A holding lives on: its end becomes now + time, if that is later. */
+struct program_refresh {
+	int64_t time;
+};
+
 struct instruction {
 	enum operation operation;
 	struct gateway_identity at;
@@ -86,6 +109,8 @@ struct instruction {
 		struct program_execute execute;
 		struct program_deliver deliver;
 		int32_t release; /* 0: done, bill what was used; a negative error code: void, bill nothing */
+		struct program_attach attach;
+		struct program_refresh refresh;
 	};
 };
 

@@ -181,7 +181,8 @@ static void put_link(struct writer *writer, const void *object, uint32_t index)
 	field_put_somebody(writer, link->toward);
 	put_number(writer, link->delay);
 	put_number(writer, link->jitter);
-	put_number(writer, link->ceiling);
+	for (uint32_t i = 0; i < LINK_CLASSES; i++)
+		put_number(writer, link->ceilings[i]);
 	field_put_number(writer, link->loss);
 	field_put_number(writer, link->capacity);
 	field_put_number(writer, link->free);
@@ -197,7 +198,8 @@ static void get_link(struct cursor *cursor, void *object, void *context)
 
 	link.delay = number(cursor);
 	link.jitter = number(cursor);
-	link.ceiling = number(cursor);
+	for (uint32_t i = 0; i < LINK_CLASSES; i++)
+		link.ceilings[i] = number(cursor);
 	link.loss = (uint32_t)field_number(cursor, LOSS_MOST);
 	link.capacity = field_number(cursor, INT64_MAX);
 	link.free = field_number(cursor, INT64_MAX);

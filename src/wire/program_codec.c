@@ -34,10 +34,13 @@ static void put_reserve(struct writer *writer, const struct instruction *instruc
 
 	field_put_identity(writer, reserve->toward);
 	field_put_identity(writer, reserve->back);
+	field_put_choice(writer, reserve->class, LINK_CLASSES);
 	field_put_number(writer, reserve->rate);
 	field_put_number(writer, reserve->burst);
 	field_put_number(writer, reserve->back_rate);
 	field_put_number(writer, reserve->back_burst);
+	field_put_number(writer, (uint64_t)reserve->jitter);
+	field_put_number(writer, (uint64_t)reserve->back_jitter);
 	field_put_number(writer, (uint64_t)reserve->time);
 	field_put_number(writer, (uint64_t)reserve->tariff);
 	field_put_number(writer, (uint64_t)reserve->back_tariff);
@@ -50,10 +53,13 @@ static void get_reserve(struct cursor *cursor, struct instruction *instruction)
 
 	reserve->toward = field_identity(cursor);
 	reserve->back = field_identity(cursor);
+	reserve->class = field_choice(cursor, LINK_CLASSES);
 	reserve->rate = field_number(cursor, INT64_MAX);
 	reserve->burst = field_number(cursor, INT64_MAX);
 	reserve->back_rate = field_number(cursor, INT64_MAX);
 	reserve->back_burst = field_number(cursor, INT64_MAX);
+	reserve->jitter = number(cursor);
+	reserve->back_jitter = number(cursor);
 	reserve->time = number(cursor);
 	reserve->tariff = number(cursor);
 	reserve->back_tariff = number(cursor);
@@ -163,6 +169,28 @@ static void get_release(struct cursor *cursor, struct instruction *instruction)
 	instruction->release = field_code(cursor);
 }
 
+static void put_attach(struct writer *writer, const struct instruction *instruction)
+{
+	writer_bytes(writer, instruction->attach.client, sizeof(instruction->attach.client));
+	writer_bytes(writer, instruction->attach.service, sizeof(instruction->attach.service));
+}
+
+static void get_attach(struct cursor *cursor, struct instruction *instruction)
+{
+	cursor_copy(cursor, instruction->attach.client, sizeof(instruction->attach.client));
+	cursor_copy(cursor, instruction->attach.service, sizeof(instruction->attach.service));
+}
+
+static void put_refresh(struct writer *writer, const struct instruction *instruction)
+{
+	field_put_number(writer, (uint64_t)instruction->refresh.time);
+}
+
+static void get_refresh(struct cursor *cursor, struct instruction *instruction)
+{
+	instruction->refresh.time = number(cursor);
+}
+
 static void put_nothing(struct writer *writer, const struct instruction *instruction)
 {
 }
@@ -178,7 +206,8 @@ static const struct {
         [OPERATION_FORWARD] = {put_nothing, get_nothing}, [OPERATION_RESERVE] = {put_reserve, get_reserve},
         [OPERATION_CLAIM] = {put_claim, get_claim},       [OPERATION_FETCH] = {put_fetch, get_fetch},
         [OPERATION_EXECUTE] = {put_execute, get_execute}, [OPERATION_DELIVER] = {put_deliver, get_deliver},
-        [OPERATION_RELEASE] = {put_release, get_release},
+        [OPERATION_RELEASE] = {put_release, get_release}, [OPERATION_ATTACH] = {put_attach, get_attach},
+        [OPERATION_REFRESH] = {put_refresh, get_refresh},
 };
 
 void program_codec_put_operand(struct writer *writer, const struct instruction *instruction, uint8_t position)

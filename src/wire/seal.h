@@ -26,7 +26,7 @@ struct seal_ring {
 };
 
 /* What a sub-key is for; part of its derivation. */
-enum seal_purpose { SEAL_ATTRIBUTE = 1, SEAL_PROGRAM, SEAL_ANSWER, SEAL_PROBE, SEAL_TRANSFER };
+enum seal_purpose { SEAL_ATTRIBUTE = 1, SEAL_PROGRAM, SEAL_ANSWER, SEAL_PROBE, SEAL_TRANSFER, SEAL_SEGMENT };
 
 struct seal_bytes {
 	const void *bytes;

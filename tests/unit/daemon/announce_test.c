@@ -40,7 +40,7 @@ static void open_book(void)
 	const struct link_offer link = {.from = own,
 	                                .toward = neighbour,
 	                                .delay = CLOCK_MILLISECOND,
-	                                .ceiling = 5 * CLOCK_MILLISECOND,
+	                                .ceilings = {5 * CLOCK_MILLISECOND},
 	                                .capacity = 1000000,
 	                                .free = 1000000,
 	                                .base = 100,
@@ -152,7 +152,7 @@ static void a_link_needs_a_session_and_a_measurement(void **state)
 	T_EQ(own_site()->link_count, 1);
 	T_EQ(own_site()->links[0].delay, 2 * CLOCK_MILLISECOND);
 	T_EQ(own_site()->links[0].loss, 100);
-	T_EQ(own_site()->links[0].ceiling, 0); /* nothing enforces one */
+	T_EQ(own_site()->links[0].ceilings[0], 0); /* nothing enforces one */
 	announce_link_session(gateway->announce, neighbour, false);
 	T_EQ(own_site()->link_count, 0);
 	announce_link_session(gateway->announce, neighbour, true);

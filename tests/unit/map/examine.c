@@ -107,7 +107,7 @@ static bool examine_path(struct examination *examination, const struct plan_part
 		down += back->delay;
 		price += (wide)path->rate_up * (uint64_t)shown->price;
 		price += (wide)path->rate_down * (uint64_t)shown->back_price;
-		measured = measured || link->ceiling == 0 || back->ceiling == 0;
+		measured = measured || link->ceilings[0] == 0 || back->ceilings[0] == 0;
 	}
 	EXPECT(examination, path->delay_up, up);
 	EXPECT(examination, path->delay_down, down);

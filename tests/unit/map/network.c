@@ -54,7 +54,7 @@ struct link_offer *network_add_link(struct site *site, uint32_t toward, int64_t 
 	*link = (struct link_offer){.from = site->identity,
 	                            .toward = network_identity(toward),
 	                            .delay = delay,
-	                            .ceiling = MAXIMUM(delay, 1),
+	                            .ceilings = {MAXIMUM(delay, 1)},
 	                            .capacity = capacity,
 	                            .free = capacity,
 	                            .base = base,
@@ -188,7 +188,7 @@ static void add_links(struct draw *draw, struct site *site)
 		                              : below(draw, link->capacity / MEGABIT + 1) * MEGABIT;
 		link->steepness = some_steepness(draw);
 		link->tariff = some_price(draw, 3000);
-		link->ceiling = chance(draw, 50) ? link->ceiling : 0;
+		link->ceilings[0] = chance(draw, 50) ? link->ceilings[0] : 0;
 	}
 }
 

@@ -20,7 +20,7 @@ static void assert_same_link(const struct link_offer *a, const struct link_offer
 	T_TRUE(gateway_equal(a->toward, b->toward));
 	T_EQ(a->delay, b->delay);
 	T_EQ(a->jitter, b->jitter);
-	T_EQ(a->ceiling, b->ceiling);
+	T_BYTES(a->ceilings, b->ceilings, sizeof(a->ceilings));
 	T_EQ(a->loss, b->loss);
 	T_EQ(a->capacity, b->capacity);
 	T_EQ(a->free, b->free);
@@ -257,7 +257,8 @@ static void the_largest_fit_or_are_too_large(void **state)
 	T_OK(attribute_encode_site(&header, &site, sample_prefix, 48, &sample_ring.keys[0], bytes,
 	                           sizeof(bytes)));
 	for (uint32_t i = 0; i < SITE_LINKS; i++) {
-		site.links[i].delay = site.links[i].jitter = site.links[i].ceiling = INT64_MAX;
+		site.links[i].delay = site.links[i].jitter = site.links[i].ceilings[0] =
+		        site.links[i].ceilings[1] = INT64_MAX;
 		site.links[i].base = site.links[i].tariff = INT64_MAX;
 		site.links[i].capacity = site.links[i].free = INT64_MAX;
 		site.links[i].steepness = UINT32_MAX;

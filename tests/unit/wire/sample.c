@@ -170,7 +170,7 @@ struct site sample_site(void)
 	                               .toward = core,
 	                               .delay = 4 * CLOCK_MILLISECOND,
 	                               .jitter = 80 * CLOCK_MICROSECOND,
-	                               .ceiling = 6 * CLOCK_MILLISECOND,
+	                               .ceilings = {6 * CLOCK_MILLISECOND},
 	                               .loss = 12,
 	                               .capacity = UINT64_C(1000000000),
 	                               .free = UINT64_C(640000000),
@@ -409,17 +409,18 @@ struct site sample_random_site(struct random *random)
 	for (uint32_t i = 0; i < site.link_count; i++) {
 		struct resource_offer offer = random_offer(random, RESOURCE_CPU);
 
-		site.links[i] = (struct link_offer){.from = site.identity,
-		                                    .toward = somebody(random),
-		                                    .delay = signed_number(random),
-		                                    .jitter = signed_number(random),
-		                                    .ceiling = signed_number(random),
-		                                    .loss = (uint32_t)random_below(random, 1000001),
-		                                    .capacity = offer.capacity,
-		                                    .free = offer.free,
-		                                    .base = offer.base,
-		                                    .steepness = offer.steepness,
-		                                    .tariff = offer.tariff};
+		site.links[i] =
+		        (struct link_offer){.from = site.identity,
+		                            .toward = somebody(random),
+		                            .delay = signed_number(random),
+		                            .jitter = signed_number(random),
+		                            .ceilings = {signed_number(random), signed_number(random)},
+		                            .loss = (uint32_t)random_below(random, 1000001),
+		                            .capacity = offer.capacity,
+		                            .free = offer.free,
+		                            .base = offer.base,
+		                            .steepness = offer.steepness,
+		                            .tariff = offer.tariff};
 	}
 	return site;
 }
