@@ -17,6 +17,7 @@ enum { STATEMENT_MAXIMUM = 1024, BUSY_TIMEOUT = 5000 /* ms */ };
 struct database {
 	sqlite3 *handle;
 	struct hash *statements; /* address of the SQL text -> sqlite3_stmt */
+	uint64_t position;       /* commits so far */
 	char problem[256];
 };
 
@@ -129,9 +130,13 @@ int database_begin(struct database *database)
 
 int database_commit(struct database *database)
 {
+	int code;
+
 	if (!database_in_transaction(database))
 		return refuse(database, BUSBAR_ERROR_STATE, "no transaction is open");
-	return database_execute(database, "COMMIT");
+	code = database_execute(database, "COMMIT");
+	database->position += code == 0;
+	return code;
 }
 
 void database_rollback(struct database *database)
@@ -202,6 +207,87 @@ int database_step(struct database *database, struct sqlite3_stmt *statement)
 		code = fail(database, result);
 	(void)sqlite3_reset(statement);
 	return code;
+}
+
+static int bind(struct sqlite3_stmt *statement, int column, const struct database_value *value)
+{
+	switch (value->type) {
+	case DATABASE_TYPE_OPTIONAL:
+		if (value->number == 0)
+			return sqlite3_bind_null(statement, column);
+		return sqlite3_bind_int64(statement, column, value->number);
+	case DATABASE_TYPE_NUMBER:
+		return sqlite3_bind_int64(statement, column, value->number);
+	case DATABASE_TYPE_TEXT:
+		return sqlite3_bind_text(statement, column, value->bytes, -1, SQLITE_TRANSIENT);
+	case DATABASE_TYPE_OCTETS:
+		return sqlite3_bind_blob64(statement, column, value->bytes, value->size, SQLITE_TRANSIENT);
+	}
+	return SQLITE_MISUSE;
+}
+
+int database_start(struct database *database, const char *sql, const struct database_value *values,
+                   size_t count, struct sqlite3_stmt **ret_statement)
+{
+	struct sqlite3_stmt *statement;
+	int code = database_prepare(database, sql, &statement);
+
+	if (code < 0)
+		return code;
+	for (size_t i = 0; i < count; i++)
+		if (bind(statement, (int)i + 1, &values[i]) != SQLITE_OK)
+			return refuse(database, BUSBAR_ERROR_DATABASE, sqlite3_errmsg(database->handle));
+	*ret_statement = statement;
+	return 0;
+}
+
+int database_write(struct database *database, const char *sql, const struct database_value *values,
+                   size_t count)
+{
+	struct sqlite3_stmt *statement;
+	int code = database_start(database, sql, values, count, &statement);
+
+	if (code == 0)
+		code = database_run(database, statement);
+	database->position += code == 0 && !database_in_transaction(database);
+	return code;
+}
+
+int database_numbers(struct database *database, const char *sql, const struct database_value *values,
+                     size_t count, int64_t *ret_numbers, size_t columns)
+{
+	struct sqlite3_stmt *statement;
+	int code = database_start(database, sql, values, count, &statement);
+
+	if (code == 0)
+		code = database_step(database, statement);
+	if (code <= 0)
+		return code;
+	for (size_t i = 0; i < columns; i++)
+		ret_numbers[i] = sqlite3_column_int64(statement, (int)i);
+	/* To the end: a statement that also writes has done so only then. */
+	code = database_step(database, statement);
+	(void)sqlite3_reset(statement);
+	if (code < 0)
+		return code;
+	return code == 0 ? 1 : refuse(database, BUSBAR_ERROR_DATABASE, "more than one row");
+}
+
+uint64_t database_position(const struct database *database)
+{
+	return database->position;
+}
+
+uint64_t database_durable(const struct database *database)
+{
+	return database->position;
+}
+
+int database_settle(struct database *database, int64_t patience)
+{
+	(void)database;
+	(void)patience;
+	return 0;
 }
 
 const char *database_problem(const struct database *database)

@@ -73,16 +73,17 @@ static int write_deposit(struct ledger *ledger, const char *account, money amoun
 
 	if (code < 0)
 		return code;
-	code = row_numbers(ledger->database,
-	                   "SELECT 1 FROM ledger_deposit WHERE account = ? AND reference = ?",
-	                   ROW(ROW_NUMBER(row), ROW_TEXT(reference)), &found, 1);
+	code = database_numbers(ledger->database,
+	                        "SELECT 1 FROM ledger_deposit WHERE account = ? AND reference = ?",
+	                        DATABASE_VALUES(DATABASE_NUMBER(row), DATABASE_TEXT(reference)), &found, 1);
 	if (code != 0)
 		return code;
 	code = ledger_transfer(ledger, LEDGER_DEPOSIT, NULL, legs, ARRAY_SIZE(legs), now, &transaction);
 	if (code < 0)
 		return code;
-	return row_write(ledger->database, "INSERT INTO ledger_deposit VALUES (?, ?, ?)",
-	                 ROW(ROW_NUMBER(row), ROW_TEXT(reference), ROW_OPTIONAL(transaction)));
+	return database_write(ledger->database, "INSERT INTO ledger_deposit VALUES (?, ?, ?)",
+	                      DATABASE_VALUES(DATABASE_NUMBER(row), DATABASE_TEXT(reference),
+	                                      DATABASE_OPTIONAL(transaction)));
 }
 
 int ledger_deposit(struct ledger *ledger, const char *tenant, money amount, const char *reference,
@@ -123,13 +124,13 @@ struct hold {
 static int find_hold(struct ledger *ledger, const struct identifier *program, struct hold *ret_hold)
 {
 	int64_t numbers[5];
-	int code = row_numbers(
+	int code = database_numbers(
 	        ledger->database,
 	        "SELECT tenant, amount, closed,"
 	        "(SELECT sum(charged) FROM ledger_receipt r WHERE r.program = h.program),"
 	        "(SELECT count(*) FROM ledger_hold_owner o WHERE o.program = h.program AND o.state = 0) "
 	        "FROM ledger_hold h WHERE program = ?",
-	        ROW(ROW_IDENTIFIER(program)), numbers, ARRAY_SIZE(numbers));
+	        DATABASE_VALUES(DATABASE_ARRAY(program->octets)), numbers, ARRAY_SIZE(numbers));
 
 	if (code <= 0)
 		return code < 0 ? code : BUSBAR_ERROR_NOT_FOUND;
@@ -165,10 +166,13 @@ static int write_owners(struct ledger *ledger, const struct identifier *program,
 	int code = 0;
 
 	for (uint32_t i = 0; i < count && code == 0; i++)
-		code = row_write(ledger->database, "INSERT INTO ledger_hold_owner VALUES (?, ?, ?, ?, ?)",
-		                 ROW(ROW_IDENTIFIER(program), ROW_NUMBER(owners[i].identity.site),
-		                     ROW_NUMBER(owners[i].identity.gateway), ROW_TEXT(owners[i].supplier),
-		                     ROW_NUMBER(LEDGER_AWAITED)));
+		code = database_write(ledger->database,
+		                      "INSERT INTO ledger_hold_owner VALUES (?, ?, ?, ?, ?)",
+		                      DATABASE_VALUES(DATABASE_ARRAY(program->octets),
+		                                      DATABASE_NUMBER(owners[i].identity.site),
+		                                      DATABASE_NUMBER(owners[i].identity.gateway),
+		                                      DATABASE_TEXT(owners[i].supplier),
+		                                      DATABASE_NUMBER(LEDGER_AWAITED)));
 	return code;
 }
 
@@ -190,9 +194,10 @@ static int write_hold(struct ledger *ledger, const struct identifier *task, cons
 		                       &transaction);
 	if (code < 0)
 		return code;
-	return row_write(ledger->database, "INSERT INTO ledger_hold VALUES (?, ?, ?, ?, 0, ?)",
-	                 ROW(ROW_IDENTIFIER(program), ROW_IDENTIFIER(task), ROW_NUMBER(row),
-	                     ROW_NUMBER(amount), ROW_NUMBER(now)));
+	return database_write(ledger->database, "INSERT INTO ledger_hold VALUES (?, ?, ?, ?, 0, ?)",
+	                      DATABASE_VALUES(DATABASE_ARRAY(program->octets), DATABASE_ARRAY(task->octets),
+	                                      DATABASE_NUMBER(row), DATABASE_NUMBER(amount),
+	                                      DATABASE_NUMBER(now)));
 }
 
 int ledger_hold(struct ledger *ledger, const struct identifier *task, const struct identifier *program,
@@ -234,12 +239,13 @@ static int find_owner(struct ledger *ledger, const struct identifier *program,
                       struct gateway_identity identity, struct owner *ret_owner)
 {
 	sqlite3_stmt *statement;
-	int code = row_start(ledger->database,
-	                     "SELECT state, supplier FROM ledger_hold_owner "
-	                     "WHERE program = ? AND site = ? AND gateway = ?",
-	                     ROW(ROW_IDENTIFIER(program), ROW_NUMBER(identity.site),
-	                         ROW_NUMBER(identity.gateway)),
-	                     &statement);
+	int code = database_start(ledger->database,
+	                          "SELECT state, supplier FROM ledger_hold_owner "
+	                          "WHERE program = ? AND site = ? AND gateway = ?",
+	                          DATABASE_VALUES(DATABASE_ARRAY(program->octets),
+	                                          DATABASE_NUMBER(identity.site),
+	                                          DATABASE_NUMBER(identity.gateway)),
+	                          &statement);
 
 	if (code == 0)
 		code = database_step(ledger->database, statement);
@@ -256,8 +262,8 @@ static int find_owner(struct ledger *ledger, const struct identifier *program,
 static int read_name(struct ledger *ledger, int64_t row, char ret_name[LEDGER_NAME])
 {
 	sqlite3_stmt *statement;
-	int code = row_start(ledger->database, "SELECT name FROM ledger_account WHERE id = ?",
-	                     ROW(ROW_NUMBER(row)), &statement);
+	int code = database_start(ledger->database, "SELECT name FROM ledger_account WHERE id = ?",
+	                          DATABASE_VALUES(DATABASE_NUMBER(row)), &statement);
 
 	if (code == 0)
 		code = database_step(ledger->database, statement);
@@ -283,8 +289,8 @@ static int close_hold(struct ledger *ledger, const struct identifier *program, c
 		                       &transaction);
 	if (code < 0)
 		return code;
-	return row_write(ledger->database, "UPDATE ledger_hold SET closed = 1 WHERE program = ?",
-	                 ROW(ROW_IDENTIFIER(program)));
+	return database_write(ledger->database, "UPDATE ledger_hold SET closed = 1 WHERE program = ?",
+	                      DATABASE_VALUES(DATABASE_ARRAY(program->octets)));
 }
 
 /* An owner is awaited no more; closes the hold when it was the last. */
@@ -292,11 +298,12 @@ static int settle_owner(struct ledger *ledger, const struct identifier *program,
                         struct gateway_identity identity, enum ledger_owner_state state, int64_t now)
 {
 	struct hold hold;
-	int code = row_write(ledger->database,
-	                     "UPDATE ledger_hold_owner SET state = ? "
-	                     "WHERE program = ? AND site = ? AND gateway = ?",
-	                     ROW(ROW_NUMBER(state), ROW_IDENTIFIER(program), ROW_NUMBER(identity.site),
-	                         ROW_NUMBER(identity.gateway)));
+	int code = database_write(ledger->database,
+	                          "UPDATE ledger_hold_owner SET state = ? "
+	                          "WHERE program = ? AND site = ? AND gateway = ?",
+	                          DATABASE_VALUES(DATABASE_NUMBER(state), DATABASE_ARRAY(program->octets),
+	                                          DATABASE_NUMBER(identity.site),
+	                                          DATABASE_NUMBER(identity.gateway)));
 
 	if (code == 0)
 		code = find_hold(ledger, program, &hold);
@@ -334,13 +341,15 @@ static int write_receipt(struct ledger *ledger, const struct receipt *receipt, c
 
 	if (size < 0)
 		return size;
-	return row_write(ledger->database,
-	                 "INSERT INTO ledger_receipt (program, site, gateway, tenant, transaction_id, total,"
-	                 "charged, time, octets) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-	                 ROW(ROW_IDENTIFIER(&receipt->program), ROW_NUMBER(receipt->owner.site),
-	                     ROW_NUMBER(receipt->owner.gateway), ROW_NUMBER(hold->tenant),
-	                     ROW_OPTIONAL(transaction), ROW_NUMBER(total), ROW_NUMBER(charged),
-	                     ROW_NUMBER(now), ROW_OCTETS(octets, size)));
+	return database_write(
+	        ledger->database,
+	        "INSERT INTO ledger_receipt (program, site, gateway, tenant, transaction_id, total,"
+	        "charged, time, octets) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+	        DATABASE_VALUES(DATABASE_ARRAY(receipt->program.octets), DATABASE_NUMBER(receipt->owner.site),
+	                        DATABASE_NUMBER(receipt->owner.gateway), DATABASE_NUMBER(hold->tenant),
+	                        DATABASE_OPTIONAL(transaction), DATABASE_NUMBER(total),
+	                        DATABASE_NUMBER(charged), DATABASE_NUMBER(now),
+	                        DATABASE_OCTETS(octets, size)));
 }
 
 static void note_dispute(const struct receipt *receipt, money total, money charged)
@@ -421,10 +430,10 @@ int ledger_closed(struct ledger *ledger, const struct identifier *program)
 int ledger_task_charge(struct ledger *ledger, const struct identifier *task, money *ret_charge)
 {
 	money charge;
-	int code = row_numbers(ledger->database,
-	                       "SELECT sum(r.charged) FROM ledger_hold h JOIN ledger_receipt r "
-	                       "ON r.program = h.program WHERE h.task = ?",
-	                       ROW(ROW_IDENTIFIER(task)), &charge, 1);
+	int code = database_numbers(ledger->database,
+	                            "SELECT sum(r.charged) FROM ledger_hold h JOIN ledger_receipt r "
+	                            "ON r.program = h.program WHERE h.task = ?",
+	                            DATABASE_VALUES(DATABASE_ARRAY(task->octets)), &charge, 1);
 
 	if (code < 0)
 		return code;
@@ -462,13 +471,14 @@ static int read_billed(sqlite3_stmt *statement, struct billed *billed)
 static int next_billed(struct ledger *ledger, int64_t tenant, struct billed *billed)
 {
 	sqlite3_stmt *statement;
-	int code = row_start(ledger->database,
-	                     "SELECT r.sequence, r.charged, h.task, r.time, o.supplier, r.octets "
-	                     "FROM ledger_receipt r JOIN ledger_hold h ON h.program = r.program "
-	                     "JOIN ledger_hold_owner o ON o.program = r.program AND o.site = r.site "
-	                     "AND o.gateway = r.gateway "
-	                     "WHERE r.tenant = ? AND r.sequence > ? ORDER BY r.sequence LIMIT 1",
-	                     ROW(ROW_NUMBER(tenant), ROW_NUMBER(billed->sequence)), &statement);
+	int code = database_start(ledger->database,
+	                          "SELECT r.sequence, r.charged, h.task, r.time, o.supplier, r.octets "
+	                          "FROM ledger_receipt r JOIN ledger_hold h ON h.program = r.program "
+	                          "JOIN ledger_hold_owner o ON o.program = r.program AND o.site = r.site "
+	                          "AND o.gateway = r.gateway "
+	                          "WHERE r.tenant = ? AND r.sequence > ? ORDER BY r.sequence LIMIT 1",
+	                          DATABASE_VALUES(DATABASE_NUMBER(tenant), DATABASE_NUMBER(billed->sequence)),
+	                          &statement);
 
 	if (code == 0)
 		code = database_step(ledger->database, statement);

@@ -80,8 +80,8 @@ int ledger_leave(struct ledger *ledger, bool own, int code)
 int ledger_find_account(struct ledger *ledger, const char *name, int64_t *ret_row, money *ret_balance)
 {
 	int64_t numbers[2] = {0, 0};
-	int code = row_numbers(ledger->database, "SELECT id, balance FROM ledger_account WHERE name = ?",
-	                       ROW(ROW_TEXT(name)), numbers, 2);
+	int code = database_numbers(ledger->database, "SELECT id, balance FROM ledger_account WHERE name = ?",
+	                            DATABASE_VALUES(DATABASE_TEXT(name)), numbers, 2);
 
 	if (code < 0)
 		return code;
@@ -96,9 +96,9 @@ int ledger_need_account(struct ledger *ledger, const char *name, int64_t *ret_ro
 
 	if (code != 0)
 		return code;
-	return row_numbers(ledger->database,
-	                   "INSERT INTO ledger_account (name, balance) VALUES (?, 0) RETURNING id",
-	                   ROW(ROW_TEXT(name)), ret_row, 1);
+	return database_numbers(ledger->database,
+	                        "INSERT INTO ledger_account (name, balance) VALUES (?, 0) RETURNING id",
+	                        DATABASE_VALUES(DATABASE_TEXT(name)), ret_row, 1);
 }
 
 static int enter_leg(struct ledger *ledger, int64_t transaction, const struct ledger_leg *leg)
@@ -111,12 +111,13 @@ static int enter_leg(struct ledger *ledger, int64_t transaction, const struct le
 		code = money_add(balance, leg->amount, &balance);
 	if (code < 0)
 		return code;
-	code = row_write(ledger->database, "INSERT INTO ledger_entry VALUES (?, ?, ?)",
-	                 ROW(ROW_NUMBER(transaction), ROW_NUMBER(account), ROW_NUMBER(leg->amount)));
+	code = database_write(ledger->database, "INSERT INTO ledger_entry VALUES (?, ?, ?)",
+	                      DATABASE_VALUES(DATABASE_NUMBER(transaction), DATABASE_NUMBER(account),
+	                                      DATABASE_NUMBER(leg->amount)));
 	if (code < 0)
 		return code;
-	return row_write(ledger->database, "UPDATE ledger_account SET balance = ? WHERE id = ?",
-	                 ROW(ROW_NUMBER(balance), ROW_NUMBER(account)));
+	return database_write(ledger->database, "UPDATE ledger_account SET balance = ? WHERE id = ?",
+	                      DATABASE_VALUES(DATABASE_NUMBER(balance), DATABASE_NUMBER(account)));
 }
 
 /* 1 when there is something to move, 0 when there is not. */
@@ -139,14 +140,15 @@ int ledger_transfer(struct ledger *ledger, enum ledger_kind kind, const struct i
                     const struct ledger_leg *legs, size_t count, int64_t now, int64_t *ret_row)
 {
 	int64_t row = 0;
-	struct row_value octets = program ? ROW_IDENTIFIER(program) : ROW_OPTIONAL(0);
+	struct database_value octets = program ? DATABASE_ARRAY(program->octets) : DATABASE_OPTIONAL(0);
 	int code = check_legs(legs, count);
 
 	if (code > 0)
-		code = row_numbers(ledger->database,
-		                   "INSERT INTO ledger_transaction (kind, program, time) VALUES (?, ?, ?) "
-		                   "RETURNING id",
-		                   ROW(ROW_NUMBER(kind), octets, ROW_NUMBER(now)), &row, 1);
+		code = database_numbers(
+		        ledger->database,
+		        "INSERT INTO ledger_transaction (kind, program, time) VALUES (?, ?, ?) "
+		        "RETURNING id",
+		        DATABASE_VALUES(DATABASE_NUMBER(kind), octets, DATABASE_NUMBER(now)), &row, 1);
 	for (size_t i = 0; i < count && code >= 0; i++)
 		if (legs[i].amount != 0)
 			code = enter_leg(ledger, row, &legs[i]);

@@ -29,7 +29,7 @@ static int walk(struct proof *proof, const char *sql, visit_row visit)
 {
 	struct database *database = proof->ledger->database;
 	sqlite3_stmt *statement;
-	int code = row_start(database, sql, NULL, 0, &statement);
+	int code = database_start(database, sql, NULL, 0, &statement);
 
 	if (code < 0)
 		return code;

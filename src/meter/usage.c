@@ -60,19 +60,21 @@ int usage_put(struct usage *usage, const struct receipt *receipt)
 	size = answer_encode_receipt(receipt, octets, sizeof(octets));
 	if (size < 0)
 		return size;
-	return row_write(usage->database,
-	                 "INSERT INTO usage_receipt (program, site, gateway, acknowledged, octets) "
-	                 "VALUES (?, ?, ?, 0, ?)",
-	                 ROW(ROW_IDENTIFIER(&receipt->program), ROW_NUMBER(receipt->ingress.site),
-	                     ROW_NUMBER(receipt->ingress.gateway), ROW_OCTETS(octets, size)));
+	return database_write(usage->database,
+	                      "INSERT INTO usage_receipt (program, site, gateway, acknowledged, octets) "
+	                      "VALUES (?, ?, ?, 0, ?)",
+	                      DATABASE_VALUES(DATABASE_ARRAY(receipt->program.octets),
+	                                      DATABASE_NUMBER(receipt->ingress.site),
+	                                      DATABASE_NUMBER(receipt->ingress.gateway),
+	                                      DATABASE_OCTETS(octets, size)));
 }
 
 int usage_get(struct usage *usage, const struct identifier *program, struct receipt *ret_receipt)
 {
 	struct receipt receipt;
 	sqlite3_stmt *statement;
-	int code = row_start(usage->database, "SELECT octets FROM usage_receipt WHERE program = ?",
-	                     ROW(ROW_IDENTIFIER(program)), &statement);
+	int code = database_start(usage->database, "SELECT octets FROM usage_receipt WHERE program = ?",
+	                          DATABASE_VALUES(DATABASE_ARRAY(program->octets)), &statement);
 
 	if (code == 0)
 		code = database_step(usage->database, statement);
@@ -88,10 +90,10 @@ int usage_get(struct usage *usage, const struct identifier *program, struct rece
 int usage_acknowledge(struct usage *usage, const struct identifier *program)
 {
 	int64_t sequence;
-	int code =
-	        row_numbers(usage->database,
-	                    "UPDATE usage_receipt SET acknowledged = 1 WHERE program = ? RETURNING sequence",
-	                    ROW(ROW_IDENTIFIER(program)), &sequence, 1);
+	int code = database_numbers(
+	        usage->database,
+	        "UPDATE usage_receipt SET acknowledged = 1 WHERE program = ? RETURNING sequence",
+	        DATABASE_VALUES(DATABASE_ARRAY(program->octets)), &sequence, 1);
 
 	if (code < 0)
 		return code;
@@ -102,10 +104,10 @@ int usage_pending(struct usage *usage, struct receipt *ret_receipts, uint32_t ma
 {
 	uint32_t count = 0;
 	sqlite3_stmt *statement;
-	int code =
-	        row_start(usage->database,
-	                  "SELECT octets FROM usage_receipt WHERE acknowledged = 0 ORDER BY sequence LIMIT ?",
-	                  ROW(ROW_NUMBER(maximum)), &statement);
+	int code = database_start(
+	        usage->database,
+	        "SELECT octets FROM usage_receipt WHERE acknowledged = 0 ORDER BY sequence LIMIT ?",
+	        DATABASE_VALUES(DATABASE_NUMBER(maximum)), &statement);
 
 	if (code < 0)
 		return code;
@@ -143,10 +145,10 @@ int usage_summary(struct usage *usage, struct ledger_summary *ret_summaries, uin
 {
 	struct summary_builder builder = {.summaries = ret_summaries, .maximum = maximum};
 	sqlite3_stmt *statement;
-	int code =
-	        row_start(usage->database,
-	                  "SELECT site, gateway, program, octets FROM usage_receipt ORDER BY site, gateway",
-	                  NULL, 0, &statement);
+	int code = database_start(
+	        usage->database,
+	        "SELECT site, gateway, program, octets FROM usage_receipt ORDER BY site, gateway", NULL, 0,
+	        &statement);
 
 	if (code < 0)
 		return code;
