@@ -311,7 +311,8 @@ void generate_program(struct random *random, struct program *ret_program)
 	for (uint32_t owner = 1; program->instruction_count < PROGRAM_INSTRUCTIONS; owner++) {
 		struct gateway_identity at = {.site = owner * 7, .gateway = (uint16_t)owner};
 
-		for (int i = 0; i < OPERATIONS && program->instruction_count < PROGRAM_INSTRUCTIONS; i++) {
+		for (int i = 0; i <= OPERATION_RELEASE && program->instruction_count < PROGRAM_INSTRUCTIONS;
+		     i++) {
 			struct instruction *instruction = &program->instructions[program->instruction_count];
 			bool once = i == OPERATION_CLAIM || i == OPERATION_EXECUTE;
 
