@@ -320,15 +320,14 @@ static bool is_within(int64_t value, int64_t ceiling)
 	return ceiling == 0 || value <= ceiling;
 }
 
-/* The network's part of the ceilings: measured, and where asked for guaranteed. */
+/* Measured delays, or where it must be guaranteed the bound instead. */
 static bool meets_network(const struct job *job, const struct option *option)
 {
 	const struct demand_body *body = body_of(job);
 
-	if (body->network_guaranteed &&
-	    (option->bound == PATH_NO_BOUND || !is_within(option->bound, body->network_within)))
-		return false;
-	return is_within(option->network, body->network_within);
+	if (!body->network_guaranteed)
+		return is_within(option->network, body->network_within);
+	return option->bound != PATH_NO_BOUND && is_within(option->bound, body->network_within);
 }
 
 static bool meets_ceilings(const struct job *job, const struct option *option)
@@ -485,25 +484,22 @@ static int explain_ceilings(const struct job *job, struct candidate *candidate, 
 {
 	const struct demand_body *body = body_of(job);
 	int64_t network = INT64_MAX, bound = PATH_NO_BOUND, respond = INT64_MAX, finish = INT64_MAX;
-	bool hard = !body->network_guaranteed;
 
 	for (uint32_t label = first; label != PATH_LABELS; label = job->frontier.labels[label].next) {
 		struct option option = make_option(job, candidate, label);
 
 		network = MINIMUM(network, option.network);
-		if (is_within(option.network, body->network_within))
-			bound = MINIMUM(bound, option.bound);
+		bound = MINIMUM(bound, option.bound);
 		if (!meets_network(job, &option))
 			continue;
-		hard = true;
 		respond = MINIMUM(respond, option.respond);
 		if (is_within(option.respond, body->respond_within))
 			finish = MINIMUM(finish, option.finish);
 	}
-	if (!is_within(network, body->network_within))
-		return rule_out(candidate, REASON_NETWORK, network, body->network_within);
-	if (!hard)
+	if (respond == INT64_MAX && body->network_guaranteed)
 		return explain_guarantee(job, candidate, first, bound);
+	if (respond == INT64_MAX)
+		return rule_out(candidate, REASON_NETWORK, network, body->network_within);
 	if (!is_within(respond, body->respond_within))
 		return rule_out(candidate, REASON_RESPOND, respond, body->respond_within);
 	return rule_out(candidate, REASON_FINISH, finish, body->finish_within);
