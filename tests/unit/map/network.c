@@ -281,7 +281,7 @@ static void ask_network(struct draw *draw, struct demand_body *body)
 /* Ceilings hold only where both directions are reserved. */
 static void ask_guarantee(struct draw *draw, struct demand_body *body)
 {
-	if (chance(draw, 70))
+	if (chance(draw, 30))
 		return;
 	body->network_guaranteed = true;
 	body->network_within = (int64_t)between(draw, 15, 100) * CLOCK_MILLISECOND;
@@ -343,7 +343,7 @@ static void ask(struct draw *draw, struct demand *demand)
 	struct demand_body *body = &demand->body;
 
 	demand->prefer = (enum demand_prefer)below(draw, PREFER_CHOICES);
-	if (chance(draw, 20)) {
+	if (chance(draw, 35)) {
 		ask_reservation(draw, body);
 		ask_place(draw, demand);
 		return;
@@ -357,7 +357,6 @@ static void ask(struct draw *draw, struct demand *demand)
 	}
 	ask_resources(draw, body);
 	ask_network(draw, body);
-	ask_guarantee(draw, body);
 	ask_split(draw, body);
 	ask_place(draw, demand);
 }
