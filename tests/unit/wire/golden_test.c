@@ -127,6 +127,20 @@ static int encode_release(uint8_t *buffer)
 	return encode_program_of(&program, "", buffer);
 }
 
+static int encode_reservation(uint8_t *buffer)
+{
+	struct program program = sample_reservation();
+
+	return encode_program_of(&program, "", buffer);
+}
+
+static int encode_refresh(uint8_t *buffer)
+{
+	struct program program = sample_refresh();
+
+	return encode_program_of(&program, "", buffer);
+}
+
 static int again_program(const uint8_t *bytes, size_t size, uint8_t *buffer)
 {
 	struct packet packet;
@@ -292,6 +306,10 @@ static const struct golden {
         {"packet-run", "program packet: reserve, forward, claim, fetch, execute, deliver", AUTHENTICATED,
          encode_run, again_program},
         {"packet-release", "program packet: release at two gateways", AUTHENTICATED, encode_release,
+         again_program},
+        {"packet-reserve", "program packet: reserve, claim, attach", AUTHENTICATED, encode_reservation,
+         again_program},
+        {"packet-refresh", "program packet: refresh at three gateways", AUTHENTICATED, encode_refresh,
          again_program},
         {"packet-plain", "plain packet: an answer back through two gateways", OPEN, encode_plain, NULL},
         {"program", "a program alone, without packet", OPEN, encode_alone, again_alone},

@@ -90,6 +90,7 @@ static struct instruction reserve_at(struct gateway_identity at, struct gateway_
 	                            .at = at,
 	                            .reserve = {.toward = toward,
 	                                        .back = back,
+	                                        .class = 1,
 	                                        .rate = toward.site ? 20000000 : 0,
 	                                        .burst = toward.site ? 64000 : 0,
 	                                        .back_rate = back.site ? 80000000 : 0,
@@ -113,6 +114,7 @@ struct program sample_program(void)
 
 	at[0] = reserve_at(edge, core, nobody);
 	at[1] = reserve_at(core, data_centre, edge);
+	at[1].reserve.jitter = at[1].reserve.back_jitter = 2 * CLOCK_MILLISECOND;
 	at[2] = (struct instruction){.operation = OPERATION_FORWARD, .at = {3, 1}};
 	at[3] = (struct instruction){.operation = OPERATION_CLAIM,
 	                             .at = data_centre,
@@ -148,6 +150,47 @@ struct program sample_release(void)
 	return program;
 }
 
+static struct instruction attach_at(struct gateway_identity at)
+{
+	return (struct instruction){.operation = OPERATION_ATTACH,
+	                            .at = at,
+	                            .attach = {.client = {0x20, 0x01, 0x0d, 0xb8, [15] = 0xc1},
+	                                       .service = {0xfc, 0, 0, 0xff, [15] = 0x11}}};
+}
+
+struct program sample_reservation(void)
+{
+	struct gateway_identity nobody = {0, 0};
+	struct program program = sample_program(), whole = program;
+	struct instruction *at = whole.instructions;
+
+	memset(at, 0, sizeof(whole.instructions));
+	whole.part = whole.parts = 1;
+	whole.instruction_count = 6;
+	at[0] = program.instructions[0];
+	at[1] = attach_at(edge);
+	at[2] = program.instructions[1];
+	at[3] = reserve_at(data_centre, nobody, core);
+	at[4] = program.instructions[3];
+	at[5] = attach_at(data_centre);
+	return whole;
+}
+
+struct program sample_refresh(void)
+{
+	struct program program = sample_program();
+
+	memset(program.instructions, 0, sizeof(program.instructions));
+	program.instruction_count = 3;
+	for (uint32_t i = 0; i < program.instruction_count; i++)
+		program.instructions[i] = (struct instruction){.operation = OPERATION_REFRESH,
+		                                               .at = i == 0   ? edge
+		                                                     : i == 1 ? core
+		                                                              : data_centre,
+		                                               .refresh = {.time = 30 * CLOCK_SECOND}};
+	return program;
+}
+
 struct site sample_site(void)
 {
 	struct site site = {.identity = data_centre,
@@ -170,7 +213,7 @@ struct site sample_site(void)
 	                               .toward = core,
 	                               .delay = 4 * CLOCK_MILLISECOND,
 	                               .jitter = 80 * CLOCK_MICROSECOND,
-	                               .ceilings = {6 * CLOCK_MILLISECOND},
+	                               .ceilings = {6 * CLOCK_MILLISECOND, 9 * CLOCK_MILLISECOND},
 	                               .loss = 12,
 	                               .capacity = UINT64_C(1000000000),
 	                               .free = UINT64_C(640000000),

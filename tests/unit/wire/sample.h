@@ -29,6 +29,8 @@ struct demand sample_demand(void);
 struct demand sample_staged_demand(struct demand_stage stages[DEMAND_STAGES]);
 struct program sample_program(void);
 struct program sample_release(void);
+struct program sample_reservation(void);
+struct program sample_refresh(void);
 struct site sample_site(void);
 struct service_offer sample_service(void);
 struct attribute_header sample_header(enum attribute_content content);
