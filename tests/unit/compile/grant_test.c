@@ -76,7 +76,7 @@ static struct book *open_book(const struct site *site)
 		struct link_offer link = site->links[i];
 
 		link.free = link.capacity;
-		T_OK(book_add_link(book, &link));
+		T_OK(book_add_link(book, &link, &(struct book_output){.rate = link.capacity}));
 	}
 	occupy(book, site);
 	return book;
