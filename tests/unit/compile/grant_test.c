@@ -78,7 +78,7 @@ static struct book *open_book(const struct site *site)
 		link.free = link.capacity;
 		/* Whether queues keep to their ceilings the owner alone knows: here it promises none. */
 		memset(link.ceilings, 0, sizeof(link.ceilings));
-		T_OK(book_add_link(book, &link));
+		T_OK(book_add_link(book, &link, &(struct book_output){.rate = link.capacity}));
 	}
 	occupy(book, site);
 	return book;

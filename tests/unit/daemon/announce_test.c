@@ -48,7 +48,7 @@ static void open_book(void)
 
 	gateway->book = book_create(16, 1);
 	T_OK(book_add_resource(gateway->book, &cpu));
-	T_OK(book_add_link(gateway->book, &link));
+	T_OK(book_add_link(gateway->book, &link, &(struct book_output){.rate = 1000000}));
 }
 
 static int set_up(void **state)
