@@ -17,7 +17,7 @@ void gateway_on_program(void *context, uint8_t *bytes, size_t size, const struct
 {
 	struct gateway *gateway = context;
 
-	owner_receive(gateway->owner, bytes, size, packet);
+	owner_receive(gateway->owner, packet, bytes, size);
 }
 
 void gateway_on_answer(void *context, const struct answer *answer)

@@ -231,6 +231,15 @@ static void on_changed(void *context)
 		T_OK(view_put_site(edge->view, &site));
 }
 
+static int on_attach(void *context, const struct owner_flow *flow)
+{
+	return 0;
+}
+
+static void on_detach(void *context, const struct identifier *program)
+{
+}
+
 static char *on_describe(void *context, const struct plan *plan, const struct plan_part *part)
 {
 	return NULL;
@@ -369,6 +378,8 @@ static void open_owner(struct node *node)
 	                                  .forward = on_forward,
 	                                  .fetch = on_fetch,
 	                                  .deliver = on_deliver,
+	                                  .attach = on_attach,
+	                                  .detach = on_detach,
 	                                  .changed = on_changed};
 
 	memcpy(settings.locator, node->locator, sizeof(settings.locator));
@@ -554,7 +565,7 @@ static void take_packet(struct node *node, struct message *message)
 	if (node->mute)
 		return;
 	T_OK(packet_decode(message->bytes, message->size, &node->twin->ring, &packet));
-	owner_receive(node->owner, message->bytes, message->size, &packet);
+	owner_receive(node->owner, &packet, message->bytes, message->size);
 }
 
 static void take_answer(struct node *node, const struct answer *answer)
