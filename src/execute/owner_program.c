@@ -365,33 +365,47 @@ static void receive_release(struct owner *owner, struct holding *holding, const 
 	send_on(owner, arrival);
 }
 
+/* Moves the end of what is held on. NOT_FOUND when it is over, also if that has not been noticed yet. */
+static int refresh(struct owner *owner, struct holding *holding, int64_t time)
+{
+	int64_t before;
+	bool confirmed;
+	int code;
+
+	if (holding == NULL || holding->state != HOLDING_HELD || holding->ended != 0)
+		return BUSBAR_ERROR_NOT_FOUND;
+	code = book_refresh(owner->rooms.book, &holding->program, time, owner_wall(owner));
+	if (code < 0)
+		return code;
+	before = holding->expires;
+	confirmed = holding->confirmed;
+	holding->expires = book_find(owner->rooms.book, &holding->program)->expires;
+	holding->confirmed = true;
+	if (!confirmed || holding->expires > before)
+		code = holding_write_refresh(owner->rooms.database, holding);
+	if (code < 0) {
+		holding->expires = before;
+		holding->confirmed = confirmed;
+	}
+	owner_schedule(owner, holding);
+	return code;
+}
+
 static void receive_refresh(struct owner *owner, struct holding *holding, const struct arrival *arrival)
 {
 	const struct program *program = &arrival->packet->program;
-	int64_t now = owner_wall(owner), before;
-	int64_t time = program->instructions[arrival->index].refresh.time;
-	bool confirmed;
+	int64_t now = owner_wall(owner);
+	int code;
 
 	if (now > program->expires || program->expires > now + OWNER_VALID) {
 		owner->refusals[error_index(BUSBAR_ERROR_EXPIRED)]++;
 		return;
 	}
-	/* What is over at this moment is over, also when it has not been noticed yet. */
-	if (holding == NULL || holding->state != HOLDING_HELD || holding->ended != 0 || now >= holding->expires) {
-		refuse_stranger(owner, arrival, BUSBAR_ERROR_NOT_FOUND);
+	code = refresh(owner, holding, program->instructions[arrival->index].refresh.time);
+	if (code < 0) {
+		refuse_stranger(owner, arrival, code);
 		return;
 	}
-	before = holding->expires;
-	confirmed = holding->confirmed;
-	holding->expires = MAXIMUM(before, time > INT64_MAX - now ? INT64_MAX : now + time);
-	holding->confirmed = true;
-	if ((!confirmed || holding->expires > before) &&
-	    holding_write_refresh(owner->rooms.database, holding) < 0) {
-		holding->expires = before;
-		holding->confirmed = confirmed;
-		return; /* not answered, and so sent again */
-	}
-	owner_schedule(owner, holding);
 	holding->arrived = owner_monotonic(owner);
 	owner_answer(owner, holding, ANSWER_GRANTED);
 	send_on(owner, arrival);
