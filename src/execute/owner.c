@@ -116,7 +116,16 @@ void owner_answer(struct owner *owner, const struct holding *holding, enum answe
 
 	answer.type = type;
 	answer.processing = 0;
-	answer.until = holding->expires;
+	send_answer(owner, holding, &answer);
+}
+
+void owner_answer_grant(struct owner *owner, const struct holding *holding, const struct program *program)
+{
+	struct answer answer;
+
+	answer.type = ANSWER_GRANTED;
+	answer.processing = 0;
+	answer.valid = program->expires;
 	send_answer(owner, holding, &answer);
 }
 

@@ -53,7 +53,10 @@ int owner_attach(struct owner *owner, struct holding *holding, const struct prog
                  uint32_t hop_count, const uint8_t hops[][16]) CHECKED;
 void owner_detach(struct owner *owner, struct holding *holding);
 
+/* ACCEPTED or RUNNING. */
 void owner_answer(struct owner *owner, const struct holding *holding, enum answer_type type);
+/* GRANTED: `program` is the one that is answered. */
+void owner_answer_grant(struct owner *owner, const struct holding *holding, const struct program *program);
 void owner_answer_refusal(struct owner *owner, const struct holding *holding,
                           const struct book_refusal *refusal);
 void owner_answer_receipt(struct owner *owner, const struct holding *holding);

@@ -248,7 +248,10 @@ static void receive_new(struct owner *owner, const struct arrival *arrival)
 	owner->live++;
 	owner_schedule(owner, holding);
 	owner->ports.changed(owner->ports.context);
-	owner_answer(owner, holding, holding->executes ? ANSWER_ACCEPTED : ANSWER_GRANTED);
+	if (holding->executes)
+		owner_answer(owner, holding, ANSWER_ACCEPTED);
+	else
+		owner_answer_grant(owner, holding, program);
 	send_on(owner, arrival);
 	if (holding->executes)
 		owner_stage(owner, holding, program);
@@ -284,7 +287,7 @@ static void receive_again(struct owner *owner, struct holding *holding, const st
 	}
 	switch (holding->state) {
 	case HOLDING_HELD:
-		owner_answer(owner, holding, ANSWER_GRANTED);
+		owner_answer_grant(owner, holding, &arrival->packet->program);
 		send_on(owner, arrival);
 		break;
 	case HOLDING_STAGING:
@@ -407,7 +410,7 @@ static void receive_refresh(struct owner *owner, struct holding *holding, const 
 		return;
 	}
 	holding->arrived = owner_monotonic(owner);
-	owner_answer(owner, holding, ANSWER_GRANTED);
+	owner_answer_grant(owner, holding, program);
 	send_on(owner, arrival);
 }
 

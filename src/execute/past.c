@@ -74,20 +74,26 @@ static void forget_first(struct past *past)
 	past->count--;
 }
 
+bool past_has_room(struct past *past, int64_t now)
+{
+	while (past->count > 0 && past->ring[past->first].until < now)
+		forget_first(past);
+	return past->count < past->maximum;
+}
+
 int past_put(struct past *past, const struct identifier *identifier, int64_t until, int64_t now)
 {
 	struct entry *entry = find(past, identifier);
-	uint32_t *chain = chain_of(past, identifier);
+	uint32_t *chain;
 	uint32_t place;
 
 	if (entry != NULL) {
 		entry->until = MAXIMUM(entry->until, until);
 		return 0;
 	}
-	while (past->count > 0 && past->ring[past->first].until < now)
-		forget_first(past);
-	if (past->count == past->maximum)
+	if (!past_has_room(past, now))
 		return BUSBAR_ERROR_TABLE_FULL;
+	chain = chain_of(past, identifier);
 	place = (uint32_t)(((uint64_t)past->first + past->count) % past->maximum);
 	past->ring[place] = (struct entry){.identifier = *identifier, .until = until, .next = *chain};
 	*chain = place + 1;

@@ -23,6 +23,8 @@ struct past *past_create(uint32_t maximum, uint64_t seed);
 struct past *past_free(struct past *past);
 /* Remembers until `until`, whatever was said before; forgets what is over at `now`. TABLE_FULL. */
 int past_put(struct past *past, const struct identifier *identifier, int64_t until, int64_t now) CHECKED;
+/* Whether a new one can be put; forgets as past_put(). */
+bool past_has_room(struct past *past, int64_t now);
 bool past_has(const struct past *past, const struct identifier *identifier, int64_t now);
 uint32_t past_count(const struct past *past);
 size_t past_bytes(const struct past *past);

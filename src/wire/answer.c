@@ -69,12 +69,12 @@ static void get_receipt(struct cursor *cursor, struct receipt *receipt)
 
 static void put_grant(struct writer *writer, const struct answer *answer)
 {
-	field_put_amount(writer, (uint64_t)answer->until);
+	field_put_amount(writer, (uint64_t)answer->valid);
 }
 
 static void get_grant(struct cursor *cursor, struct answer *answer)
 {
-	answer->until = (int64_t)field_amount(cursor);
+	answer->valid = (int64_t)field_amount(cursor);
 }
 
 static void put_refusal(struct writer *writer, const struct answer *answer)

@@ -332,7 +332,7 @@ struct answer sample_answer(enum answer_type type)
 	                        .processing = 170 * CLOCK_MICROSECOND};
 
 	if (type == ANSWER_GRANTED)
-		answer.until = SAMPLE_TIME + 30 * CLOCK_SECOND;
+		answer.valid = SAMPLE_TIME + 30 * CLOCK_SECOND;
 	if (type == ANSWER_REFUSED)
 		answer.refusal = (struct answer_refusal){.error = BUSBAR_ERROR_NO_CAPACITY,
 		                                         .resource = RESOURCE_MEMORY,
