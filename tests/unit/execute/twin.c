@@ -129,9 +129,15 @@ static void send_packet(struct node *from, const uint8_t *bytes, size_t size)
 	post(from->twin, from, node_of(from->twin, bytes + 24), &message);
 }
 
-static void on_send(void *context, uint8_t *packet, size_t size)
+/* What ends at the node itself is handed over, as in a daemon. */
+static void on_send(void *context, const struct packet *packet, uint8_t *bytes, size_t size)
 {
-	send_packet(context, packet, size);
+	struct node *node = context;
+
+	if (segment_within(packet->destination, node->locator))
+		owner_receive(node->owner, packet, bytes, size);
+	else
+		send_packet(node, bytes, size);
 }
 
 static void on_forward(void *context, const uint8_t *packet, size_t size)
@@ -240,9 +246,8 @@ static void on_detach(void *context, const struct identifier *program)
 {
 }
 
-static char *on_describe(void *context, const struct plan *plan, const struct plan_part *part)
+static void on_granted(void *context, const struct identifier *task)
 {
-	return NULL;
 }
 
 static void on_finished(void *context, const struct identifier *task)
@@ -400,7 +405,7 @@ static void open_tasks(struct node *node)
 	const struct task_ports ports = {.context = node,
 	                                 .send = on_send,
 	                                 .acknowledge = on_acknowledge,
-	                                 .describe = on_describe,
+	                                 .granted = on_granted,
 	                                 .finished = on_finished};
 
 	if (node->number != TWIN_EDGE)
