@@ -98,9 +98,11 @@ struct book *book_free(struct book *book);
 int book_add_resource(struct book *book, const struct resource_offer *offer) CHECKED;
 /* micro-GFLOPS of one core: makes cpu.gflops known as a derived view of cpu. */
 void book_set_calibration(struct book *book, uint64_t gflops_per_core);
-/* Adds a link. As above; BAD_VALUE also for a ceiling that the empty output cannot keep. */
+/* Adds a link. As above; BAD_VALUE also for ceilings that descend, or that the empty output cannot keep. */
 int book_add_link(struct book *book, const struct link_offer *offer,
                   const struct book_output *output) CHECKED;
+/* Whether a link makes sense by itself: BAD_VALUE. */
+int book_check_link(const struct link_offer *offer, const struct book_output *output) CHECKED;
 /* A probe's newest measurement, for what is announced. */
 void book_set_link_delay(struct book *book, struct gateway_identity toward, int64_t delay, int64_t jitter,
                          uint32_t loss);

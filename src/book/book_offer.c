@@ -48,18 +48,36 @@ void book_set_calibration(struct book *book, uint64_t gflops_per_core)
 	book_note(book, BOOK_CALIBRATED, NULL);
 }
 
-int book_add_link(struct book *book, const struct link_offer *offer, const struct book_output *output)
+static int open_link(const struct link_offer *offer, const struct book_output *output,
+                     struct book_link *ret_link)
 {
 	struct book_link link = {.offer = *offer, .price = price_open(offer->base, offer->steepness)};
 	int code;
+
+	if (offer->free != offer->capacity || offer->base < 0 || offer->steepness < 1000)
+		return BUSBAR_ERROR_BAD_VALUE;
+	code = admission_open(output, offer->ceilings, offer->capacity, &link.admission);
+	if (code == 0)
+		*ret_link = link;
+	return code;
+}
+
+int book_check_link(const struct link_offer *offer, const struct book_output *output)
+{
+	struct book_link link;
+
+	return open_link(offer, output, &link);
+}
+
+int book_add_link(struct book *book, const struct link_offer *offer, const struct book_output *output)
+{
+	struct book_link link;
+	int code = open_link(offer, output, &link);
 
 	if (book_link_of(book, offer->toward) != NULL)
 		return BUSBAR_ERROR_DUPLICATE;
 	if (book->link_count == BOOK_LINKS)
 		return BUSBAR_ERROR_TABLE_FULL;
-	if (offer->free != offer->capacity || offer->base < 0 || offer->steepness < 1000)
-		return BUSBAR_ERROR_BAD_VALUE;
-	code = admission_open(output, offer->ceilings, offer->capacity, &link.admission);
 	if (code < 0)
 		return code;
 	book->links[book->link_count++] = link;
