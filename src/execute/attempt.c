@@ -520,6 +520,8 @@ void task_answer(struct tasks *tasks, const struct answer *answer)
 		break;
 	case ANSWER_RECEIPT:
 	case ANSWER_ACKNOWLEDGE:
+	case ANSWER_FOLLOW:
+	case ANSWER_RELAY:
 	case ANSWER_TYPES:
 		break;
 	}

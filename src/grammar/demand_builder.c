@@ -187,6 +187,16 @@ void demand_builder_stage_close(struct demand_builder *builder)
 	builder->stage = NULL;
 }
 
+/* What a body that lacks something must say. */
+static const char *missing(const struct demand_body *target)
+{
+	if (target->reserve_time == 0)
+		return "either a service or a command to run must be given";
+	if (target->network_guaranteed)
+		return "a guarantee takes a service, bandwidth up and down, and a limit";
+	return "what is reserved must be given: needs, or bandwidth to a service";
+}
+
 int demand_builder_finish(struct demand_builder *builder, struct demand *ret_demand)
 {
 	struct report *report = builder->report;
@@ -197,7 +207,7 @@ int demand_builder_finish(struct demand_builder *builder, struct demand *ret_dem
 		return report->code;
 	code = demand_check(&builder->demand);
 	if (code == BUSBAR_ERROR_MISSING_FIELD)
-		what = "either a service or a command to run must be given";
+		what = missing(&builder->demand.body);
 	if (code < 0)
 		return REPORT(report, code, &builder->place, "the demand: %s",
 		              what ? what : error_text(code));

@@ -104,6 +104,23 @@ static void print_work(struct printer *printer, const struct demand_body *body)
 	printer_close(printer);
 }
 
+/* The word goes behind the limit that is guaranteed. */
+static void print_network(struct printer *printer, const struct demand_body *body)
+{
+	if (is_yaml(printer)) {
+		statement_print(STATEMENT_NETWORK_WITHIN, printer, body);
+		statement_print(STATEMENT_GUARANTEED, printer, body);
+		return;
+	}
+	if (!statement_present(STATEMENT_NETWORK_WITHIN, body))
+		return;
+	printer_open(printer, statement_name(STATEMENT_NETWORK_WITHIN));
+	statement_print_value(STATEMENT_NETWORK_WITHIN, printer, body);
+	if (statement_present(STATEMENT_GUARANTEED, body))
+		printer_put(printer, " %s", statement_name(STATEMENT_GUARANTEED));
+	printer_close(printer);
+}
+
 static void print_bandwidth(struct printer *printer, const struct demand_body *body)
 {
 	const char *before = is_yaml(printer) ? " {" : " ";
@@ -181,10 +198,12 @@ static void print_body(struct printer *printer, const struct demand_body *body)
 {
 	print_service(printer, body);
 	print_run(printer, body);
+	statement_print(STATEMENT_RESERVE, printer, body);
 	print_needs(printer, body);
 	print_work(printer, body);
-	for (enum statement i = STATEMENT_NETWORK_WITHIN; i <= STATEMENT_FINISH_WITHIN; i++)
-		statement_print(i, printer, body);
+	print_network(printer, body);
+	statement_print(STATEMENT_RESPOND_WITHIN, printer, body);
+	statement_print(STATEMENT_FINISH_WITHIN, printer, body);
 	print_bandwidth(printer, body);
 	print_data(printer, body);
 	print_split(printer, body);

@@ -129,6 +129,7 @@ void program_builder_toward(struct program_builder *builder, const struct token 
 		refuse_second(builder, place);
 	reserve->rate = (uint64_t)read_number(builder, VALUE_RATE, &direction->rate);
 	reserve->burst = (uint64_t)read_number(builder, VALUE_BYTES, &direction->burst);
+	reserve->jitter = read_number(builder, VALUE_DURATION, &direction->jitter);
 	reserve->tariff = read_number(builder, VALUE_MONEY, &direction->tariff);
 	read_gateway(builder, &direction->gateway, &reserve->toward);
 }
@@ -142,14 +143,17 @@ void program_builder_back(struct program_builder *builder, const struct token *p
 		refuse_second(builder, place);
 	reserve->back_rate = (uint64_t)read_number(builder, VALUE_RATE, &direction->rate);
 	reserve->back_burst = (uint64_t)read_number(builder, VALUE_BYTES, &direction->burst);
+	reserve->back_jitter = read_number(builder, VALUE_DURATION, &direction->jitter);
 	reserve->back_tariff = read_number(builder, VALUE_MONEY, &direction->tariff);
 	read_gateway(builder, &direction->gateway, &reserve->back);
 }
 
-void program_builder_reserve(struct program_builder *builder, const struct token *time,
-                             const struct token *limit)
+void program_builder_reserve(struct program_builder *builder, const struct token *class,
+                             const struct token *time, const struct token *limit)
 {
 	program_builder_operation(builder, OPERATION_RESERVE);
+	if (class->size > 0)
+		value_count(builder->report, class, 0, LINK_CLASSES - 1, &builder->current->reserve.class);
 	builder->current->reserve.time = read_number(builder, VALUE_DURATION, time);
 	builder->current->reserve.limit = read_number(builder, VALUE_MONEY, limit);
 }
@@ -219,20 +223,40 @@ void program_builder_execute(struct program_builder *builder, const struct token
 	execute->inlined = inlined->size > 0;
 }
 
+static void read_address(struct program_builder *builder, const struct token *token, uint8_t ret_address[16])
+{
+	char text[INET6_ADDRSTRLEN];
+
+	if (value_text(builder->report, token, sizeof(text), text) == 0 &&
+	    inet_pton(AF_INET6, text, ret_address) != 1)
+		(void)REPORT(builder->report, BUSBAR_ERROR_BAD_VALUE, token, "no IPv6 address");
+}
+
 void program_builder_deliver(struct program_builder *builder, const struct token *to,
                              const struct token *address, const struct token *port,
                              const struct token *output)
 {
 	struct program_deliver *deliver = &builder->current->deliver;
-	char text[INET6_ADDRSTRLEN];
 
 	program_builder_operation(builder, OPERATION_DELIVER);
 	read_gateway(builder, to, &deliver->to);
-	if (value_text(builder->report, address, sizeof(text), text) == 0 &&
-	    inet_pton(AF_INET6, text, deliver->address) != 1)
-		(void)REPORT(builder->report, BUSBAR_ERROR_BAD_VALUE, address, "no IPv6 address");
+	read_address(builder, address, deliver->address);
 	deliver->port = read_u16(builder, port, 0);
 	deliver->output_maximum = (uint64_t)read_number(builder, VALUE_BYTES, output);
+}
+
+void program_builder_attach(struct program_builder *builder, const struct token *client,
+                            const struct token *service)
+{
+	program_builder_operation(builder, OPERATION_ATTACH);
+	read_address(builder, client, builder->current->attach.client);
+	read_address(builder, service, builder->current->attach.service);
+}
+
+void program_builder_refresh(struct program_builder *builder, const struct token *time)
+{
+	program_builder_operation(builder, OPERATION_REFRESH);
+	builder->current->refresh.time = read_number(builder, VALUE_DURATION, time);
 }
 
 /* The code of an error's name, 0 when there is none. */

@@ -32,14 +32,14 @@ void program_builder_operation(struct program_builder *builder, enum operation o
 
 /* Optional tokens are absent with size 0, and their fields 0 then. */
 struct program_direction {
-	struct token rate, burst, gateway, tariff;
+	struct token rate, burst, jitter, gateway, tariff;
 };
 void program_builder_toward(struct program_builder *builder, const struct token *place,
                             const struct program_direction *direction);
 void program_builder_back(struct program_builder *builder, const struct token *place,
                           const struct program_direction *direction);
-void program_builder_reserve(struct program_builder *builder, const struct token *time,
-                             const struct token *limit);
+void program_builder_reserve(struct program_builder *builder, const struct token *class,
+                             const struct token *time, const struct token *limit);
 void program_builder_resource(struct program_builder *builder, const struct token *kind,
                               const struct token *amount, const struct token *tariff,
                               const struct token *limit);
@@ -54,6 +54,9 @@ void program_builder_execute(struct program_builder *builder, const struct token
 void program_builder_deliver(struct program_builder *builder, const struct token *to,
                              const struct token *address, const struct token *port,
                              const struct token *output);
+void program_builder_attach(struct program_builder *builder, const struct token *client,
+                            const struct token *service);
+void program_builder_refresh(struct program_builder *builder, const struct token *time);
 /* `cause`: `done`, the name of an error, or its negative number. */
 void program_builder_release(struct program_builder *builder, const struct token *cause);
 

@@ -37,33 +37,51 @@ static void put_time(struct printer *printer, int64_t time)
 	printer_put(printer, " for %s", value_format(VALUE_DURATION, time, buffer));
 }
 
-/* One output of a reservation, behind `before`; true when there is anything to say of it. */
-static bool put_direction(struct printer *printer, const char *before, const char *word,
-                          struct gateway_identity gateway, uint64_t rate, uint64_t burst, money tariff)
+/* What a reservation says of one of its outputs. */
+struct direction {
+	const char *word;
+	struct gateway_identity gateway;
+	uint64_t rate, burst;
+	int64_t jitter;
+	money tariff;
+};
+
+/* Behind `before`; true when there is anything to say. */
+static bool put_direction(struct printer *printer, const char *before, const struct direction *direction)
 {
 	char buffer[UNIT_TEXT];
 
-	if (gateway_is_none(gateway) && rate == 0 && burst == 0 && tariff == 0)
+	if (gateway_is_none(direction->gateway) && direction->rate == 0 && direction->burst == 0 &&
+	    direction->jitter == 0 && direction->tariff == 0)
 		return false;
-	printer_put(printer, "%s%s", before, value_format(VALUE_RATE, (int64_t)rate, buffer));
-	put_optional(printer, "burst", VALUE_BYTES, (int64_t)burst);
-	printer_put(printer, " %s", word);
-	if (!gateway_is_none(gateway)) {
+	printer_put(printer, "%s%s", before, value_format(VALUE_RATE, (int64_t)direction->rate, buffer));
+	put_optional(printer, "burst", VALUE_BYTES, (int64_t)direction->burst);
+	put_optional(printer, "jitter", VALUE_DURATION, direction->jitter);
+	printer_put(printer, " %s", direction->word);
+	if (!gateway_is_none(direction->gateway)) {
 		printer_put(printer, " ");
-		put_gateway(printer, gateway);
+		put_gateway(printer, direction->gateway);
 	}
-	put_optional(printer, "tariff", VALUE_MONEY, tariff);
+	put_optional(printer, "tariff", VALUE_MONEY, direction->tariff);
 	return true;
 }
 
 static void print_reserve(struct printer *printer, const struct instruction *instruction)
 {
 	const struct program_reserve *reserve = &instruction->reserve;
-	bool first = put_direction(printer, " ", "toward", reserve->toward, reserve->rate, reserve->burst,
-	                           reserve->tariff);
+	const struct direction toward = {"toward",       reserve->toward, reserve->rate,
+	                                 reserve->burst, reserve->jitter, reserve->tariff};
+	const struct direction back = {"back",
+	                               reserve->back,
+	                               reserve->back_rate,
+	                               reserve->back_burst,
+	                               reserve->back_jitter,
+	                               reserve->back_tariff};
+	bool first = put_direction(printer, " ", &toward);
 
-	(void)put_direction(printer, first ? ", " : " ", "back", reserve->back, reserve->back_rate,
-	                    reserve->back_burst, reserve->back_tariff);
+	(void)put_direction(printer, first ? ", " : " ", &back);
+	if (reserve->class > 0)
+		printer_put(printer, " class %u", reserve->class);
 	put_time(printer, reserve->time);
 	put_optional(printer, "limit", VALUE_MONEY, reserve->limit);
 }
@@ -137,11 +155,29 @@ static void print_release(struct printer *printer, const struct instruction *ins
 		printer_put(printer, " void %d", instruction->release);
 }
 
+static void print_attach(struct printer *printer, const struct instruction *instruction)
+{
+	const struct program_attach *attach = &instruction->attach;
+	char client[INET6_ADDRSTRLEN], service[INET6_ADDRSTRLEN];
+
+	printer_put(printer, " client \"%s\" service \"%s\"",
+	            inet_ntop(AF_INET6, attach->client, client, sizeof(client)),
+	            inet_ntop(AF_INET6, attach->service, service, sizeof(service)));
+}
+
+static void print_refresh(struct printer *printer, const struct instruction *instruction)
+{
+	char buffer[UNIT_TEXT];
+
+	printer_put(printer, " %s", value_format(VALUE_DURATION, instruction->refresh.time, buffer));
+}
+
 static void (*const print_operands[OPERATIONS])(struct printer *, const struct instruction *) = {
         [OPERATION_FORWARD] = NULL,          [OPERATION_RESERVE] = print_reserve,
         [OPERATION_CLAIM] = print_claim,     [OPERATION_FETCH] = print_fetch,
         [OPERATION_EXECUTE] = print_execute, [OPERATION_DELIVER] = print_deliver,
-        [OPERATION_RELEASE] = print_release,
+        [OPERATION_RELEASE] = print_release, [OPERATION_ATTACH] = print_attach,
+        [OPERATION_REFRESH] = print_refresh,
 };
 
 static void print_instruction(struct printer *printer, const struct instruction *instruction)

@@ -111,11 +111,47 @@ static int check_data(const struct demand_body *body)
 	return 0;
 }
 
-/* A service or a command, not both. */
+static bool has_bandwidth(const struct demand_body *body)
+{
+	return body->bandwidth_up > 0 || body->bandwidth_down > 0;
+}
+
+/* Nothing runs: what speaks of runs has no place here. Bandwidth is for the traffic with a service. */
+static int check_reservation(const struct demand_body *body)
+{
+	if (body->argument_count > 0 || body->need_time != 0 || body->work_present || body->data_count > 0 ||
+	    body->split != 0 || body->respond_within != 0 || body->finish_within != 0)
+		return BUSBAR_ERROR_BAD_VALUE;
+	if (body->need_count == 0 && !has_bandwidth(body))
+		return BUSBAR_ERROR_MISSING_FIELD;
+	return has_bandwidth(body) && body->service[0] == '\0' ? BUSBAR_ERROR_MISSING_FIELD : 0;
+}
+
+/* Only traffic that is shaped to what was reserved, in both directions, can be given a bound. */
+static int check_guarantee(const struct demand_body *body)
+{
+	if (!body->network_guaranteed)
+		return 0;
+	if (body->reserve_time == 0)
+		return BUSBAR_ERROR_BAD_VALUE;
+	return body->network_within == 0 || body->bandwidth_up == 0 || body->bandwidth_down == 0
+	               ? BUSBAR_ERROR_MISSING_FIELD
+	               : 0;
+}
+
+/* A service or a command, not both; or what is reserved. */
 static int check_what(const struct demand_body *body)
 {
-	if ((body->service[0] == '\0') == (body->argument_count == 0))
-		return BUSBAR_ERROR_MISSING_FIELD;
+	int code = 0;
+
+	if (body->reserve_time > 0)
+		code = check_reservation(body);
+	else if ((body->service[0] == '\0') == (body->argument_count == 0))
+		code = BUSBAR_ERROR_MISSING_FIELD;
+	if (code == 0)
+		code = check_guarantee(body);
+	if (code < 0)
+		return code;
 	if (body->version[0] != '\0' && body->service[0] == '\0')
 		return BUSBAR_ERROR_BAD_VALUE;
 	if (body->argument_count > DEMAND_ARGUMENTS ||
@@ -133,8 +169,8 @@ static int check_split(const struct demand_body *body)
 
 static int check_times(const struct demand_body *body)
 {
-	const int64_t times[] = {body->need_time, body->network_within, body->respond_within,
-	                         body->finish_within};
+	const int64_t times[] = {body->need_time, body->reserve_time, body->network_within,
+	                         body->respond_within, body->finish_within};
 
 	for (size_t i = 0; i < ARRAY_SIZE(times); i++)
 		if (times[i] < 0)
@@ -186,6 +222,15 @@ static bool body_is_empty(const struct demand_body *body)
 	return body->service[0] == '\0' && body->argument_count == 0;
 }
 
+/* A reservation is all of a demand: it has no stages, is none, and takes no input. */
+static bool reserves_beside_others(const struct demand *demand)
+{
+	for (uint32_t i = 0; i < demand->stage_count; i++)
+		if (demand->stages[i].body.reserve_time != 0)
+			return true;
+	return demand->body.reserve_time != 0 && (demand->stage_count > 0 || demand->input_size > 0);
+}
+
 int demand_check(const struct demand *demand)
 {
 	int code;
@@ -201,6 +246,8 @@ int demand_check(const struct demand *demand)
 	for (uint32_t i = 0; i < demand->model_count; i++)
 		if ((unsigned)demand->models[i] >= SUPPLY_MODELS)
 			return BUSBAR_ERROR_BAD_VALUE;
+	if (reserves_beside_others(demand))
+		return BUSBAR_ERROR_BAD_VALUE;
 	/* With stages the work is in them; the outer body then says nothing of its own. */
 	if (demand->stage_count == 0 || !body_is_empty(&demand->body)) {
 		code = check_body(&demand->body);

@@ -104,9 +104,11 @@ struct demand {
 
 /*
  * What holds for every demand, however it came: a service or a command, no zero amounts, at most one
- * work, parts within DEMAND_PARTS, stages that name earlier stages without a cycle, budget >= 0.
- * 0, AMOUNT_ZERO, AMOUNT_NEGATIVE, AMOUNT_OVERFLOW, MISSING_FIELD, BAD_VALUE, UNKNOWN_KIND, DUPLICATE
- * (a kind or a stage named twice) or TOO_LARGE.
+ * work, parts within DEMAND_PARTS, stages that name earlier stages without a cycle, budget >= 0. A
+ * reservation runs nothing: it has needs, or bandwidth to a service, or both, and neither command, work,
+ * data, input, parts, stages nor limits but that of the network. A guarantee is a reservation's alone; it
+ * needs a limit, and bandwidth in both directions. 0, AMOUNT_ZERO, AMOUNT_NEGATIVE, AMOUNT_OVERFLOW,
+ * MISSING_FIELD, BAD_VALUE, UNKNOWN_KIND, DUPLICATE (a kind or a stage named twice) or TOO_LARGE.
  */
 int demand_check(const struct demand *demand) CHECKED;
 

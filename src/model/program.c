@@ -2,6 +2,7 @@
 #include "model/program.h"
 
 #include "base/error.h"
+#include <string.h>
 
 const char *const operation_names[OPERATIONS + 1] = {
         "forward", "reserve", "claim", "fetch", "execute", "deliver", "release", "attach", "refresh", NULL,
@@ -61,6 +62,17 @@ static int check_execute(const struct program_execute *execute)
 	return execute->tariff < 0 || execute->limit < 0 ? BUSBAR_ERROR_AMOUNT_NEGATIVE : 0;
 }
 
+/* No address is all zeros. */
+static int check_attach(const struct program_attach *attach)
+{
+	static const uint8_t unspecified[16];
+
+	return memcmp(attach->client, unspecified, sizeof(unspecified)) == 0 ||
+	                       memcmp(attach->service, unspecified, sizeof(unspecified)) == 0
+	               ? BUSBAR_ERROR_MISSING_FIELD
+	               : 0;
+}
+
 static int check_instruction(const struct instruction *instruction)
 {
 	if (gateway_is_none(instruction->at))
@@ -81,6 +93,7 @@ static int check_instruction(const struct instruction *instruction)
 	case OPERATION_REFRESH:
 		return instruction->refresh.time > 0 ? 0 : BUSBAR_ERROR_AMOUNT_ZERO;
 	case OPERATION_ATTACH:
+		return check_attach(&instruction->attach);
 	case OPERATION_FORWARD:
 		return 0;
 	case OPERATIONS:
@@ -112,15 +125,31 @@ static bool comes_again(const struct program *program, uint32_t index)
 	return false;
 }
 
-/* What is executed runs in what was claimed, at the same owner. */
+/* What is attached travels in what was reserved, or reaches what was claimed, at the same owner. */
+static bool attaches_to_nothing(const struct program *program, uint32_t index)
+{
+	const struct instruction *list = program->instructions;
+
+	if (list[index].operation != OPERATION_ATTACH)
+		return false;
+	for (uint32_t i = 0; i < index; i++)
+		if (gateway_equal(list[i].at, list[index].at) &&
+		    (list[i].operation == OPERATION_RESERVE || list[i].operation == OPERATION_CLAIM))
+			return false;
+	return true;
+}
+
+/* What is executed runs in what was claimed, at the same owner; who refreshes does nothing else. */
 static int check_order(const struct program *program)
 {
 	const struct instruction *claim = NULL, *execute = NULL;
+	bool refreshes = program->instructions[0].operation == OPERATION_REFRESH;
 
 	for (uint32_t i = 0; i < program->instruction_count; i++) {
 		const struct instruction *here = &program->instructions[i];
 
-		if ((i > 0 && !in_order(&here[-1], here)) || comes_again(program, i))
+		if ((i > 0 && !in_order(&here[-1], here)) || comes_again(program, i) ||
+		    attaches_to_nothing(program, i) || (here->operation == OPERATION_REFRESH) != refreshes)
 			return BUSBAR_ERROR_STATE;
 		if ((here->operation == OPERATION_CLAIM && claim != NULL) ||
 		    (here->operation == OPERATION_EXECUTE && execute != NULL))

@@ -123,7 +123,10 @@ struct program {
 	struct instruction instructions[PROGRAM_INSTRUCTIONS];
 };
 
-/* Order, owners and amounts make sense; at most one claim and one execute. 0 or an error code. */
+/*
+ * Order, owners and amounts make sense; at most one claim and one execute; attached is only to what the same
+ * owner reserves or claims; refreshes stand among themselves. 0 or an error code.
+ */
 int program_check(const struct program *program) CHECKED;
 
 #endif

@@ -30,6 +30,8 @@ enum {
 	TYPE_DATA = 27,
 	TYPE_SPLIT = 28,
 	TYPE_SPLIT_LEAST = 29,
+	TYPE_RESERVE_TIME = 30,
+	TYPE_GUARANTEED = 31,
 	/* the demand as a whole */
 	TYPE_STAGE = 64,
 	TYPE_BUDGET = 65,
@@ -73,6 +75,7 @@ static bool is_present(uint64_t number)
 	}
 
 NUMBER_FIELD(need_time, demand_body, need_time, int64_t)
+NUMBER_FIELD(reserve_time, demand_body, reserve_time, int64_t)
 NUMBER_FIELD(network_within, demand_body, network_within, int64_t)
 NUMBER_FIELD(respond_within, demand_body, respond_within, int64_t)
 NUMBER_FIELD(finish_within, demand_body, finish_within, int64_t)
@@ -108,6 +111,23 @@ static void read_text(struct cursor *cursor, char *target, size_t capacity)
 TEXT_FIELD(demand_name, demand, name)
 TEXT_FIELD(stage_name, demand_stage, name)
 TEXT_FIELD(affinity, demand, affinity)
+
+/* Fields whose TLV being there is all that it says. */
+#define FLAG_FIELD(name, structure, member)                                                 \
+	static uint32_t count_##name(const void *object)                                    \
+	{                                                                                   \
+		return ((const struct structure *)object)->member;                          \
+	}                                                                                   \
+	static void write_##name(struct writer *writer, const void *object, uint32_t index) \
+	{                                                                                   \
+	}                                                                                   \
+	static void read_##name(struct cursor *cursor, void *object, void *context)         \
+	{                                                                                   \
+		((struct structure *)object)->member = true;                                \
+	}
+
+FLAG_FIELD(guaranteed, demand_body, network_guaranteed)
+FLAG_FIELD(offload, demand, offload)
 
 /* Lists of texts. */
 #define LIST_FIELD(name, structure, list, counter, maximum)                                          \
@@ -327,6 +347,8 @@ static const struct field_row body_rows[] = {
         {.type = TYPE_DATA, .repeated = true, .count = count_data, .write = write_data, .read = read_data},
         ROW(TYPE_SPLIT, split),
         ROW(TYPE_SPLIT_LEAST, split_least),
+        ROW(TYPE_RESERVE_TIME, reserve_time),
+        ROW(TYPE_GUARANTEED, guaranteed),
 };
 
 static const struct field_row stage_rows[] = {
@@ -452,21 +474,6 @@ static void read_trust(struct cursor *cursor, void *object, void *context)
 	demand->trust = (uint32_t)field_number(cursor, UINT32_MAX);
 	if (demand->trust == 0)
 		cursor_fail(cursor, BUSBAR_ERROR_AMOUNT_ZERO);
-}
-
-/* The TLV being there is all that it says. */
-static uint32_t count_offload(const void *object)
-{
-	return ((const struct demand *)object)->offload;
-}
-
-static void write_offload(struct writer *writer, const void *object, uint32_t index)
-{
-}
-
-static void read_offload(struct cursor *cursor, void *object, void *context)
-{
-	((struct demand *)object)->offload = true;
 }
 
 static uint32_t count_input(const void *object)

@@ -28,41 +28,88 @@ static int64_t number(struct cursor *cursor)
 	return (int64_t)field_number(cursor, INT64_MAX);
 }
 
+/* What a reserve says of one of its directions: nothing is said of one that is left out. */
+struct direction {
+	struct gateway_identity gateway;
+	uint64_t rate, burst;
+	int64_t jitter;
+	money tariff;
+};
+enum { RESERVE_TOWARD = 1, RESERVE_BACK = 2, RESERVE_UNUSED = 12, RESERVE_CLASS_SHIFT = 4 };
+
+static bool says_something(const struct direction *direction)
+{
+	return !gateway_is_none(direction->gateway) || direction->rate != 0 || direction->burst != 0 ||
+	       direction->jitter != 0 || direction->tariff != 0;
+}
+
+static void put_direction(struct writer *writer, const struct direction *direction)
+{
+	if (!says_something(direction))
+		return;
+	field_put_identity(writer, direction->gateway);
+	field_put_number(writer, direction->rate);
+	field_put_number(writer, direction->burst);
+	field_put_number(writer, (uint64_t)direction->jitter);
+	field_put_number(writer, (uint64_t)direction->tariff);
+}
+
+static struct direction get_direction(struct cursor *cursor)
+{
+	struct direction direction = {.gateway = field_identity(cursor)};
+
+	direction.rate = field_number(cursor, INT64_MAX);
+	direction.burst = field_number(cursor, INT64_MAX);
+	direction.jitter = number(cursor);
+	direction.tariff = number(cursor);
+	if (!says_something(&direction))
+		cursor_fail(cursor, BUSBAR_ERROR_MALFORMED);
+	return direction;
+}
+
 static void put_reserve(struct writer *writer, const struct instruction *instruction)
 {
 	const struct program_reserve *reserve = &instruction->reserve;
+	const struct direction toward = {reserve->toward, reserve->rate, reserve->burst, reserve->jitter,
+	                                 reserve->tariff};
+	const struct direction back = {reserve->back, reserve->back_rate, reserve->back_burst,
+	                               reserve->back_jitter, reserve->back_tariff};
 
-	field_put_identity(writer, reserve->toward);
-	field_put_identity(writer, reserve->back);
-	field_put_choice(writer, reserve->class, LINK_CLASSES);
-	field_put_number(writer, reserve->rate);
-	field_put_number(writer, reserve->burst);
-	field_put_number(writer, reserve->back_rate);
-	field_put_number(writer, reserve->back_burst);
-	field_put_number(writer, (uint64_t)reserve->jitter);
-	field_put_number(writer, (uint64_t)reserve->back_jitter);
+	if (reserve->class >= LINK_CLASSES)
+		field_fail(writer, BUSBAR_ERROR_BAD_VALUE);
+	writer_u8(writer, (uint8_t)(reserve->class << RESERVE_CLASS_SHIFT |
+	                            (says_something(&toward) ? RESERVE_TOWARD : 0) |
+	                            (says_something(&back) ? RESERVE_BACK : 0)));
+	put_direction(writer, &toward);
+	put_direction(writer, &back);
 	field_put_number(writer, (uint64_t)reserve->time);
-	field_put_number(writer, (uint64_t)reserve->tariff);
-	field_put_number(writer, (uint64_t)reserve->back_tariff);
 	field_put_number(writer, (uint64_t)reserve->limit);
 }
 
 static void get_reserve(struct cursor *cursor, struct instruction *instruction)
 {
 	struct program_reserve *reserve = &instruction->reserve;
+	struct direction toward = {.rate = 0}, back = {.rate = 0};
+	uint8_t flags = cursor_u8(cursor);
 
-	reserve->toward = field_identity(cursor);
-	reserve->back = field_identity(cursor);
-	reserve->class = field_choice(cursor, LINK_CLASSES);
-	reserve->rate = field_number(cursor, INT64_MAX);
-	reserve->burst = field_number(cursor, INT64_MAX);
-	reserve->back_rate = field_number(cursor, INT64_MAX);
-	reserve->back_burst = field_number(cursor, INT64_MAX);
-	reserve->jitter = number(cursor);
-	reserve->back_jitter = number(cursor);
+	if (flags >> RESERVE_CLASS_SHIFT >= LINK_CLASSES || (flags & RESERVE_UNUSED) != 0)
+		cursor_fail(cursor, BUSBAR_ERROR_MALFORMED);
+	if (flags & RESERVE_TOWARD)
+		toward = get_direction(cursor);
+	if (flags & RESERVE_BACK)
+		back = get_direction(cursor);
+	*reserve = (struct program_reserve){.toward = toward.gateway,
+	                                    .back = back.gateway,
+	                                    .class = flags >> RESERVE_CLASS_SHIFT,
+	                                    .rate = toward.rate,
+	                                    .burst = toward.burst,
+	                                    .back_rate = back.rate,
+	                                    .back_burst = back.burst,
+	                                    .jitter = toward.jitter,
+	                                    .back_jitter = back.jitter,
+	                                    .tariff = toward.tariff,
+	                                    .back_tariff = back.tariff};
 	reserve->time = number(cursor);
-	reserve->tariff = number(cursor);
-	reserve->back_tariff = number(cursor);
 	reserve->limit = number(cursor);
 }
 

@@ -2,8 +2,9 @@
 /*
  * Segment identifiers, `locator:function:argument` (48:16:64 bits, RFC 8986 3.1).
  *
- * Function 0x0000 with argument 1 is the gateway's own address, 0x0001 is End. 0xb000..0xbfff are
- * Busbar's functions, routed to the gateway's TUN device: 0xb000 + operation.
+ * Function 0x0000 with argument 1 is the gateway's own address, 0x0001 is End. 0x0006 and 0x0007 are End.DT6,
+ * where attached traffic is decapsulated: at a site for its services, at an edge for its clients.
+ * 0xb000..0xbfff are Busbar's functions, routed to the gateway's TUN device: 0xb000 + operation.
  */
 #ifndef WIRE_SEGMENT_H
 #define WIRE_SEGMENT_H
@@ -14,6 +15,8 @@
 
 enum {
 	SEGMENT_FUNCTION_END = 0x0001,
+	SEGMENT_FUNCTION_SERVICES = 0x0006,
+	SEGMENT_FUNCTION_CLIENTS = 0x0007,
 	SEGMENT_FUNCTION_BASE = 0xb000,
 	SEGMENT_FUNCTION_BITS = 52, /* prefix length of locator:b000 */
 };

@@ -363,6 +363,9 @@ static void test_through_packet(void **state)
 	view_free(view);
 }
 
+/* A rate of 562 Tbit/s, a time of six days, a price of half a million. */
+#define GREAT (INT64_C(1) << 49)
+
 /* The longest path with every field in use and great numbers: one packet, and what input it leaves room for.
  */
 static void test_largest(void **state)
@@ -376,19 +379,18 @@ static void test_largest(void **state)
 	int size;
 
 	path->hop_count = PLAN_HOPS;
-	path->rate_up = INT64_MAX;
-	path->rate_down = INT64_MAX;
+	path->rate_up = GREAT;
+	path->rate_down = GREAT;
 	for (uint32_t i = 0; i < PLAN_HOPS; i++) {
 		path->hops[i] = (struct gateway_identity){i + 1, 1};
-		path->links[i] = (struct plan_link){INT64_MAX, INT64_MAX, INT64_MAX, INT64_MAX};
+		path->links[i] = (struct plan_link){GREAT, GREAT, GREAT, GREAT};
 	}
 	fixture->part.site = path->hops[PLAN_HOPS - 1];
-	fixture->part.reserve = INT64_MAX;
+	fixture->part.reserve = GREAT;
 	fixture->part.claim_count = PLAN_CLAIMS;
 	for (uint32_t i = 0; i < PLAN_CLAIMS; i++)
-		fixture->part.claims[i] =
-		        (struct plan_claim){(enum resource_kind)i, INT64_MAX, INT64_MAX, INT64_MAX};
-	body->burst = INT64_MAX;
+		fixture->part.claims[i] = (struct plan_claim){(enum resource_kind)i, GREAT, GREAT, GREAT};
+	body->burst = GREAT;
 	body->service[0] = '\0';
 	body->version[0] = '\0';
 	memset(body->arguments, 'a', PROGRAM_ARGUMENT_TEXT - 1);

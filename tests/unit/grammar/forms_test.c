@@ -12,7 +12,7 @@
 
 enum { ROUNDS = 2000, BINARY = 65536 };
 
-static const char *const names[] = {"render", "minimal", "everything", "stages", "layout"};
+static const char *const names[] = {"render", "minimal", "everything", "stages", "layout", "reserve"};
 
 struct bench {
 	struct arena *arena;

@@ -94,6 +94,25 @@ static void generate_data(struct random *random, struct demand_body *body)
 	}
 }
 
+/* Needs, or bandwidth to a service, or both; what is held, and for how long. */
+static void generate_reservation(struct random *random, struct demand_body *body)
+{
+	bool needs = chance(random, 2);
+
+	body->reserve_time = number(random);
+	for (int kind = 0; kind < RESOURCE_KINDS && needs; kind++)
+		if (body->need_count == 0 || chance(random, 3))
+			generate_need(random, (enum resource_kind)kind, &body->needs[body->need_count++]);
+	body->network_within = chance(random, 2) ? number(random) : 0;
+	if (needs && chance(random, 2))
+		return;
+	generate_text(random, sizeof(body->service), body->service);
+	body->network_guaranteed = body->network_within > 0 && chance(random, 2);
+	body->bandwidth_up = (uint64_t)number(random);
+	body->bandwidth_down = body->network_guaranteed || chance(random, 2) ? (uint64_t)number(random) : 0;
+	body->burst = chance(random, 2) ? (uint64_t)number(random) : 0;
+}
+
 static void generate_body(struct random *random, struct demand_body *body)
 {
 	generate_what(random, body);
@@ -163,7 +182,9 @@ void generate_demand(struct random *random, struct demand_stage *stages, struct 
 		generate_text(random, sizeof(demand->name), demand->name);
 	if (chance(random, 4))
 		generate_stages(random, stages, demand);
-	if (demand->stage_count == 0 || chance(random, 2))
+	if (demand->stage_count == 0 && chance(random, 4))
+		generate_reservation(random, &demand->body);
+	else if (demand->stage_count == 0 || chance(random, 2))
 		generate_body(random, &demand->body);
 	demand->budget = chance(random, 2) ? number(random) : 0;
 	demand->prefer = (enum demand_prefer)random_below(random, PREFER_CHOICES);
@@ -199,14 +220,17 @@ static void generate_reserve(struct random *random, struct program_reserve *rese
 		reserve->toward = generate_gateway(random);
 		reserve->rate = back && chance(random, 4) ? 0 : (uint64_t)number(random);
 		reserve->burst = chance(random, 2) ? (uint64_t)number(random) : 0;
+		reserve->jitter = chance(random, 2) ? number(random) : 0;
 		reserve->tariff = chance(random, 4) ? 0 : number(random);
 	}
 	if (back) {
 		reserve->back = generate_gateway(random);
 		reserve->back_rate = (uint64_t)number(random);
 		reserve->back_burst = chance(random, 2) ? (uint64_t)number(random) : 0;
+		reserve->back_jitter = chance(random, 2) ? number(random) : 0;
 		reserve->back_tariff = chance(random, 4) ? 0 : number(random);
 	}
+	reserve->class = (uint32_t)random_below(random, LINK_CLASSES);
 	reserve->time = number(random);
 	reserve->limit = chance(random, 3) ? 0 : number(random);
 }
@@ -291,15 +315,61 @@ static void generate_operands(struct random *random, struct instruction *instruc
 	case OPERATION_RELEASE:
 		generate_release(random, &instruction->release);
 		break;
+	case OPERATION_ATTACH:
+		random_fill(random, instruction->attach.client, sizeof(instruction->attach.client));
+		random_fill(random, instruction->attach.service, sizeof(instruction->attach.service));
+		break;
+	case OPERATION_REFRESH:
+		instruction->refresh.time = number(random);
+		break;
 	default:
 		break;
 	}
 }
 
+static bool has(const struct program *program, enum operation operation, struct gateway_identity owner)
+{
+	for (uint32_t i = 0; i < program->instruction_count; i++)
+		if (program->instructions[i].operation == operation &&
+		    (gateway_is_none(owner) || gateway_equal(program->instructions[i].at, owner)))
+			return true;
+	return false;
+}
+
+/* Whether the operation may come next at this owner; one claim and one execution in all. */
+static bool fits(const struct program *program, enum operation operation, struct gateway_identity owner)
+{
+	const struct gateway_identity anyone = {0, 0};
+	const struct instruction *last = &program->instructions[program->instruction_count - 1];
+
+	switch (operation) {
+	case OPERATION_CLAIM:
+		return !has(program, OPERATION_CLAIM, anyone);
+	case OPERATION_EXECUTE:
+		return program->instruction_count > 0 && last->operation == OPERATION_CLAIM &&
+		       gateway_equal(last->at, owner);
+	case OPERATION_ATTACH:
+		return has(program, OPERATION_RESERVE, owner) || has(program, OPERATION_CLAIM, owner);
+	default:
+		return operation != OPERATION_REFRESH;
+	}
+}
+
+static void generate_instruction(struct random *random, struct program *program, enum operation operation,
+                                 struct gateway_identity owner)
+{
+	struct instruction *instruction = &program->instructions[program->instruction_count++];
+
+	instruction->at = owner;
+	instruction->operation = operation;
+	generate_operands(random, instruction);
+}
+
+/* Refreshes stand among themselves; other owners have, in turn, some of the operations in their order. */
 void generate_program(struct random *random, struct program *ret_program)
 {
 	struct program *program = ret_program;
-	bool claimed = false;
+	bool refreshes = chance(random, 8);
 
 	memset(program, 0, sizeof(*program));
 	random_fill(random, program->identifier.octets, sizeof(program->identifier.octets));
@@ -307,26 +377,14 @@ void generate_program(struct random *random, struct program *ret_program)
 	program->parts = (uint16_t)(1 + random_below(random, 300));
 	program->part = (uint16_t)(1 + random_below(random, program->parts));
 	program->expires = number(random);
-	/* Owners in turn, each with some of the operations in their order. */
 	for (uint32_t owner = 1; program->instruction_count < PROGRAM_INSTRUCTIONS; owner++) {
 		struct gateway_identity at = {.site = owner * 7, .gateway = (uint16_t)owner};
 
-		for (int i = 0; i < OPERATIONS && program->instruction_count < PROGRAM_INSTRUCTIONS; i++) {
-			struct instruction *instruction = &program->instructions[program->instruction_count];
-			bool once = i == OPERATION_CLAIM || i == OPERATION_EXECUTE;
-
-			if (!chance(random, 3) || (once && claimed))
-				continue;
-			if (i == OPERATION_EXECUTE &&
-			    (program->instruction_count == 0 || instruction[-1].operation != OPERATION_CLAIM))
-				continue;
-			instruction->at = at;
-			instruction->operation = (enum operation)i;
-			generate_operands(random, instruction);
-			program->instruction_count++;
-		}
-		for (uint32_t i = 0; i < program->instruction_count; i++)
-			claimed = claimed || program->instructions[i].operation == OPERATION_CLAIM;
+		if (refreshes)
+			generate_instruction(random, program, OPERATION_REFRESH, at);
+		for (int i = 0; i < OPERATIONS && program->instruction_count < PROGRAM_INSTRUCTIONS; i++)
+			if (!refreshes && chance(random, 3) && fits(program, (enum operation)i, at))
+				generate_instruction(random, program, (enum operation)i, at);
 		if (program->instruction_count > 0 && chance(random, 5))
 			break;
 	}
@@ -362,7 +420,9 @@ static void assert_same_body(const struct demand_body *a, const struct demand_bo
 	T_EQ(a->need_time, b->need_time);
 	T_EQ(a->work_present, b->work_present);
 	assert_same_need(&a->work, &b->work);
+	T_EQ(a->reserve_time, b->reserve_time);
 	T_EQ(a->network_within, b->network_within);
+	T_EQ(a->network_guaranteed, b->network_guaranteed);
 	T_EQ(a->respond_within, b->respond_within);
 	T_EQ(a->finish_within, b->finish_within);
 	T_EQ(a->bandwidth_up, b->bandwidth_up);
@@ -418,6 +478,9 @@ static void assert_same_reserve(const struct program_reserve *a, const struct pr
 {
 	assert_same_gateway(a->toward, b->toward);
 	assert_same_gateway(a->back, b->back);
+	T_EQ(a->class, b->class);
+	T_EQ(a->jitter, b->jitter);
+	T_EQ(a->back_jitter, b->back_jitter);
 	T_EQ(a->rate, b->rate);
 	T_EQ(a->burst, b->burst);
 	T_EQ(a->back_rate, b->back_rate);
@@ -480,6 +543,13 @@ static void assert_same_instruction(const struct instruction *a, const struct in
 		break;
 	case OPERATION_RELEASE:
 		T_EQ(a->release, b->release);
+		break;
+	case OPERATION_ATTACH:
+		T_BYTES(a->attach.client, b->attach.client, sizeof(a->attach.client));
+		T_BYTES(a->attach.service, b->attach.service, sizeof(a->attach.service));
+		break;
+	case OPERATION_REFRESH:
+		T_EQ(a->refresh.time, b->refresh.time);
 		break;
 	default:
 		break;

@@ -9,9 +9,9 @@
 #include "grammar/grammar.h"
 #include "tests/t.h"
 
-static const char *const demands[] = {"render", "minimal", "everything", "stages", "layout"};
-static const char *const programs[] = {"path", "release", "run"};
-static const char *const examples[] = {"render", "hold", "digit", "ocr", "impossible"};
+static const char *const demands[] = {"render", "minimal", "everything", "stages", "layout", "reserve"};
+static const char *const programs[] = {"path", "release", "run", "reserve", "refresh"};
+static const char *const examples[] = {"render", "hold", "digit", "ocr", "impossible", "voice"};
 
 static char *read_text(struct arena *arena, const char *folder, const char *name, const char *suffix)
 {

@@ -164,6 +164,114 @@ static void test_rules(void **state)
 	}
 }
 
+/* Memory, and guaranteed bandwidth to a service, for a while. */
+static struct demand reservation(void)
+{
+	return (struct demand){.body = {.service = "voice",
+	                                .version = "1",
+	                                .need_count = 1,
+	                                .needs = {{.kind = RESOURCE_MEMORY, .amount = 4096}},
+	                                .reserve_time = 60,
+	                                .network_within = 20,
+	                                .network_guaranteed = true,
+	                                .bandwidth_up = 1,
+	                                .bandwidth_down = 2,
+	                                .burst = 3}};
+}
+
+static void test_good_reservation(void **state)
+{
+	struct demand demand = reservation();
+	struct demand_body *body = &demand.body;
+
+	T_OK(demand_check(&demand));
+	body->need_count = 0;
+	T_OK(demand_check(&demand));
+	body->network_guaranteed = false;
+	body->bandwidth_down = 0;
+	T_OK(demand_check(&demand));
+	body->network_within = 0;
+	T_OK(demand_check(&demand));
+	/* Without bandwidth it may be anywhere. */
+	demand = reservation();
+	body->network_guaranteed = false;
+	body->bandwidth_up = body->bandwidth_down = body->burst = 0;
+	T_OK(demand_check(&demand));
+	body->service[0] = body->version[0] = '\0';
+	T_OK(demand_check(&demand));
+}
+
+RULE(no_service, body->service[0] = body->version[0] = '\0')
+RULE(reserve_version, (body->service[0] = '\0', body->network_guaranteed = false,
+                       body->bandwidth_up = body->bandwidth_down = 0))
+RULE(reserve_nothing,
+     (body->need_count = 0, body->network_guaranteed = false, body->bandwidth_up = body->bandwidth_down = 0))
+RULE(reserve_negative, (body->reserve_time = -1, body->network_guaranteed = false))
+RULE(reserve_run, (body->argument_count = 1, body->service[0] = body->version[0] = '\0'))
+RULE(reserve_run_too, body->argument_count = 1)
+RULE(reserve_need_time, body->need_time = 1)
+RULE(reserve_work, body->work_present = true)
+RULE(reserve_data, body->data_count = 1)
+RULE(reserve_split, body->split = 1)
+RULE(reserve_respond, body->respond_within = 1)
+RULE(reserve_finish, body->finish_within = 1)
+RULE(reserve_input, demand->input_size = 1)
+RULE(reserve_need_kind, body->needs[0].kind = RESOURCE_KINDS)
+RULE(guarantee_no_limit, body->network_within = 0)
+RULE(guarantee_no_up, body->bandwidth_up = 0)
+RULE(guarantee_no_down, body->bandwidth_down = 0)
+RULE(guarantee_alone, body->reserve_time = 0)
+
+static const struct rule reservation_rules[] = {
+        {"no_service", no_service, BUSBAR_ERROR_MISSING_FIELD},
+        {"reserve_version", reserve_version, BUSBAR_ERROR_BAD_VALUE},
+        {"reserve_nothing", reserve_nothing, BUSBAR_ERROR_MISSING_FIELD},
+        {"reserve_negative", reserve_negative, BUSBAR_ERROR_AMOUNT_NEGATIVE},
+        {"reserve_run", reserve_run, BUSBAR_ERROR_BAD_VALUE},
+        {"reserve_run_too", reserve_run_too, BUSBAR_ERROR_BAD_VALUE},
+        {"reserve_need_time", reserve_need_time, BUSBAR_ERROR_BAD_VALUE},
+        {"reserve_work", reserve_work, BUSBAR_ERROR_BAD_VALUE},
+        {"reserve_data", reserve_data, BUSBAR_ERROR_BAD_VALUE},
+        {"reserve_split", reserve_split, BUSBAR_ERROR_BAD_VALUE},
+        {"reserve_respond", reserve_respond, BUSBAR_ERROR_BAD_VALUE},
+        {"reserve_finish", reserve_finish, BUSBAR_ERROR_BAD_VALUE},
+        {"reserve_input", reserve_input, BUSBAR_ERROR_BAD_VALUE},
+        {"reserve_need_kind", reserve_need_kind, BUSBAR_ERROR_UNKNOWN_KIND},
+        {"guarantee_no_limit", guarantee_no_limit, BUSBAR_ERROR_MISSING_FIELD},
+        {"guarantee_no_up", guarantee_no_up, BUSBAR_ERROR_MISSING_FIELD},
+        {"guarantee_no_down", guarantee_no_down, BUSBAR_ERROR_MISSING_FIELD},
+        {"guarantee_alone", guarantee_alone, BUSBAR_ERROR_BAD_VALUE},
+};
+
+static void test_reservation_rules(void **state)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(reservation_rules); i++) {
+		struct demand demand = reservation();
+		int code;
+
+		reservation_rules[i].change(&demand);
+		code = demand_check(&demand);
+		if (code != reservation_rules[i].error)
+			fail_msg("%s: %d (%s), expected %d", reservation_rules[i].name, code,
+			         error_text(code), reservation_rules[i].error);
+	}
+}
+
+/* A reservation is all of a demand. */
+static void test_reservation_with_stages(void **state)
+{
+	struct demand_stage stage = {.name = "one", .body = {.service = "s"}};
+	struct demand demand = reservation();
+
+	demand.stage_count = 1;
+	demand.stages = &stage;
+	T_ERROR(demand_check(&demand), BUSBAR_ERROR_BAD_VALUE);
+	memset(&demand.body, 0, sizeof(demand.body));
+	T_OK(demand_check(&demand));
+	stage.body = reservation().body;
+	T_ERROR(demand_check(&demand), BUSBAR_ERROR_BAD_VALUE);
+}
+
 /* The body rules hold in stages, too. */
 static void test_rules_in_stages(void **state)
 {
@@ -304,6 +412,9 @@ int main(void)
 	        cmocka_unit_test(test_good),
 	        cmocka_unit_test(test_rules),
 	        cmocka_unit_test(test_rules_in_stages),
+	        cmocka_unit_test(test_good_reservation),
+	        cmocka_unit_test(test_reservation_rules),
+	        cmocka_unit_test(test_reservation_with_stages),
 	        cmocka_unit_test(test_stages),
 	        cmocka_unit_test(test_arguments),
 	        cmocka_unit_test(test_data_size),

@@ -102,6 +102,97 @@ static void test_good_release(void **state)
 	T_ERROR(program_check(&program), BUSBAR_ERROR_BAD_VALUE);
 }
 
+static struct instruction attach(uint32_t site)
+{
+	return (struct instruction){.operation = OPERATION_ATTACH,
+	                            .at = at(site),
+	                            .attach = {.client = {1}, .service = {2}}};
+}
+
+/* Two links there and back, and memory at the end. */
+static struct program reservation(void)
+{
+	struct program program = {.ingress = at(1), .part = 1, .parts = 1, .expires = 1};
+	const struct instruction list[] = {
+	        reserve(1, 2, 0),
+	        attach(1),
+	        reserve(2, SITE, 1),
+	        reserve(SITE, 0, 2),
+	        sample().instructions[CLAIM],
+	        attach(SITE),
+	};
+
+	memcpy(program.instructions, list, sizeof(list));
+	program.instructions[3].reserve.rate = 0;
+	program.instruction_count = ARRAY_SIZE(list);
+	return program;
+}
+
+static void test_good_reservation(void **state)
+{
+	struct program program = reservation();
+
+	T_OK(program_check(&program));
+	program.instructions[0].reserve.class = LINK_CLASSES - 1;
+	program.instructions[2].reserve.jitter = program.instructions[2].reserve.back_jitter = INT64_MAX;
+	T_OK(program_check(&program));
+	/* Attached to what is reserved alone, or claimed alone. */
+	program.instructions[4] = program.instructions[5];
+	program.instruction_count = 5;
+	T_OK(program_check(&program));
+	program.instructions[3] = sample().instructions[CLAIM];
+	T_OK(program_check(&program));
+}
+
+static void test_bad_attach(void **state)
+{
+	struct program program = reservation();
+
+	memset(program.instructions[1].attach.client, 0, 16);
+	T_ERROR(program_check(&program), BUSBAR_ERROR_MISSING_FIELD);
+	program = reservation();
+	memset(program.instructions[5].attach.service, 0, 16);
+	T_ERROR(program_check(&program), BUSBAR_ERROR_MISSING_FIELD);
+	/* Before the reservation, twice, and where nothing is held. */
+	program = reservation();
+	program.instructions[0] = attach(1);
+	program.instructions[1] = reserve(1, 2, 0);
+	T_ERROR(program_check(&program), BUSBAR_ERROR_STATE);
+	program.instructions[0] = reserve(1, 2, 0);
+	program.instructions[1] = program.instructions[2] = attach(1);
+	T_ERROR(program_check(&program), BUSBAR_ERROR_STATE);
+	program = reservation();
+	program.instructions[0] = (struct instruction){.operation = OPERATION_FORWARD, .at = at(1)};
+	T_ERROR(program_check(&program), BUSBAR_ERROR_STATE);
+	program.instructions[0].at = at(9);
+	T_ERROR(program_check(&program), BUSBAR_ERROR_STATE);
+}
+
+static void test_refresh(void **state)
+{
+	struct program program = reservation();
+
+	program.instruction_count = 3;
+	for (uint32_t i = 0; i < 3; i++)
+		program.instructions[i] = (struct instruction){.operation = OPERATION_REFRESH,
+		                                               .at = at(i + 1),
+		                                               .refresh = {.time = 1}};
+	T_OK(program_check(&program));
+	program.instructions[1].refresh.time = 0;
+	T_ERROR(program_check(&program), BUSBAR_ERROR_AMOUNT_ZERO);
+	program.instructions[1].refresh.time = -1;
+	T_ERROR(program_check(&program), BUSBAR_ERROR_AMOUNT_ZERO);
+	/* Once at each owner, and nothing else beside it, neither before nor behind. */
+	program.instructions[1] = program.instructions[0];
+	T_ERROR(program_check(&program), BUSBAR_ERROR_STATE);
+	program.instructions[1] = (struct instruction){.operation = OPERATION_FORWARD, .at = at(2)};
+	T_ERROR(program_check(&program), BUSBAR_ERROR_STATE);
+	program.instructions[1] = program.instructions[0];
+	program.instructions[0] = reserve(1, 2, 0);
+	program.instruction_count = 2;
+	T_ERROR(program_check(&program), BUSBAR_ERROR_STATE);
+}
+
 #define RULE(name, change)                                                    \
 	static void name(struct program *program)                             \
 	{                                                                     \
@@ -135,6 +226,9 @@ RULE(reserve_bad_time, first->time = -1)
 RULE(reserve_tariff, first->tariff = -1)
 RULE(reserve_back_tariff, first->back_tariff = -1)
 RULE(reserve_limit, first->limit = -1)
+RULE(reserve_class, first->class = LINK_CLASSES)
+RULE(reserve_jitter, first->jitter = -1)
+RULE(reserve_back_jitter, last->back_jitter = -1)
 RULE(claim_nothing, claim->resource_count = 0)
 RULE(claim_many, claim->resource_count = PLAN_CLAIMS + 1)
 RULE(claim_no_time, claim->time = 0)
@@ -190,6 +284,9 @@ static const struct rule {
         {"reserve_tariff", reserve_tariff, BUSBAR_ERROR_AMOUNT_NEGATIVE},
         {"reserve_back_tariff", reserve_back_tariff, BUSBAR_ERROR_AMOUNT_NEGATIVE},
         {"reserve_limit", reserve_limit, BUSBAR_ERROR_AMOUNT_NEGATIVE},
+        {"reserve_class", reserve_class, BUSBAR_ERROR_BAD_VALUE},
+        {"reserve_jitter", reserve_jitter, BUSBAR_ERROR_AMOUNT_NEGATIVE},
+        {"reserve_back_jitter", reserve_back_jitter, BUSBAR_ERROR_AMOUNT_NEGATIVE},
         {"claim_nothing", claim_nothing, BUSBAR_ERROR_AMOUNT_ZERO},
         {"claim_many", claim_many, BUSBAR_ERROR_TOO_LARGE},
         {"claim_no_time", claim_no_time, BUSBAR_ERROR_AMOUNT_ZERO},
@@ -279,15 +376,18 @@ static void test_names(void **state)
 	T_TEXT(operation_names[OPERATION_EXECUTE], "execute");
 	T_TEXT(operation_names[OPERATION_DELIVER], "deliver");
 	T_TEXT(operation_names[OPERATION_RELEASE], "release");
+	T_TEXT(operation_names[OPERATION_ATTACH], "attach");
+	T_TEXT(operation_names[OPERATION_REFRESH], "refresh");
 	T_TRUE(operation_names[OPERATIONS] == NULL);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        cmocka_unit_test(test_good),  cmocka_unit_test(test_good_release),
-	        cmocka_unit_test(test_rules), cmocka_unit_test(test_order),
-	        cmocka_unit_test(test_names),
+	        cmocka_unit_test(test_good),       cmocka_unit_test(test_good_release),
+	        cmocka_unit_test(test_rules),      cmocka_unit_test(test_order),
+	        cmocka_unit_test(test_names),      cmocka_unit_test(test_good_reservation),
+	        cmocka_unit_test(test_bad_attach), cmocka_unit_test(test_refresh),
 	};
 
 	return T_RUN(tests);

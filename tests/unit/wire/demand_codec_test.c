@@ -28,7 +28,7 @@ static void random_demand(struct random *random, struct demand *demand)
 	generate_demand(random, stages, demand);
 	if (random_below(random, 2))
 		demand->identifier = identifier_make((int64_t)random_below(random, INT64_MAX), random);
-	if (random_below(random, 3) == 0)
+	if (demand->body.reserve_time == 0 && random_below(random, 3) == 0)
 		demand->input_size = (uint32_t)random_below(random, DEMAND_INPUT + 1);
 	random_fill(random, demand->input, demand->input_size);
 }
@@ -178,8 +178,25 @@ static void unknown_fields_are_skipped_or_refused(void **state)
 {
 	T_OK(DECODE(SERVICE "\x80\x00\x02xx\xff\x00\x00"));
 	T_ERROR(DECODE(SERVICE "\x7f\x00\x02xx"), BUSBAR_ERROR_UNKNOWN_FIELD);
-	T_ERROR(DECODE(SERVICE "\x1f\x00\x00"), BUSBAR_ERROR_UNKNOWN_FIELD);
+	T_ERROR(DECODE(SERVICE "\x3f\x00\x00"), BUSBAR_ERROR_UNKNOWN_FIELD);
 	T_ERROR(DECODE("\x80\x00\x00" SERVICE), BUSBAR_ERROR_MALFORMED);
+}
+
+static void a_reservation_by_hand(void **state)
+{
+#define LIMITS "\x15\x00\x01\x14\x18\x00\x01\x02\x19\x00\x01\x03"
+	static const uint8_t bytes[] = SERVICE LIMITS "\x1e\x00\x02\x81\x00\x1f\x00\x00";
+	struct demand demand;
+
+	T_OK(demand_codec_decode(bytes, sizeof(bytes) - 1, arena, &demand));
+	T_EQ(demand.body.reserve_time, 128);
+	T_TRUE(demand.body.network_guaranteed);
+	T_EQ(demand.body.network_within, 20);
+	T_EQ(demand.body.bandwidth_up, 2);
+	T_EQ(demand.body.bandwidth_down, 3);
+	/* A guarantee without a reservation; a reservation with input. */
+	T_ERROR(DECODE(SERVICE LIMITS "\x1f\x00\x00"), BUSBAR_ERROR_BAD_VALUE);
+	T_ERROR(DECODE(SERVICE LIMITS "\x1e\x00\x01\x01\x49\x00\x01i"), BUSBAR_ERROR_BAD_VALUE);
 }
 
 static void values_have_one_form(void **state)
@@ -194,6 +211,8 @@ static void values_have_one_form(void **state)
 	T_ERROR(DECODE(SERVICE "\x46\x00\x01\x00"), BUSBAR_ERROR_AMOUNT_ZERO); /* trust 0 */
 	T_ERROR(DECODE(SERVICE "\x48\x00\x01\x00"), BUSBAR_ERROR_MALFORMED);   /* offload has no value */
 	T_ERROR(DECODE(SERVICE "\x49\x00\x00"), BUSBAR_ERROR_MALFORMED);       /* no input */
+	T_ERROR(DECODE(SERVICE "\x1e\x00\x01\x00"), BUSBAR_ERROR_AMOUNT_ZERO); /* reserve for 0 */
+	T_ERROR(DECODE(SERVICE "\x1f\x00\x01\x01"), BUSBAR_ERROR_MALFORMED);   /* guaranteed has none */
 	T_ERROR(DECODE(SERVICE "\x12\x00\x03\x00\x02\x05"), BUSBAR_ERROR_MALFORMED); /* a flag not known */
 	T_ERROR(DECODE(SERVICE "\x12\x00\x03\x07\x00\x05"), BUSBAR_ERROR_MALFORMED); /* a kind not known */
 	T_ERROR(DECODE(SERVICE "\x1c\x00\x02\x00\x00"), BUSBAR_ERROR_AMOUNT_ZERO);   /* split 0 */
@@ -285,6 +304,7 @@ int main(void)
 	        TEST(what_no_reader_takes_is_not_written),
 	        TEST(a_service_is_enough),
 	        TEST(unknown_fields_are_skipped_or_refused),
+	        TEST(a_reservation_by_hand),
 	        TEST(values_have_one_form),
 	        TEST(amounts_past_63_bits_are_refused),
 	        TEST(control_characters_are_refused),

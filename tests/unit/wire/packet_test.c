@@ -238,6 +238,7 @@ static struct program longest_program(void)
 		*at = program.instructions[1];
 		at->at.site = 100 + i;
 		at->reserve.rate = at->reserve.back_rate = UINT64_C(100000000000);
+		at->reserve.jitter = at->reserve.back_jitter = CLOCK_SECOND;
 		at->reserve.time = 3600 * CLOCK_SECOND;
 		at->reserve.tariff = at->reserve.back_tariff = at->reserve.limit = 1000000000;
 	}
