@@ -83,8 +83,7 @@ static bool try_network(struct tally *tally, struct arena *arena, enum network_k
 	int code;
 
 	network_open(&network, kind, seed);
-	if (network.demand.body.reserve_time == 0)
-		T_OK(demand_check(&network.demand));
+	T_OK(demand_check(&network.demand));
 	T_OK(map_demand(network.view, &network.request, arena, &plan));
 	count(tally, &network, &plan);
 	code = plan.exact ? brute_force_best(network.view, &network.request, arena, &best)
