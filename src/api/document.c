@@ -108,6 +108,9 @@ static json_t *part_object(const struct document_source *source, const struct pl
 
 	if (object == NULL)
 		return NULL;
+	json_object_set_new(object, "bound_ms",
+	                    document_milliseconds(part->path.bound_up + part->path.bound_down));
+	json_object_set_new(object, "class", json_integer(part->path.class));
 	json_object_set_new(object, "start_ms", document_milliseconds(part->start));
 	json_object_set_new(object, "time_ms", document_milliseconds(part->time));
 	json_object_set_new(object, "limit_ms", document_milliseconds(part->limit));

@@ -29,12 +29,13 @@ static void add_part(struct table *table, const json_t *part, struct arena *aren
 {
 	const json_t *plan = json_object_get(part, "plan");
 	const char *error = document_error(part);
+	char bound[DOCUMENT_TEXT];
 
 	table_cell(table, "%lld", (long long)document_integer(part, "part"));
 	table_cell(table, "%s", document_text(part, "state"));
 	table_cell(table, "%s", document_text(part, "site"));
 	table_cell(table, "%s", document_path(json_object_get(plan, "path"), arena));
-	table_cell(table, "%s", document_text(plan, "bound"));
+	table_cell(table, "%s", quote_bound(plan, bound));
 	add_measured(table, plan, "network_ms");
 	add_measured(table, part, "network_ms");
 	add_measured(table, part, "run_ms");

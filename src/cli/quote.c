@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/quote.h"
 
-#include "cli/document.h"
 #include "cli/table.h"
 
 static const struct table_column part_columns[] = {
@@ -17,13 +16,25 @@ static void add_duration(struct table *table, const json_t *object, const char *
 	table_cell(table, "%s", document_duration(document_number(object, key), text));
 }
 
+char *quote_bound(const json_t *plan, char text[DOCUMENT_TEXT])
+{
+	double bound = document_number(plan, "bound_ms");
+	char duration[DOCUMENT_TEXT];
+
+	(void)snprintf(text, DOCUMENT_TEXT, "%.16s%s%.24s", document_text(plan, "bound"),
+	               bound > 0 ? " " : "", bound > 0 ? document_duration(bound, duration) : "");
+	return text;
+}
+
 static void add_part(struct table *table, const json_t *part, size_t number, struct arena *arena)
 {
+	char bound[DOCUMENT_TEXT];
+
 	table_cell(table, "%zu", number);
 	table_cell(table, "%s", document_text(part, "site"));
 	table_cell(table, "%s", document_path(json_object_get(part, "path"), arena));
 	add_duration(table, part, "network_ms");
-	table_cell(table, "%s", document_text(part, "bound"));
+	table_cell(table, "%s", quote_bound(part, bound));
 	add_duration(table, part, "respond_ms");
 	add_duration(table, part, "finish_ms");
 	table_cell(table, "%s", document_text(part, "price"));

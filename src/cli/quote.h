@@ -5,9 +5,12 @@
 
 #include "base/arena.h"
 #include "base/compiler.h"
+#include "cli/document.h"
 #include <jansson.h>
 #include <stdio.h>
 
+/* "hard 31.0 ms" or "measured" of a part's plan. Returns text. */
+char *quote_bound(const json_t *plan, char text[DOCUMENT_TEXT]);
 /* One row per part of a quote's `parts`: site, path, expected latencies, bound, prices. 0 or a negative code.
  */
 int quote_print_parts(const json_t *parts, struct arena *arena, FILE *stream) CHECKED;

@@ -33,40 +33,59 @@ static money with_slack(money price)
 	return price > INT64_MAX - slack ? INT64_MAX : price + slack;
 }
 
-/* The links of hop `index`: its output towards the site, and that back towards the ingress. */
-static void add_reserve(struct draft *draft, const struct plan_part *part, uint32_t index)
+/* What packets may be held up beyond the least delay by a link of the path's class; 0 where it has no
+ * ceiling. */
+static int64_t jitter_of(int64_t ceiling, int64_t delay)
 {
+	return ceiling > delay ? ceiling - delay : 0;
+}
+
+/* What packets on their way to the site may have been held up by the links before hop `index`. */
+static int64_t jitter_up(const struct plan_path *path, uint32_t index)
+{
+	int64_t jitter = 0;
+
+	for (uint32_t i = 0; i < index; i++)
+		jitter += jitter_of(path->links[i].ceiling, path->links[i].delay);
+	return jitter;
+}
+
+/* The same for those that come from the site. */
+static int64_t jitter_down(const struct plan_path *path, uint32_t index)
+{
+	int64_t jitter = 0;
+
+	for (uint32_t i = index; i + 1 < path->hop_count; i++)
+		jitter += jitter_of(path->links[i].back_ceiling, path->links[i].back_delay);
+	return jitter;
+}
+
+/* The links of hop `index`: its output towards the site, and that back towards the ingress. */
+static void add_reserve(struct draft *draft, const struct compile_request *request, uint32_t index)
+{
+	const struct plan_part *part = request->part;
 	const struct plan_path *path = &part->path;
-	struct program_reserve reserve = {.time = part->reserve};
+	uint64_t burst = request->demand->body.burst;
+	struct program_reserve reserve = {.class = path->class, .time = part->reserve};
 
 	if (index + 1 < path->hop_count && path->rate_up > 0) {
 		reserve.toward = path->hops[index + 1];
 		reserve.rate = path->rate_up;
+		reserve.burst = burst;
+		reserve.jitter = jitter_up(path, index);
 		reserve.tariff = path->links[index].tariff;
 		reserve.limit = with_slack(path->links[index].price);
 	}
 	if (index > 0 && path->rate_down > 0) {
 		reserve.back = path->hops[index - 1];
 		reserve.back_rate = path->rate_down;
+		reserve.back_burst = burst;
+		reserve.back_jitter = jitter_down(path, index);
 		reserve.back_tariff = path->links[index - 1].back_tariff;
 		reserve.limit = MAXIMUM(reserve.limit, with_slack(path->links[index - 1].back_price));
 	}
 	if (reserve.rate > 0 || reserve.back_rate > 0)
 		add(draft, OPERATION_RESERVE, path->hops[index])->reserve = reserve;
-	else if (index > 0 && index + 1 < path->hop_count)
-		(void)add(draft, OPERATION_FORWARD, path->hops[index]);
-}
-
-static void add_bursts(struct program *program, uint64_t burst)
-{
-	for (uint32_t i = 0; i < program->instruction_count; i++) {
-		struct program_reserve *reserve = &program->instructions[i].reserve;
-
-		if (program->instructions[i].operation != OPERATION_RESERVE)
-			continue;
-		reserve->burst = reserve->rate > 0 ? burst : 0;
-		reserve->back_burst = reserve->back_rate > 0 ? burst : 0;
-	}
 }
 
 static void add_claim(struct draft *draft, const struct plan_part *part)
@@ -142,21 +161,86 @@ static void add_execute(struct draft *draft, const struct compile_request *reque
 	draft->error = draft->error != 0 ? draft->error : code;
 }
 
+static bool is_reservation(const struct compile_request *request)
+{
+	return request->demand->body.reserve_time > 0;
+}
+
+static bool holds_something(const struct program *program, struct gateway_identity owner)
+{
+	uint32_t count = program->instruction_count;
+
+	return count > 0 && gateway_equal(program->instructions[count - 1].at, owner);
+}
+
+/*
+ * The traffic of a reservation enters and leaves the path at its ends, where something is held for it. On a
+ * path of one gateway there is no link to hold.
+ */
+static void add_attach(struct draft *draft, const struct compile_request *request, uint32_t index)
+{
+	const struct plan_path *path = &request->part->path;
+	bool end = index == 0 || index + 1 == path->hop_count;
+	struct program_attach *attach;
+
+	if (!end || (path->rate_up == 0 && path->rate_down == 0))
+		return;
+	if (path->hop_count > 1 && !holds_something(draft->program, path->hops[index]))
+		return;
+	attach = &add(draft, OPERATION_ATTACH, path->hops[index])->attach;
+	memcpy(attach->client, request->client, sizeof(attach->client));
+	memcpy(attach->service, request->service, sizeof(attach->service));
+}
+
+/* A gateway in the middle of the path that is asked for nothing. */
+static bool only_forwards(const struct plan_path *path, uint32_t index)
+{
+	return index > 0 && index + 1 < path->hop_count && path->rate_up == 0 && path->rate_down == 0;
+}
+
 static void add_deliver(struct draft *draft, const struct compile_request *request)
 {
 	struct program_deliver *deliver = &add(draft, OPERATION_DELIVER, request->part->site)->deliver;
 
-	deliver->to = request->part->path.hops[0];
+	deliver->to = request->ingress;
 	memcpy(deliver->address, request->address, sizeof(deliver->address));
 	deliver->port = request->port;
 	deliver->output_maximum = request->output_maximum;
 }
 
+static void add_run(struct draft *draft, const struct compile_request *request)
+{
+	const struct plan_path *path = &request->part->path;
+
+	for (uint32_t i = 0; i < path->hop_count; i++) {
+		add_reserve(draft, request, i);
+		if (only_forwards(path, i))
+			(void)add(draft, OPERATION_FORWARD, path->hops[i]);
+	}
+	add_claim(draft, request->part);
+	add_fetches(draft, request);
+	add_execute(draft, request);
+	add_deliver(draft, request);
+}
+
+static void add_reservation(struct draft *draft, const struct compile_request *request)
+{
+	const struct plan_path *path = &request->part->path;
+
+	for (uint32_t i = 0; i < path->hop_count; i++) {
+		add_reserve(draft, request, i);
+		if (i + 1 == path->hop_count && request->part->claim_count > 0)
+			add_claim(draft, request->part);
+		add_attach(draft, request, i);
+	}
+}
+
 int compile_program(const struct compile_request *request, struct program *ret_program)
 {
-	const struct plan_part *part = request->part;
+	uint32_t hops = request->part->path.hop_count;
 	struct program program = {
 	        .identifier = request->program,
+	        .ingress = request->ingress,
 	        .part = request->number,
 	        .parts = request->parts,
 	        .expires = request->expires,
@@ -164,16 +248,12 @@ int compile_program(const struct compile_request *request, struct program *ret_p
 	struct draft draft = {.program = &program};
 	int code;
 
-	if (part->path.hop_count == 0 || part->path.hop_count > PLAN_HOPS)
+	if (hops == 0 || hops > PLAN_HOPS)
 		return BUSBAR_ERROR_BAD_VALUE;
-	program.ingress = part->path.hops[0];
-	for (uint32_t i = 0; i < part->path.hop_count; i++)
-		add_reserve(&draft, part, i);
-	add_bursts(&program, request->demand->body.burst);
-	add_claim(&draft, part);
-	add_fetches(&draft, request);
-	add_execute(&draft, request);
-	add_deliver(&draft, request);
+	if (is_reservation(request))
+		add_reservation(&draft, request);
+	else
+		add_run(&draft, request);
 	code = draft.error != 0 ? draft.error : program_check(&program);
 	if (code < 0)
 		return code;
@@ -181,18 +261,41 @@ int compile_program(const struct compile_request *request, struct program *ret_p
 	return 0;
 }
 
-void compile_release(const struct program *program, struct gateway_identity owner, int32_t error,
-                     int64_t expires, struct program *ret_program)
+/* A program of the same task and part, without instructions. */
+static struct program follow(const struct program *program, int64_t expires)
 {
-	struct program release = {
+	return (struct program){
 	        .identifier = program->identifier,
 	        .ingress = program->ingress,
 	        .part = program->part,
 	        .parts = program->parts,
 	        .expires = expires,
-	        .instruction_count = 1,
 	};
+}
 
+void compile_refresh(const struct program *program, int64_t time, int64_t expires,
+                     struct program *ret_program)
+{
+	struct program refresh = follow(program, expires);
+
+	for (uint32_t i = 0; i < program->instruction_count; i++) {
+		struct gateway_identity at = program->instructions[i].at;
+
+		if (program->instructions[i].operation == OPERATION_FORWARD ||
+		    (i > 0 && gateway_equal(program->instructions[i - 1].at, at)))
+			continue;
+		refresh.instructions[refresh.instruction_count++] = (struct instruction){
+		        .operation = OPERATION_REFRESH, .at = at, .refresh = {.time = time}};
+	}
+	*ret_program = refresh;
+}
+
+void compile_release(const struct program *program, struct gateway_identity owner, int32_t error,
+                     int64_t expires, struct program *ret_program)
+{
+	struct program release = follow(program, expires);
+
+	release.instruction_count = 1;
 	release.instructions[0] =
 	        (struct instruction){.operation = OPERATION_RELEASE, .at = owner, .release = error};
 	*ret_program = release;

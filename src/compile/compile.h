@@ -5,6 +5,10 @@
  * Pure. Instructions appear in the order in which the packet meets their owners: for each gateway on
  * the path reserve (when bandwidth was asked for), at the site reserve back, claim, fetch, execute,
  * deliver. Gateways without instruction are pinned by a plain End segment (OPERATION_FORWARD).
+ *
+ * A reservation (demand_body.reserve_time) neither fetches, executes nor delivers: with bandwidth the traffic
+ * between client and service is attached at both ends of the path, as far as something is held there (a
+ * single gateway holds no link and attaches all the same); without bandwidth there is only the claim.
  */
 #ifndef COMPILE_COMPILE_H
 #define COMPILE_COMPILE_H
@@ -19,11 +23,14 @@ struct compile_request {
 	const struct demand *demand;
 	const struct plan_part *part;
 	struct identifier program;
+	struct gateway_identity
+	        ingress;        /* who answers for the program; the path may start at another gateway */
 	uint16_t number, parts; /* 1-based part number */
 	int64_t expires;
 	uint8_t address[16]; /* where the ingress takes the result */
 	uint16_t port;
 	uint64_t output_maximum;
+	uint8_t client[16], service[16]; /* a reservation with bandwidth: between whom the traffic goes */
 	const uint8_t *input; /* SHA-256 of the demand's input, to be fetched; NULL: it travels inline */
 };
 
@@ -32,6 +39,13 @@ struct compile_request {
  * input; what program_check() finds.
  */
 int compile_program(const struct compile_request *request, struct program *ret_program) CHECKED;
+
+/*
+ * The program that lets what the owners hold for a reservation live on until `time` from when each meets it:
+ * one refresh per owner, in travel order.
+ */
+void compile_refresh(const struct program *program, int64_t time, int64_t expires,
+                     struct program *ret_program);
 
 /* The program that makes one owner let go. `error` is 0 (bill what was used) or a code (void). */
 void compile_release(const struct program *program, struct gateway_identity owner, int32_t error,

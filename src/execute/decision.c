@@ -8,7 +8,7 @@
 #include <errno.h>
 #include <string.h>
 
-enum { DECISION_VERSION = 1, DEMAND_OCTETS = 4096 };
+enum { DECISION_VERSION = 2, DEMAND_OCTETS = 4096 };
 
 /* A suspicion outlives any decision that is decided again from the record. */
 #define SUSPICION_UNTIL INT64_MAX
@@ -79,6 +79,15 @@ static int put_demand(struct writer *writer, const struct demand *demand)
 	return put_block(writer, octets, demand_codec_encode(&without_input, octets, sizeof(octets)));
 }
 
+int64_t decision_bound(const struct plan *plan)
+{
+	int64_t bound = 0;
+
+	for (uint32_t i = 0; i < plan->part_count; i++)
+		bound = MAXIMUM(bound, plan->parts[i].path.bound_up + plan->parts[i].path.bound_down);
+	return bound;
+}
+
 int decision_encode(const struct view *view, const struct map_request *request, const struct plan *plan,
                     uint8_t *buffer, size_t capacity)
 {
@@ -89,6 +98,8 @@ int decision_encode(const struct view *view, const struct map_request *request, 
 	put_identity(&writer, request->ingress);
 	writer_u64(&writer, (uint64_t)request->access_up);
 	writer_u64(&writer, (uint64_t)request->access_down);
+	writer_u64(&writer, (uint64_t)request->access_ceiling_up);
+	writer_u64(&writer, (uint64_t)request->access_ceiling_down);
 	writer_u64(&writer, (uint64_t)request->now);
 	writer_u8(&writer, request->spot ? 1 : 0);
 	code = put_demand(&writer, request->demand);
@@ -99,6 +110,7 @@ int decision_encode(const struct view *view, const struct map_request *request, 
 	writer_u32(&writer, plan->part_count);
 	writer_u64(&writer, (uint64_t)plan->price);
 	writer_u64(&writer, (uint64_t)plan->finish);
+	writer_u64(&writer, (uint64_t)decision_bound(plan));
 	writer_u8(&writer, plan->exact ? 1 : 0);
 	if (code < 0)
 		return code;
@@ -177,6 +189,8 @@ int decision_decode(const uint8_t *bytes, size_t size, struct arena *arena, stru
 	decision.ingress = get_identity(&cursor);
 	decision.access_up = (int64_t)cursor_u64(&cursor);
 	decision.access_down = (int64_t)cursor_u64(&cursor);
+	decision.access_ceiling_up = (int64_t)cursor_u64(&cursor);
+	decision.access_ceiling_down = (int64_t)cursor_u64(&cursor);
 	decision.now = (int64_t)cursor_u64(&cursor);
 	decision.spot = cursor_u8(&cursor) != 0;
 	code = get_demand(&cursor, arena, &decision.demand);
@@ -187,6 +201,7 @@ int decision_decode(const uint8_t *bytes, size_t size, struct arena *arena, stru
 	decision.part_count = cursor_u32(&cursor);
 	decision.price = (money)cursor_u64(&cursor);
 	decision.finish = (int64_t)cursor_u64(&cursor);
+	decision.bound = (int64_t)cursor_u64(&cursor);
 	decision.exact = cursor_u8(&cursor) != 0;
 	if (code == 0)
 		code = cursor_finish(&cursor);

@@ -20,14 +20,18 @@ struct decision {
 	struct demand demand;
 	struct gateway_identity ingress;
 	int64_t access_up, access_down, now;
+	int64_t access_ceiling_up, access_ceiling_down;
 	bool spot;
 	/* What was chosen. */
 	uint32_t part_count;
 	money price;
 	int64_t finish;
+	int64_t bound; /* decision_bound() */
 	bool exact;
 };
 
+/* The greatest bound of any part of a plan; 0 where all are measured. */
+int64_t decision_bound(const struct plan *plan);
 /* Returns the size; TOO_LARGE. */
 int decision_encode(const struct view *view, const struct map_request *request, const struct plan *plan,
                     uint8_t *buffer, size_t capacity) CHECKED;

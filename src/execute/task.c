@@ -229,6 +229,7 @@ static int compile_attempt(struct tasks *tasks, const struct task *task, uint32_
 	        .demand = &task->demand,
 	        .part = planned,
 	        .program = identifier_derive(&task->demand.identifier, part << 8 | number),
+	        .ingress = tasks->settings.identity,
 	        .number = (uint16_t)(part + 1),
 	        .parts = (uint16_t)task->part_count,
 	        .expires = task_wall(tasks) + PROGRAM_VALID,

@@ -17,6 +17,12 @@ static const struct demand_body *body_of(const struct job *job)
 	return &job->request->demand->body;
 }
 
+/* Nothing runs. */
+static bool is_reservation(const struct job *job)
+{
+	return body_of(job)->reserve_time > 0;
+}
+
 static int64_t bounded_time(int64_t time)
 {
 	return time < 0 ? 0 : MINIMUM(time, PATH_TIME_MOST);
@@ -154,13 +160,16 @@ static uint64_t cores_behind(const struct site *site, uint64_t gflops)
 	return cores > UINT64_MAX ? UINT64_MAX : (uint64_t)cores;
 }
 
-/* Processors of one part: the demand's own number, else the service's, else `cores`. */
+/* Processors of one part: the demand's own number, else the service's, else `cores`; none where nothing runs.
+ */
 static uint64_t cores_of(const struct job *job, const struct candidate *candidate, uint64_t cores)
 {
 	uint64_t own = needed(job, RESOURCE_CPU), gflops = needed(job, RESOURCE_CPU_GFLOPS);
 
 	if (own != 0 && gflops != 0 && candidate->site->gflops_per_core != 0)
 		own = MAXIMUM(own, cores_behind(candidate->site, gflops));
+	if (is_reservation(job))
+		return own;
 	if (body_of(job)->work_present)
 		return own != 0 ? own : cores;
 	if (candidate->service != NULL)
@@ -168,23 +177,32 @@ static uint64_t cores_of(const struct job *job, const struct candidate *candidat
 	return own != 0 ? own : resource_descriptions[RESOURCE_CPU].scale;
 }
 
+static uint64_t memory_of(const struct job *job, const struct candidate *candidate)
+{
+	uint64_t memory = needed(job, RESOURCE_MEMORY);
+
+	if (is_reservation(job))
+		return memory;
+	if (candidate->service != NULL)
+		memory = MAXIMUM(memory, candidate->service->memory);
+	return memory == 0 ? MEMORY_DEFAULT : memory;
+}
+
 static int list_claims(const struct job *job, struct candidate *candidate, uint64_t cores)
 {
 	static const enum resource_kind others[] = {RESOURCE_CPU_GFLOPS, RESOURCE_GPU, RESOURCE_GPU_TFLOPS,
 	                                            RESOURCE_NPU_TOPS, RESOURCE_STORAGE};
-	uint64_t memory = needed(job, RESOURCE_MEMORY);
+	uint64_t memory = memory_of(job, candidate);
 	/* Both are named: the GFLOPS are in the number of cores already, and paid for once. */
 	bool counted = needed(job, RESOURCE_CPU) != 0 && candidate->site->gflops_per_core != 0;
 	int code = 0;
 
 	candidate->claim_count = 0;
-	if (candidate->service != NULL)
-		memory = MAXIMUM(memory, candidate->service->memory);
 	/* GFLOPS that the demand names are the processors; else they are counted in cores. */
 	if (needed(job, RESOURCE_CPU_GFLOPS) == 0 || needed(job, RESOURCE_CPU) != 0)
 		code = add_claim(candidate, RESOURCE_CPU, cores_of(job, candidate, cores));
 	if (code == 0)
-		code = add_claim(candidate, RESOURCE_MEMORY, memory == 0 ? MEMORY_DEFAULT : memory);
+		code = add_claim(candidate, RESOURCE_MEMORY, memory);
 	for (size_t i = 0; i < ARRAY_SIZE(others) && code == 0; i++)
 		if (!counted || others[i] != RESOURCE_CPU_GFLOPS)
 			code = add_claim(candidate, others[i], needed(job, others[i]));
@@ -214,6 +232,8 @@ static int64_t run_time(const struct job *job, const struct candidate *candidate
 	uint64_t rate;
 	wide time;
 
+	if (is_reservation(job))
+		return bounded_time(body->reserve_time);
 	if (body->need_time > 0)
 		return bounded_time(body->need_time);
 	if (!body->work_present)
@@ -236,6 +256,43 @@ static int64_t transfer_time(const struct path_label *label, uint64_t size, uint
 	return time > PATH_TIME_MOST ? PATH_TIME_MOST : (int64_t)time;
 }
 
+static bool is_access_hard(const struct job *job)
+{
+	return job->request->access_ceiling_up > 0 && job->request->access_ceiling_down > 0;
+}
+
+/* The least bound of a path over all classes, access link included. */
+static int64_t least_bound(const struct job *job, const struct path_label *path)
+{
+	const struct map_request *request = job->request;
+	int64_t least = PATH_NO_BOUND;
+
+	if (!is_access_hard(job))
+		return PATH_NO_BOUND;
+	for (uint32_t class = 0; class < LINK_CLASSES; class ++)
+		least = MINIMUM(least, path->bounds[class]);
+	return least == PATH_NO_BOUND ? PATH_NO_BOUND
+	                              : least + bounded_time(request->access_ceiling_up) +
+	                                        bounded_time(request->access_ceiling_down);
+}
+
+/* How long claim and links are held for, and how long they can be charged for at most. */
+static void set_limits(const struct job *job, const struct candidate *candidate, struct option *option)
+{
+	if (is_reservation(job)) {
+		option->limit = MINIMUM(candidate->time, PLAN_RESERVATION_LIFETIME);
+		option->reserve = option->limit;
+		option->claim_most = candidate->time + PLAN_RESERVE_GRACE;
+		option->link_most = option->claim_most;
+		return;
+	}
+	option->limit = PLAN_TIME_MARGIN * (candidate->start + option->transfer_in);
+	option->limit += body_of(job)->need_time > 0 ? candidate->time : PLAN_TIME_MARGIN * candidate->time;
+	option->reserve = option->limit + PLAN_TIME_MARGIN * option->transfer_out + PLAN_RESERVE_GRACE;
+	option->claim_most = option->limit;
+	option->link_most = option->reserve;
+}
+
 static struct option make_option(const struct job *job, const struct candidate *candidate, uint32_t label)
 {
 	const struct path_label *path = &job->frontier.labels[label];
@@ -249,13 +306,12 @@ static struct option make_option(const struct job *job, const struct candidate *
 	                                      job->path_request.rate_down, path->width_down),
 	        .network =
 	                path->delay + bounded_time(request->access_up) + bounded_time(request->access_down),
+	        .bound = least_bound(job, path),
 	};
 
 	option.respond = option.network + candidate->start + candidate->time;
 	option.finish = option.respond + option.transfer_in + option.transfer_out;
-	option.limit = PLAN_TIME_MARGIN * (candidate->start + option.transfer_in);
-	option.limit += body->need_time > 0 ? candidate->time : PLAN_TIME_MARGIN * candidate->time;
-	option.reserve = option.limit + PLAN_TIME_MARGIN * option.transfer_out + PLAN_RESERVE_GRACE;
+	set_limits(job, candidate, &option);
 	return option;
 }
 
@@ -264,12 +320,21 @@ static bool is_within(int64_t value, int64_t ceiling)
 	return ceiling == 0 || value <= ceiling;
 }
 
+/* Measured delays, or where it must be guaranteed the bound instead. */
+static bool meets_network(const struct job *job, const struct option *option)
+{
+	const struct demand_body *body = body_of(job);
+
+	if (!body->network_guaranteed)
+		return is_within(option->network, body->network_within);
+	return option->bound != PATH_NO_BOUND && is_within(option->bound, body->network_within);
+}
+
 static bool meets_ceilings(const struct job *job, const struct option *option)
 {
 	const struct demand_body *body = body_of(job);
 
-	return is_within(option->network, body->network_within) &&
-	       is_within(option->respond, body->respond_within) &&
+	return meets_network(job, option) && is_within(option->respond, body->respond_within) &&
 	       is_within(option->finish, body->finish_within);
 }
 
@@ -395,28 +460,45 @@ static void charge_links(const struct job *job, const struct candidate *candidat
 		return;
 	option->link_price = link_charge(label->price, held, false);
 	option->link_tariff = link_charge(tariff, held, false);
-	option->link_hold = link_charge(tariff, option->reserve, true) + 2 * (money)(label->hops - 1);
+	option->link_hold = link_charge(tariff, option->link_most, true) + 2 * (money)(label->hops - 1);
 }
 
-/*
- * The first ceiling that no path meets together with those before it, and the best figure there is. Respond
- * is network and a constant; only finish depends on the path in its own way.
- */
+/* Not even the hardest path's bound is good enough; without any, someone promises nothing. */
+static int explain_guarantee(const struct job *job, struct candidate *candidate, uint32_t first,
+                             int64_t bound)
+{
+	int64_t limit = body_of(job)->network_within;
+
+	if (bound != PATH_NO_BOUND)
+		return rule_out(candidate, REASON_GUARANTEE, bound, limit);
+	(void)rule_out(candidate, REASON_GUARANTEE, 0, limit);
+	/* The access link is the ingress's, and it is there that a direction goes without reservation. */
+	candidate->reason.link = job->request->ingress;
+	if (is_access_hard(job) && path_is_reserved(&job->path_request))
+		candidate->reason.link = path_unbounded(job->view, &job->frontier, first);
+	return 1;
+}
+
+/* The first ceiling that no path meets together with those before it, and the best figure there is. */
 static int explain_ceilings(const struct job *job, struct candidate *candidate, uint32_t first)
 {
 	const struct demand_body *body = body_of(job);
-	int64_t network = INT64_MAX, respond = INT64_MAX, finish = INT64_MAX;
+	int64_t network = INT64_MAX, bound = PATH_NO_BOUND, respond = INT64_MAX, finish = INT64_MAX;
 
 	for (uint32_t label = first; label != PATH_LABELS; label = job->frontier.labels[label].next) {
 		struct option option = make_option(job, candidate, label);
 
 		network = MINIMUM(network, option.network);
+		bound = MINIMUM(bound, option.bound);
+		if (!meets_network(job, &option))
+			continue;
 		respond = MINIMUM(respond, option.respond);
-		if (is_within(option.network, body->network_within) &&
-		    is_within(option.respond, body->respond_within))
+		if (is_within(option.respond, body->respond_within))
 			finish = MINIMUM(finish, option.finish);
 	}
-	if (!is_within(network, body->network_within))
+	if (respond == INT64_MAX && body->network_guaranteed)
+		return explain_guarantee(job, candidate, first, bound);
+	if (respond == INT64_MAX)
 		return rule_out(candidate, REASON_NETWORK, network, body->network_within);
 	if (!is_within(respond, body->respond_within))
 		return rule_out(candidate, REASON_RESPOND, respond, body->respond_within);
@@ -507,6 +589,18 @@ const struct option *candidate_cheapest(const struct candidate *candidate, int64
 	return best;
 }
 
+/* What it takes to start, in time and money. */
+static void set_start(const struct job *job, struct candidate *candidate)
+{
+	const struct service_offer *service = candidate->service;
+
+	candidate->start = bounded_time(service != NULL ? service->start : candidate->site->start);
+	if (service == NULL)
+		return;
+	candidate->call_price = bounded_money(service->price);
+	candidate->call_tariff = job->request->spot ? candidate->call_price : bounded_money(service->tariff);
+}
+
 /* 0: can serve; 1: ruled out with a reason; negative: failure. */
 static int examine(const struct job *job, struct candidate *candidate, uint32_t index)
 {
@@ -522,13 +616,8 @@ static int examine(const struct job *job, struct candidate *candidate, uint32_t 
 	first = job->frontier.first[node];
 	if (first == PATH_LABELS)
 		return explain_unreachable(job, candidate);
-	candidate->start =
-	        bounded_time(candidate->service != NULL ? candidate->service->start : candidate->site->start);
-	if (candidate->service != NULL) {
-		candidate->call_price = bounded_money(candidate->service->price);
-		candidate->call_tariff = job->request->spot ? candidate->call_price
-		                                            : bounded_money(candidate->service->tariff);
-	}
+	if (!is_reservation(job))
+		set_start(job, candidate);
 	code = choose_cores(job, candidate, first);
 	if (code == 0)
 		code = count_room(candidate, job->parts);
@@ -597,9 +686,25 @@ struct candidate_cost candidate_cost(const struct job *job, const struct candida
 
 		cost.price += claim_charge(&claim, claim.price, candidate->time);
 		cost.tariff += claim_charge(&claim, claim.tariff, candidate->time);
-		cost.hold += claim_charge(&claim, claim.tariff, option->limit);
+		cost.hold += claim_charge(&claim, claim.tariff, option->claim_most);
 	}
 	return cost;
+}
+
+/* Without both ceilings of the client's own link nothing is hard. */
+static void add_access(const struct job *job, struct plan_path *path)
+{
+	const struct map_request *request = job->request;
+
+	path->delay_up += bounded_time(request->access_up);
+	path->delay_down += bounded_time(request->access_down);
+	path->bound_up += bounded_time(request->access_ceiling_up);
+	path->bound_down += bounded_time(request->access_ceiling_down);
+	path->measured = path->measured || !is_access_hard(job);
+	if (path->measured) {
+		path->bound_up = 0;
+		path->bound_down = 0;
+	}
 }
 
 struct plan_part candidate_part(const struct job *job, const struct candidate *candidate,
@@ -630,10 +735,6 @@ struct plan_part candidate_part(const struct job *job, const struct candidate *c
 		part.claims[i] = priced(job, candidate, i, ordinal);
 	path_describe(job->view, &job->path_request, &job->frontier, option->label, job->request->spot,
 	              &part.path);
-	/* The client's own link promises nothing. */
-	part.path.measured =
-	        part.path.measured || job->request->access_up > 0 || job->request->access_down > 0;
-	part.path.delay_up += bounded_time(job->request->access_up);
-	part.path.delay_down += bounded_time(job->request->access_down);
+	add_access(job, &part.path);
 	return part;
 }

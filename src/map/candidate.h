@@ -36,7 +36,9 @@ struct option {
 	uint32_t label;
 	int64_t transfer_in, transfer_out;
 	int64_t network, respond, finish;
+	int64_t bound; /* where one must be guaranteed: the least of the path; PATH_NO_BOUND: not hard */
 	int64_t limit, reserve;
+	int64_t claim_most, link_most;            /* that claim and links can be charged for */
 	money link_price, link_tariff, link_hold; /* of one part: expected, and at most */
 };
 

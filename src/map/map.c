@@ -15,6 +15,16 @@ static uint64_t divide_up(uint64_t amount, uint32_t parts)
 	return amount / parts + (amount % parts != 0);
 }
 
+/* What an access link that promises ceilings leaves of a guaranteed limit for the other links. */
+static int64_t link_bound(const struct map_request *request)
+{
+	int64_t limit = request->demand->body.network_within;
+	int64_t access = MINIMUM(request->access_ceiling_up, PATH_TIME_MOST) +
+	                 MINIMUM(request->access_ceiling_down, PATH_TIME_MOST);
+
+	return limit == 0 ? PATH_NO_BOUND - 1 : limit - access;
+}
+
 static int open_job(const struct view *view, const struct map_request *request, struct arena *arena,
                     uint32_t parts, uint32_t *steps, struct job *job)
 {
@@ -37,6 +47,8 @@ static int open_job(const struct view *view, const struct map_request *request, 
 	                         .moves_out = body->bandwidth_down == 0 &&
 	                                      demand_data_size(body, DATA_OUT, parts) > 0,
 	                         .bounded = request->demand->budget > 0 && !request->spot,
+	                         .guaranteed = body->network_guaranteed,
+	                         .bound = link_bound(request),
 	                         .now = request->now},
 	};
 	return path_search(view, &job->path_request, arena, &job->frontier);

@@ -17,6 +17,15 @@
  * = network + start + run; finish = respond + transfer of data in and out at the bandwidth asked for
  * (or the narrowest free capacity on the path when none was asked for, which then must not be zero).
  *
+ * Guarantees: a path is hard when both directions are reserved on its links, all of them promise a ceiling in
+ * one class, and the access link promises one too; its bound is the sum of those. `network within T
+ * guaranteed` needs a hard path with a bound of at most T, whatever is measured. Reservations travel in the
+ * loosest class that serves: a tight one is left to those who need it.
+ *
+ * A reservation (`reserve for T`) starts and runs nothing: its time is T, its claims are its needs alone.
+ * What an owner holds for it is soft state of at most PLAN_RESERVATION_LIFETIME, which is refreshed; what is
+ * held of money covers T and PLAN_RESERVE_GRACE.
+ *
  * Resources: the service's own cpu and memory, or more where `need` says so; `work` divides over parts and
  * runs at the part's rate: one core, or as many as finish/respond within demands (whole cores, at most what
  * is free). cpu.gflops of a part are cpu at the site's measured GFLOPS per core; who names both
@@ -40,8 +49,9 @@
 struct map_request {
 	const struct demand *demand;
 	struct gateway_identity ingress;
-	int64_t access_up, access_down; /* one-way delays of the client's access link */
-	bool spot;                      /* tariff = scarcity price at decision time; else the site's tariff */
+	int64_t access_up, access_down;                 /* one-way delays of the client's access link */
+	int64_t access_ceiling_up, access_ceiling_down; /* what it takes at most; 0: none is promised */
+	bool spot; /* tariff = scarcity price at decision time; else the site's tariff */
 	int64_t now;
 	struct random *random; /* draws among sites that are equal for a part; NULL: lowest identity */
 };

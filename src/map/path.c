@@ -92,6 +92,15 @@ static uint64_t least_free(uint64_t rate, bool moves)
 	return rate == 0 && moves ? 1 : rate;
 }
 
+/* Whether no class's bound is better on the other path; none is where they do not matter. */
+static bool bounds_no_worse(const struct path_label *a, const struct path_label *b)
+{
+	for (uint32_t class = 0; class < LINK_CLASSES; class ++)
+		if (a->bounds[class] > b->bounds[class])
+			return false;
+	return true;
+}
+
 /* Settled labels of the node that are no worse in everything make a new one useless. */
 static bool is_beaten(const struct path_request *request, const struct path_frontier *frontier,
                       const struct path_label *label)
@@ -102,7 +111,8 @@ static bool is_beaten(const struct path_request *request, const struct path_fron
 		if (settled->price <= label->price && settled->delay <= label->delay &&
 		    settled->hops <= label->hops && (!request->bounded || settled->tariff <= label->tariff) &&
 		    settled->width_up >= label->width_up && settled->width_down >= label->width_down &&
-		    (settled->scarce & ~label->scarce) == 0)
+		    (settled->scarce & ~label->scarce) == 0 &&
+		    (!request->guaranteed || bounds_no_worse(settled, label)))
 			return true;
 	}
 	return false;
@@ -193,6 +203,27 @@ static uint64_t width_of(uint64_t rate, bool moves, uint64_t width, const struct
 	return rate == 0 && moves ? MINIMUM(width, link->free) : UINT64_MAX;
 }
 
+bool path_is_reserved(const struct path_request *request)
+{
+	return request->rate_up > 0 && request->rate_down > 0;
+}
+
+static void add_ceilings(const struct path_request *request, const struct path_label *label,
+                         const struct link_offer *link, const struct link_offer *back,
+                         int64_t bounds[LINK_CLASSES])
+{
+	for (uint32_t class = 0; class < LINK_CLASSES; class ++) {
+		bool promised =
+		        path_is_reserved(request) && link->ceilings[class] > 0 && back->ceilings[class] > 0;
+
+		if (!promised || label->bounds[class] == PATH_NO_BOUND)
+			bounds[class] = PATH_NO_BOUND;
+		else
+			bounds[class] = label->bounds[class] + bounded_delay(link->ceilings[class]) +
+			                bounded_delay(back->ceilings[class]);
+	}
+}
+
 /* Extends a label over one link; false when the link cannot be used. */
 static bool extend(const struct search *search, const struct path_label *label, uint32_t link_index,
                    struct path_label *ret_label)
@@ -203,23 +234,18 @@ static bool extend(const struct search *search, const struct path_label *label, 
 	int target = view_site_index(search->view, link->toward);
 	const struct site *site = target < 0 ? NULL : view_site_at(search->view, (size_t)target);
 	const struct link_offer *back = site == NULL ? NULL : path_link(site, from->identity);
-	int64_t up, down;
 
 	if (back == NULL || label->hops == PLAN_HOPS || !is_usable(search->view, request, site))
 		return false;
 	if (link->free < least_free(request->rate_up, request->moves_in) ||
 	    back->free < least_free(request->rate_down, request->moves_out))
 		return false;
-	up = bounded_delay(link->delay);
-	down = bounded_delay(back->delay);
 	*ret_label = (struct path_label){
 	        .price = label->price + rate_price(request->rate_up, link_price(link, request->total_up)) +
 	                 rate_price(request->rate_down, link_price(back, request->total_down)),
 	        .tariff = label->tariff + rate_price(request->rate_up, link->tariff) +
 	                  rate_price(request->rate_down, back->tariff),
-	        .delay = label->delay + up + down,
-	        .up = label->up + up,
-	        .down = label->down + down,
+	        .delay = label->delay + bounded_delay(link->delay) + bounded_delay(back->delay),
 	        .width_up = width_of(request->rate_up, request->moves_in, label->width_up, link),
 	        .width_down = width_of(request->rate_down, request->moves_out, label->width_down, back),
 	        .scarce = label->scarce | scarce_bit(search, label->node, link_index),
@@ -227,8 +253,9 @@ static bool extend(const struct search *search, const struct path_label *label, 
 	        .link = link_index,
 	        .back = (uint32_t)(back - site->links),
 	        .hops = label->hops + 1,
-	        .measured = label->measured || link->ceilings[0] == 0 || back->ceilings[0] == 0,
 	};
+	if (request->guaranteed)
+		add_ceilings(request, label, link, back, ret_label->bounds);
 	return true;
 }
 
@@ -338,11 +365,95 @@ int path_search(const struct view *view, const struct path_request *request, str
 	return code;
 }
 
+/* The links of a path as they are offered: links[i] joins the gateways i and i + 1, backs[i] the other way.
+ */
+struct route {
+	uint32_t hops;
+	const struct site *sites[PLAN_HOPS];
+	const struct link_offer *links[PLAN_HOPS], *backs[PLAN_HOPS];
+};
+
+static void find_route(const struct view *view, const struct path_frontier *frontier, uint32_t index,
+                       struct route *route)
+{
+	const struct path_label *label = &frontier->labels[index];
+
+	route->hops = label->hops;
+	route->sites[label->hops - 1] = view_site_at(view, label->node);
+	for (uint32_t hop = label->hops - 1; hop-- > 0;) {
+		const struct path_label *parent = &frontier->labels[label->parent];
+
+		route->sites[hop] = view_site_at(view, parent->node);
+		route->links[hop] = &route->sites[hop]->links[label->link];
+		route->backs[hop] = &route->sites[hop + 1]->links[label->back];
+		label = parent;
+	}
+}
+
+struct gateway_identity path_unbounded(const struct view *view, const struct path_frontier *frontier,
+                                       uint32_t label)
+{
+	const struct gateway_identity nobody = {0};
+	uint32_t left = (1U << LINK_CLASSES) - 1; /* a bit for each class that all links so far promise */
+	struct route route;
+
+	find_route(view, frontier, label, &route);
+	for (uint32_t step = 0; step < 2 * (route.hops - 1); step++) {
+		bool up = step % 2 == 0;
+		const struct link_offer *link = up ? route.links[step / 2] : route.backs[step / 2];
+
+		for (uint32_t class = 0; class < LINK_CLASSES; class ++)
+			if (link->ceilings[class] <= 0)
+				left &= ~(1U << class);
+		if (left == 0)
+			return route.sites[up ? step / 2 : step / 2 + 1]->identity;
+	}
+	return nobody;
+}
+
+/* Ceilings of a class summed up in both directions; false when some link promises none. */
+static bool sum_ceilings(const struct route *route, uint32_t class, int64_t *ret_up, int64_t *ret_down)
+{
+	int64_t up = 0, down = 0;
+
+	for (uint32_t i = 0; i + 1 < route->hops; i++) {
+		if (route->links[i]->ceilings[class] <= 0 || route->backs[i]->ceilings[class] <= 0)
+			return false;
+		up += bounded_delay(route->links[i]->ceilings[class]);
+		down += bounded_delay(route->backs[i]->ceilings[class]);
+	}
+	*ret_up = up;
+	*ret_down = down;
+	return true;
+}
+
+static void choose_class(const struct path_request *request, const struct route *route,
+                         struct plan_path *path)
+{
+	path->measured = route->hops > 1 && !path_is_reserved(request);
+	for (uint32_t class = LINK_CLASSES; class -- > 0;) {
+		int64_t up, down;
+
+		if (!sum_ceilings(route, class, &up, &down) ||
+		    (request->guaranteed && up + down > request->bound))
+			continue;
+		path->class = class;
+		path->bound_up = up;
+		path->bound_down = down;
+		return;
+	}
+	path->measured = true;
+}
+
 static struct plan_link describe_link(const struct path_request *request, const struct link_offer *link,
-                                      const struct link_offer *back, bool spot)
+                                      const struct link_offer *back, uint32_t class, bool spot)
 {
 	struct plan_link described = {.price = link_price(link, request->total_up),
-	                              .back_price = link_price(back, request->total_down)};
+	                              .back_price = link_price(back, request->total_down),
+	                              .delay = bounded_delay(link->delay),
+	                              .back_delay = bounded_delay(back->delay),
+	                              .ceiling = bounded_delay(link->ceilings[class]),
+	                              .back_ceiling = bounded_delay(back->ceilings[class])};
 
 	described.tariff = spot ? described.price : link->tariff;
 	described.back_tariff = spot ? described.back_price : back->tariff;
@@ -361,21 +472,22 @@ void path_describe(const struct view *view, const struct path_request *request,
                    const struct path_frontier *frontier, uint32_t label, bool spot,
                    struct plan_path *ret_path)
 {
-	const struct path_label *last = &frontier->labels[label];
-	struct plan_path path = {.hop_count = last->hops,
-	                         .delay_up = last->up,
-	                         .delay_down = last->down,
+	struct plan_path path = {.hop_count = frontier->labels[label].hops,
 	                         .rate_up = request->rate_up,
 	                         .rate_down = request->rate_down,
-	                         .price = per_second(last->price),
-	                         .measured = last->measured};
+	                         .price = per_second(frontier->labels[label].price)};
+	struct route route;
 
-	for (uint32_t hop = last->hops; hop-- > 0; label = frontier->labels[label].parent)
-		path.hops[hop] = view_site_at(view, frontier->labels[label].node)->identity;
-	for (uint32_t hop = 0; hop + 1 < path.hop_count; hop++)
+	find_route(view, frontier, label, &route);
+	choose_class(request, &route, &path);
+	for (uint32_t hop = 0; hop < path.hop_count; hop++)
+		path.hops[hop] = route.sites[hop]->identity;
+	for (uint32_t hop = 0; hop + 1 < path.hop_count; hop++) {
 		path.links[hop] =
-		        describe_link(request, path_link(view_site(view, path.hops[hop]), path.hops[hop + 1]),
-		                      path_link(view_site(view, path.hops[hop + 1]), path.hops[hop]), spot);
+		        describe_link(request, route.links[hop], route.backs[hop], path.class, spot);
+		path.delay_up += path.links[hop].delay;
+		path.delay_down += path.links[hop].back_delay;
+	}
 	*ret_path = path;
 }
 

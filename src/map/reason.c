@@ -9,23 +9,12 @@
 #include <string.h>
 
 static const char *const names[REASON_KINDS] = {
-        [REASON_NONE] = "none",
-        [REASON_PRICE] = "price",
-        [REASON_LATENCY] = "latency",
-        [REASON_CARBON] = "carbon",
-        [REASON_NETWORK] = "network",
-        [REASON_RESPOND] = "respond",
-        [REASON_FINISH] = "finish",
-        [REASON_RESOURCE] = "resource",
-        [REASON_SERVICE] = "service",
-        [REASON_BANDWIDTH] = "bandwidth",
-        [REASON_UNREACHABLE] = "unreachable",
-        [REASON_BUDGET] = "budget",
-        [REASON_REGION] = "region",
-        [REASON_OPERATOR] = "operator",
-        [REASON_MODEL] = "model",
-        [REASON_TRUST] = "trust",
-        [REASON_SUSPECT] = "suspect",
+        [REASON_NONE] = "none",       [REASON_PRICE] = "price",         [REASON_LATENCY] = "latency",
+        [REASON_CARBON] = "carbon",   [REASON_NETWORK] = "network",     [REASON_RESPOND] = "respond",
+        [REASON_FINISH] = "finish",   [REASON_GUARANTEE] = "guarantee", [REASON_RESOURCE] = "resource",
+        [REASON_SERVICE] = "service", [REASON_BANDWIDTH] = "bandwidth", [REASON_UNREACHABLE] = "unreachable",
+        [REASON_BUDGET] = "budget",   [REASON_REGION] = "region",       [REASON_OPERATOR] = "operator",
+        [REASON_MODEL] = "model",     [REASON_TRUST] = "trust",         [REASON_SUSPECT] = "suspect",
         [REASON_STALE] = "stale",
 };
 
@@ -45,6 +34,7 @@ static const struct {
         [REASON_NETWORK] = {"network ", NUMBER_TIME, " > ", ""},
         [REASON_RESPOND] = {"respond ", NUMBER_TIME, " > ", ""},
         [REASON_FINISH] = {"finish ", NUMBER_TIME, " > ", ""},
+        [REASON_GUARANTEE] = {"bound ", NUMBER_TIME, " > ", ""},
         [REASON_RESOURCE] = {"", NUMBER_AMOUNT, " free < ", " wanted"},
         [REASON_SERVICE] = {"does not offer the service", NUMBER_NONE, "", ""},
         [REASON_BANDWIDTH] = {"link of ", NUMBER_RATE, " free < ", " wanted"},
@@ -164,6 +154,17 @@ static const char *between(const struct plan_reason *reason)
 	return compared && reason->have == reason->need ? " = " : forms[reason->kind].between;
 }
 
+/* No number to show: someone promises nothing. */
+static char *unbounded_text(const struct view *view, const struct plan_reason *reason,
+                            char text[MAP_REASON_TEXT])
+{
+	char site[GATEWAY_NAME], owner[GATEWAY_NAME];
+
+	(void)snprintf(text, MAP_REASON_TEXT, "%s: %s promises no bound", name_of(view, reason->site, site),
+	               name_of(view, reason->link, owner));
+	return text;
+}
+
 char *map_reason_text(const struct view *view, const struct plan_reason *reason, char text[MAP_REASON_TEXT])
 {
 	char site[GATEWAY_NAME], owner[GATEWAY_NAME], have[RESOURCE_TEXT], need[RESOURCE_TEXT];
@@ -173,6 +174,8 @@ char *map_reason_text(const struct view *view, const struct plan_reason *reason,
 	text[0] = '\0';
 	if ((unsigned)reason->kind >= REASON_KINDS || (unsigned)reason->resource >= RESOURCE_KINDS)
 		return text;
+	if (reason->kind == REASON_GUARANTEE && reason->have == 0)
+		return unbounded_text(view, reason, text);
 	subject = subject_of(view, reason, owner);
 	number_texts(reason, have, need);
 	/* A text that is cut is still a text. */

@@ -26,6 +26,9 @@ enum { PLAN_PRICE_SLACK = 4 };
 /* What links are reserved for beyond a claim's time, for the result and the release, ns. */
 #define PLAN_RESERVE_GRACE INT64_C(5000000000)
 
+/* What an owner holds for a reservation ends after this unless it is refreshed, ns. */
+#define PLAN_RESERVATION_LIFETIME INT64_C(30000000000)
+
 /*
  * One link of a path, in both directions: prices and tariffs per Mbit/s and second, least delay and ceiling
  * of the path's class (0: none is promised).
@@ -46,8 +49,8 @@ struct plan_path {
 	uint64_t rate_up, rate_down;       /* what a part reserves on every link; 0: nothing */
 	money price;                       /* per second, of that bandwidth, all links, both directions */
 	uint32_t class;                    /* guaranteed class of what is reserved */
-	bool measured;                     /* some hop, or the access link, promises no ceiling: not hard */
-	int64_t bound_up, bound_down;      /* sums of ceilings, access link included; 0 when measured */
+	bool measured;                /* a hop or the access link promises or reserves nothing: not hard */
+	int64_t bound_up, bound_down; /* sums of ceilings, access link included; 0 when measured */
 };
 
 struct plan_claim {
@@ -63,9 +66,9 @@ struct plan_part {
 	uint32_t claim_count;
 	struct plan_claim claims[PLAN_CLAIMS];
 	int64_t start;                     /* expected: driver start-up */
-	int64_t time;                      /* expected: run */
+	int64_t time;                      /* expected: run; of a reservation: all of it */
 	int64_t limit;                     /* the claim ends after this: staging, start and run */
-	int64_t reserve;                   /* the reservations on links end after this */
+	int64_t reserve;                   /* what is reserved on links ends after this */
 	int64_t transfer_in, transfer_out; /* expected: data movement */
 	money call_price, call_tariff;
 	money price;                      /* expected cost of the part at scarcity prices */
@@ -83,9 +86,10 @@ enum plan_reason_kind {
 	REASON_NETWORK, /* have: network latency; need: network within */
 	REASON_RESPOND,
 	REASON_FINISH,
-	REASON_RESOURCE,    /* have: free; need: wanted; resource */
-	REASON_SERVICE,     /* does not offer it */
-	REASON_BANDWIDTH,   /* have: widest free on the way; need; link names the narrowest owner */
+	REASON_GUARANTEE, /* have: least bound, 0: no path promises one, and link names who does not; need */
+	REASON_RESOURCE,  /* have: free; need: wanted; resource */
+	REASON_SERVICE,   /* does not offer it */
+	REASON_BANDWIDTH, /* have: widest free on the way; need; link names the narrowest owner */
 	REASON_UNREACHABLE, /* no path */
 	REASON_BUDGET,      /* have: least hold; need: budget */
 	REASON_REGION,

@@ -21,6 +21,7 @@ static int compare(const struct decision *decision, const struct plan *mapped, c
 	             forced->part_count);
 	return decision->price == forced->price && mapped->price == forced->price &&
 	                       decision->finish == forced->finish &&
+	                       decision->bound == decision_bound(mapped) &&
 	                       decision->part_count == forced->part_count && decision->exact
 	               ? EXIT_SUCCESS
 	               : EXIT_FAILURE;
@@ -41,6 +42,8 @@ static int verify(const uint8_t *bytes, size_t size, struct arena *arena)
 	request.ingress = decision.ingress;
 	request.access_up = decision.access_up;
 	request.access_down = decision.access_down;
+	request.access_ceiling_up = decision.access_ceiling_up;
+	request.access_ceiling_down = decision.access_ceiling_down;
 	request.now = decision.now;
 	request.spot = decision.spot;
 	code = map_demand(decision.view, &request, arena, &mapped);

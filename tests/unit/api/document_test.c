@@ -232,7 +232,7 @@ static void a_quote_shows_the_plan(void **state)
 	             {"network_ms", JSON_REAL}, {"respond_ms", JSON_REAL}, {"finish_ms", JSON_REAL},
 	             {"price", JSON_STRING}, {"tariff", JSON_STRING}, {"hold", JSON_STRING},
 	             {"claims", JSON_ARRAY}, {"start_ms", JSON_REAL}, {"time_ms", JSON_REAL},
-	             {"limit_ms", JSON_REAL});
+	             {"limit_ms", JSON_REAL}, {"bound_ms", JSON_REAL}, {"class", JSON_INTEGER});
 	T_TEXT(text_of(part, "site"), "edge");
 	T_TEXT(json_string_value(first_of(part, "path")), "edge");
 	claim = first_of(part, "claims");

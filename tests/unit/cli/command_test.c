@@ -13,9 +13,10 @@
 
 #define TASK "018f3c00000070008000000000000001"
 #define DIGEST "abababababababababababababababababababababababababababababababab"
-#define PLAN(reasons)                                                                             \
-	"{\"site\":\"dc-1\",\"path\":[\"edge-a\",\"core-1\",\"dc-1\"],\"bound\":\"hard\","        \
-	"\"network_ms\":16,\"respond_ms\":40.5,\"finish_ms\":1250,\"price\":\"0.01\",\"tariff\":" \
+#define PLAN(reasons)                                                                                  \
+	"{\"site\":\"dc-1\",\"path\":[\"edge-a\",\"core-1\",\"dc-1\"],\"bound\":\"hard\","             \
+	"\"bound_ms\":31,\"network_ms\":16,\"respond_ms\":40.5,\"finish_ms\":1250,\"price\":\"0.01\"," \
+	"\"tariff\":"                                                                                  \
 	"\"0.012\",\"hold\":\"0.036\"" reasons "}"
 #define REASONS "[{\"site\":\"hpc-1\",\"reason\":\"network\",\"text\":\"hpc-1: network 31.2 ms > 25 ms\"}]"
 #define QUOTE                                                                                              \
@@ -143,8 +144,9 @@ static void a_quote_shows_path_and_reasons(void **state)
 {
 	twin.answers[0] = (struct twin_answer){.text = QUOTE};
 	check(RUN("quote", "--service", "ocr"), COMPLAIN_DONE,
-	      "PART  SITE  PATH                    NETWORK  BOUND  RESPOND  FINISH  PRICE  TARIFF   HOLD\n"
-	      "   1  dc-1  edge-a > core-1 > dc-1  16.0 ms  hard   40.5 ms  1.25 s   0.01   0.012  0.036\n"
+	      "PART  SITE  PATH                    NETWORK  BOUND         RESPOND  FINISH  PRICE  TARIFF   HOLD\n"
+	      "   1  dc-1  edge-a > core-1 > dc-1  16.0 ms  hard 31.0 ms  40.5 ms  1.25 s   0.01   0.012  "
+	      "0.036\n"
 	      "in all: network 16.0 ms, respond 40.5 ms, finish 1.25 s, price 0.01, tariff 0.012, hold "
 	      "0.036\n"
 	      "not chosen:\n"
@@ -177,7 +179,7 @@ static void run_tells_the_task_first(void **state)
 	        (struct twin_answer){.document = BUSBAR_TASK,
 	                             .text = TASK_OF("granted", "null", PART("1", "granted", "null"))};
 	HAS(RUN("run", "--service", "ocr"), COMPLAIN_DONE, "task " TASK "\nPART", "edge-a > core-1 > dc-1",
-	    "16.0 ms  hard ", "not chosen:\n  hpc-1: network");
+	    "16.0 ms  hard 31.0 ms ", "not chosen:\n  hpc-1: network");
 	check(RUN("run", "--service", "ocr", "--json"), COMPLAIN_DONE, "{\"task\":\"" TASK "\"}\n");
 }
 

@@ -70,6 +70,7 @@ static int setup(void **state)
 	fixture->request = (struct compile_request){.demand = &fixture->demand,
 	                                            .part = &fixture->part,
 	                                            .program = {{0x01, 0x90, 0xa1, 0xb2, 0xc3, 0xd4}},
+	                                            .ingress = edge,
 	                                            .number = 1,
 	                                            .parts = 8,
 	                                            .expires = EXPIRES,
@@ -180,6 +181,168 @@ static void test_at_the_ingress(void **state)
 	            "\tat edge-a deliver to edge-a address \"fc00:0:1::1\" port 4180 output 1 MB;\n}\n");
 }
 
+static const uint8_t client_address[16] = {0x20, 0x01, 0x0d, 0xb8, [15] = 0xc1};
+static const uint8_t service_address[16] = {0xfd, 0x5e, [15] = 1};
+
+/* The same path as a reservation, in the loose class: ceilings 1, 2, 4 and 8 ms above the delays. */
+static void reserve_path(struct fixture *fixture)
+{
+	const int64_t ms = CLOCK_MILLISECOND;
+	struct plan_link *links = fixture->part.path.links;
+
+	fixture->demand.body.data_count = 0;
+	fixture->demand.body.reserve_time = 100 * CLOCK_SECOND;
+	fixture->part.limit = fixture->part.reserve = PLAN_RESERVATION_LIFETIME;
+	fixture->part.path.class = 1;
+	links[0].delay = 2 * ms;
+	links[0].ceiling = 3 * ms;
+	links[0].back_delay = 2 * ms;
+	links[0].back_ceiling = 4 * ms;
+	links[1].delay = 5 * ms;
+	links[1].ceiling = 9 * ms;
+	links[1].back_delay = 5 * ms;
+	links[1].back_ceiling = 13 * ms;
+	memcpy(fixture->request.client, client_address, sizeof(client_address));
+	memcpy(fixture->request.service, service_address, sizeof(service_address));
+}
+
+static void assert_operations(const struct program *program, const struct instruction *expected,
+                              uint32_t count)
+{
+	T_EQ(program->instruction_count, count);
+	for (uint32_t i = 0; i < count; i++) {
+		T_EQ(program->instructions[i].operation, expected[i].operation);
+		T_TRUE(gateway_equal(program->instructions[i].at, expected[i].at));
+	}
+}
+
+static void assert_attached(const struct instruction *instruction)
+{
+	T_EQ(instruction->operation, OPERATION_ATTACH);
+	T_BYTES(instruction->attach.client, client_address, sizeof(client_address));
+	T_BYTES(instruction->attach.service, service_address, sizeof(service_address));
+}
+
+static void test_reservation(void **state)
+{
+	static const struct instruction expected[] = {{OPERATION_RESERVE, edge}, {OPERATION_ATTACH, edge},
+	                                              {OPERATION_RESERVE, core}, {OPERATION_RESERVE, site},
+	                                              {OPERATION_CLAIM, site},   {OPERATION_ATTACH, site}};
+	struct fixture *fixture = *state;
+	const struct instruction *here = fixture->program.instructions;
+
+	reserve_path(fixture);
+	T_OK(compile_program(&fixture->request, &fixture->program));
+	assert_operations(&fixture->program, expected, ARRAY_SIZE(expected));
+	assert_attached(&here[1]);
+	assert_attached(&here[5]);
+	T_EQ(here[4].claim.time, PLAN_RESERVATION_LIFETIME);
+	for (uint32_t i = 0; i < 4; i += 1 + (i == 0)) {
+		T_EQ(here[i].reserve.class, 1);
+		T_EQ(here[i].reserve.time, PLAN_RESERVATION_LIFETIME);
+	}
+	/* What the links before it may hold up: none at either end, one in the middle. */
+	T_EQ(here[0].reserve.jitter, 0);
+	T_EQ(here[0].reserve.back_jitter, 0); /* it sends nothing back */
+	T_EQ(here[2].reserve.jitter, 1 * CLOCK_MILLISECOND);
+	T_EQ(here[2].reserve.back_jitter, 8 * CLOCK_MILLISECOND);
+	T_EQ(here[3].reserve.jitter, 0);
+	T_EQ(here[3].reserve.back_jitter, 0);
+	T_EQ(here[2].reserve.burst, 64000);
+	T_EQ(here[2].reserve.back_burst, 64000);
+}
+
+/* Jitter adds up along the path; links without ceiling, or slower than it, add nothing that is known. */
+static void test_jitter(void **state)
+{
+	struct fixture *fixture = *state;
+	struct plan_path *path = &fixture->part.path;
+	const int64_t ms = CLOCK_MILLISECOND;
+	static const int64_t up[] = {0, 1, 1, 5, 5}, down[] = {15, 15, 15, 8, 0};
+
+	reserve_path(fixture);
+	path->hop_count = 5;
+	for (uint32_t i = 0; i < 5; i++)
+		path->hops[i] = (struct gateway_identity){i + 1, 1};
+	fixture->part.site = path->hops[4];
+	path->links[2] = path->links[1];
+	path->links[3] = path->links[1];
+	path->links[1].ceiling = 0;
+	path->links[1].back_ceiling = 0;
+	path->links[2].back_ceiling = 12 * ms;
+	path->links[3].delay = 10 * ms;
+	T_OK(compile_program(&fixture->request, &fixture->program));
+	for (uint32_t i = 0, hop = 0; i < fixture->program.instruction_count; i++) {
+		const struct program_reserve *reserve = &fixture->program.instructions[i].reserve;
+
+		if (fixture->program.instructions[i].operation != OPERATION_RESERVE)
+			continue;
+		T_EQ(reserve->jitter, hop == 4 ? 0 : up[hop] * ms);
+		T_EQ(reserve->back_jitter, hop == 0 ? 0 : down[hop] * ms);
+		hop++;
+	}
+}
+
+/* Nobody on the way does anything for a claim; at the ingress's own site no link is reserved. */
+static void test_reservation_of_little(void **state)
+{
+	static const struct instruction claimed[] = {{OPERATION_CLAIM, site}};
+	static const struct instruction attached[] = {{OPERATION_ATTACH, edge}};
+	struct fixture *fixture = *state;
+
+	reserve_path(fixture);
+	fixture->part.path.rate_up = 0;
+	fixture->part.path.rate_down = 0;
+	T_OK(compile_program(&fixture->request, &fixture->program));
+	assert_operations(&fixture->program, claimed, ARRAY_SIZE(claimed));
+	fixture->part.path.rate_up = MEGABIT;
+	fixture->part.path.hop_count = 1;
+	fixture->part.site = edge;
+	fixture->part.claim_count = 0;
+	T_OK(compile_program(&fixture->request, &fixture->program));
+	assert_operations(&fixture->program, attached, ARRAY_SIZE(attached));
+	assert_attached(&fixture->program.instructions[0]);
+}
+
+/* An end that reserves nothing attaches nothing. */
+static void test_reservation_of_one_direction(void **state)
+{
+	static const struct instruction up[] = {{OPERATION_RESERVE, edge},
+	                                        {OPERATION_ATTACH, edge},
+	                                        {OPERATION_RESERVE, core}};
+	static const struct instruction down[] = {{OPERATION_RESERVE, core},
+	                                          {OPERATION_RESERVE, site},
+	                                          {OPERATION_ATTACH, site}};
+	struct fixture *fixture = *state;
+
+	reserve_path(fixture);
+	fixture->part.claim_count = 0;
+	fixture->part.path.rate_down = 0;
+	T_OK(compile_program(&fixture->request, &fixture->program));
+	assert_operations(&fixture->program, up, ARRAY_SIZE(up));
+	fixture->part.path.rate_up = 0;
+	fixture->part.path.rate_down = MEGABIT;
+	T_OK(compile_program(&fixture->request, &fixture->program));
+	assert_operations(&fixture->program, down, ARRAY_SIZE(down));
+}
+
+/* Who answers stays the same when the client has moved and its path starts elsewhere. */
+static void test_moved_client(void **state)
+{
+	static const struct gateway_identity anchor = {9, 1};
+	struct fixture *fixture = *state;
+
+	fixture->request.ingress = anchor;
+	T_OK(compile_program(&fixture->request, &fixture->program));
+	T_TRUE(gateway_equal(fixture->program.ingress, anchor));
+	T_TRUE(gateway_equal(fixture->program.instructions[0].at, edge));
+	T_TRUE(gateway_equal(fixture->program.instructions[6].deliver.to, anchor));
+	reserve_path(fixture);
+	T_OK(compile_program(&fixture->request, &fixture->program));
+	T_TRUE(gateway_equal(fixture->program.ingress, anchor));
+	T_TRUE(gateway_equal(fixture->program.instructions[0].at, edge));
+}
+
 static void test_greatest_price(void **state)
 {
 	struct fixture *fixture = *state;
@@ -258,6 +421,33 @@ static void test_release(void **state)
 	compile_release(&release, site, 0, EXPIRES, &fixture->program);
 	T_EQ(fixture->program.instructions[0].release, 0);
 	T_TRUE(gateway_equal(fixture->program.instructions[0].at, site));
+}
+
+/* One refresh per owner, in travel order; those who only forward hold nothing. */
+static void test_refresh(void **state)
+{
+	static const struct instruction expected[] = {{OPERATION_REFRESH, edge},
+	                                              {OPERATION_REFRESH, core},
+	                                              {OPERATION_REFRESH, site}};
+	struct fixture *fixture = *state;
+	struct program refresh;
+
+	reserve_path(fixture);
+	T_OK(compile_program(&fixture->request, &fixture->program));
+	compile_refresh(&fixture->program, 30 * CLOCK_SECOND, EXPIRES + 1, &refresh);
+	T_OK(program_check(&refresh));
+	assert_operations(&refresh, expected, ARRAY_SIZE(expected));
+	T_EQ(refresh.expires, EXPIRES + 1);
+	T_BYTES(refresh.identifier.octets, fixture->program.identifier.octets, 16);
+	T_EQ(refresh.part, fixture->program.part);
+	for (uint32_t i = 0; i < 3; i++)
+		T_EQ(refresh.instructions[i].refresh.time, 30 * CLOCK_SECOND);
+	fixture->demand.body.reserve_time = 0;
+	fixture->part.path.rate_up = 0;
+	fixture->part.path.rate_down = 0;
+	T_OK(compile_program(&fixture->request, &fixture->program)); /* a run over a core that forwards */
+	compile_refresh(&fixture->program, CLOCK_SECOND, EXPIRES, &refresh);
+	assert_operations(&refresh, &expected[2], 1);
 }
 
 /* Gateways 1.. with locators fd00:0:<number>::/48. */
@@ -360,6 +550,13 @@ static void test_through_packet(void **state)
 	T_OK(through_packet(&fixture->program, view, "", 0));
 	compile_release(&fixture->program, site, BUSBAR_ERROR_CANCELLED, EXPIRES, &release);
 	T_OK(through_packet(&release, view, "", 0));
+	reserve_path(fixture);
+	fixture->part.path.rate_up = MEGABIT;
+	fixture->part.path.rate_down = MEGABIT;
+	T_OK(compile_program(&fixture->request, &fixture->program));
+	T_OK(through_packet(&fixture->program, view, "", 0));
+	compile_refresh(&fixture->program, CLOCK_SECOND, EXPIRES, &release);
+	T_OK(through_packet(&release, view, "", 0));
 	view_free(view);
 }
 
@@ -410,9 +607,23 @@ static void test_largest(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        TEST(with_bandwidth), TEST(without_bandwidth), TEST(one_direction), TEST(at_the_ingress),
-	        TEST(greatest_price), TEST(refused),           TEST(input),         TEST(release),
-	        TEST(segments),       TEST(through_packet),    TEST(largest),
+	        TEST(with_bandwidth),
+	        TEST(without_bandwidth),
+	        TEST(one_direction),
+	        TEST(at_the_ingress),
+	        TEST(reservation),
+	        TEST(jitter),
+	        TEST(reservation_of_little),
+	        TEST(reservation_of_one_direction),
+	        TEST(moved_client),
+	        TEST(greatest_price),
+	        TEST(refused),
+	        TEST(input),
+	        TEST(release),
+	        TEST(refresh),
+	        TEST(segments),
+	        TEST(through_packet),
+	        TEST(largest),
 	};
 
 	return T_RUN(tests);

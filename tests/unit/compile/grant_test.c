@@ -76,6 +76,8 @@ static struct book *open_book(const struct site *site)
 		struct link_offer link = site->links[i];
 
 		link.free = link.capacity;
+		/* Whether queues keep to their ceilings the owner alone knows: here it promises none. */
+		memset(link.ceilings, 0, sizeof(link.ceilings));
 		T_OK(book_add_link(book, &link));
 	}
 	occupy(book, site);
@@ -131,10 +133,13 @@ static void play(struct stage *stage, uint32_t part)
 	const struct compile_request request = {.demand = &stage->network.demand,
 	                                        .part = &stage->plan.parts[part],
 	                                        .program = {{1, (uint8_t)part}},
+	                                        .ingress = stage->network.request.ingress,
 	                                        .number = (uint16_t)(part + 1),
 	                                        .parts = (uint16_t)stage->plan.part_count,
 	                                        .expires = NETWORK_NOW + CLOCK_SECOND,
-	                                        .output_maximum = 1000};
+	                                        .output_maximum = 1000,
+	                                        .client = {0x20, 1, [15] = 1},
+	                                        .service = {0xfd, [15] = 2}};
 	struct program compiled, *program = &stage->programs[part];
 
 	T_OK(compile_program(&request, &compiled));

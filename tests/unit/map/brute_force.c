@@ -16,6 +16,8 @@ struct way {
 	uint32_t nodes[PLAN_HOPS];
 	uint32_t links[PLAN_HOPS], backs[PLAN_HOPS]; /* of hop i: to the next one, and from that back */
 	int64_t delay;
+	bool broken[LINK_CLASSES]; /* some link promises no ceiling in the class */
+	int64_t ceilings_up[LINK_CLASSES], ceilings_down[LINK_CLASSES];
 	wide price, tariff; /* rate x price: money x 10^-6 per second */
 	uint64_t least_up, least_down;
 };
@@ -110,6 +112,15 @@ static bool carries(const struct force *force, const struct link_offer *link, en
 	return link->free > 0 || demand_data_size(&force->demand->body, direction, force->parts) == 0;
 }
 
+static void add_ceilings(struct way *way, const struct link_offer *link, const struct link_offer *back)
+{
+	for (uint32_t class = 0; class < LINK_CLASSES; class ++) {
+		way->broken[class] |= link->ceilings[class] == 0 || back->ceilings[class] == 0;
+		way->ceilings_up[class] += link->ceilings[class];
+		way->ceilings_down[class] += back->ceilings[class];
+	}
+}
+
 static void walk(struct force *force, const struct way *way)
 {
 	uint32_t last = way->nodes[way->hops - 1];
@@ -135,6 +146,7 @@ static void walk(struct force *force, const struct way *way)
 			continue;
 		next.nodes[next.hops++] = (uint32_t)index;
 		next.delay += link->delay + back->delay;
+		add_ceilings(&next, link, back);
 		next.price += (wide)force->up * (uint64_t)link_price(link, force->demand->body.bandwidth_up);
 		next.price +=
 		        (wide)force->down * (uint64_t)link_price(back, force->demand->body.bandwidth_down);
@@ -215,7 +227,8 @@ static uint64_t cores_for(const struct force *force, const struct site *site,
 
 	if (own > 0 && gflops > 0 && site->gflops_per_core > 0)
 		own = MAXIMUM(own, cores_behind(site, gflops));
-
+	if (force->demand->body.reserve_time > 0)
+		return own;
 	if (force->demand->body.work_present)
 		return own > 0 ? own : cores;
 	if (service != NULL)
@@ -229,6 +242,8 @@ static int64_t time_for(const struct force *force, const struct site *site,
 	const struct demand_body *body = &force->demand->body;
 	uint64_t rate = 0, work = share(body->work.amount, force->parts);
 
+	if (body->reserve_time > 0)
+		return body->reserve_time;
 	if (body->need_time > 0)
 		return body->need_time;
 	if (!body->work_present)
@@ -255,6 +270,31 @@ static int64_t movement(const struct force *force, const struct way *way, enum d
 	return way->hops == 1 || size == 0 ? 0 : (int64_t)((wide)size * 8000000000 / rate);
 }
 
+/* The loosest class that all links promise and that keeps to the limit, where there is a hard one. */
+static void promise(const struct force *force, const struct way *way, struct plan_path *path)
+{
+	const struct map_request *request = force->request;
+	const struct demand_body *body = &force->demand->body;
+	int64_t access = request->access_ceiling_up + request->access_ceiling_down;
+	bool found = false;
+
+	for (uint32_t class = 0; class < LINK_CLASSES; class ++) {
+		int64_t up = way->ceilings_up[class], down = way->ceilings_down[class];
+
+		if (way->broken[class] || (body->network_guaranteed && body->network_within > 0 &&
+		                           access + up + down > body->network_within))
+			continue;
+		found = true;
+		path->class = class;
+		path->bound_up = request->access_ceiling_up + up;
+		path->bound_down = request->access_ceiling_down + down;
+	}
+	path->measured = !found || request->access_ceiling_up == 0 || request->access_ceiling_down == 0 ||
+	                 (way->hops > 1 && (force->up == 0 || force->down == 0));
+	if (path->measured)
+		path->bound_up = path->bound_down = 0;
+}
+
 static struct plan_part figures(const struct force *force, const struct way *way, int64_t start, int64_t time)
 {
 	const struct map_request *request = force->request;
@@ -268,6 +308,9 @@ static struct plan_part figures(const struct force *force, const struct way *way
 	part.finish = part.respond + part.transfer_in + part.transfer_out;
 	part.limit = PLAN_TIME_MARGIN * (part.transfer_in + start) + margin * time;
 	part.reserve = part.limit + PLAN_TIME_MARGIN * part.transfer_out + PLAN_RESERVE_GRACE;
+	if (force->demand->body.reserve_time > 0)
+		part.limit = part.reserve = MINIMUM(time, PLAN_RESERVATION_LIFETIME);
+	promise(force, way, &part.path);
 	return part;
 }
 
@@ -275,7 +318,9 @@ static bool in_time(const struct force *force, const struct plan_part *part)
 {
 	const struct demand_body *body = &force->demand->body;
 
-	return (body->network_within == 0 || part->network <= body->network_within) &&
+	return (body->network_guaranteed
+	                ? !part->path.measured
+	                : body->network_within == 0 || part->network <= body->network_within) &&
 	       (body->respond_within == 0 || part->respond <= body->respond_within) &&
 	       (body->finish_within == 0 || part->finish <= body->finish_within);
 }
@@ -319,13 +364,14 @@ static void claim(struct plan_part *part, enum resource_kind kind, uint64_t amou
 static void list_claims(const struct force *force, const struct site *site,
                         const struct service_offer *service, uint64_t cores, struct plan_part *part)
 {
+	bool reservation = force->demand->body.reserve_time > 0;
 	uint64_t memory = need(force, RESOURCE_MEMORY);
 
-	if (service != NULL)
+	if (!reservation && service != NULL)
 		memory = MAXIMUM(memory, service->memory);
 	if (need(force, RESOURCE_CPU_GFLOPS) == 0 || need(force, RESOURCE_CPU) > 0)
 		claim(part, RESOURCE_CPU, cores_for(force, site, service, cores));
-	claim(part, RESOURCE_MEMORY, memory > 0 ? memory : UINT64_C(128) << 20);
+	claim(part, RESOURCE_MEMORY, memory > 0 || reservation ? memory : UINT64_C(128) << 20);
 	for (int kind = 0; kind < RESOURCE_KINDS; kind++)
 		if (kind != RESOURCE_CPU && kind != RESOURCE_MEMORY &&
 		    (kind != RESOURCE_CPU_GFLOPS || need(force, RESOURCE_CPU) == 0 ||
@@ -367,6 +413,12 @@ static uint64_t carbon_of(const struct site *site, const struct plan_part *part)
 	return (uint64_t)(cores * site->core_grams * (uint64_t)part->time / ((wide)1000000 * 1000000000));
 }
 
+/* A reservation pays for its whole time however often it is refreshed, and for the grace. */
+static int64_t payable(const struct force *force, const struct plan_part *part, int64_t held)
+{
+	return force->demand->body.reserve_time > 0 ? part->time + PLAN_RESERVE_GRACE : held;
+}
+
 /* Money of a rate (money x 10^-6 per second) over a time. */
 static money over(wide rate, int64_t time, bool up)
 {
@@ -402,7 +454,9 @@ static void add_choice(struct force *force, const struct site *site, const struc
 	choice.carbon = part.carbon == 0 ? INT64_MAX / 1024 : (int64_t)part.carbon;
 	choice.link_price = over(way->price, held, false);
 	choice.link_tariff = over(tariff, held, false);
-	choice.link_hold = asked ? over(tariff, part.reserve, true) + 2 * (money)(way->hops - 1) : 0;
+	choice.link_hold =
+	        asked ? over(tariff, payable(force, &part, part.reserve), true) + 2 * (money)(way->hops - 1)
+	              : 0;
 	choice.part = part;
 	force->choices[force->choice_count++] = choice;
 }
@@ -411,7 +465,8 @@ static void list_choices_of(struct force *force, const struct site *site, uint32
 {
 	bool named_service = force->demand->body.service[0] != '\0';
 	const struct service_offer *service = named_service ? newest(force, site) : NULL;
-	int64_t start = service != NULL ? service->start : site->start;
+	bool runs = force->demand->body.reserve_time == 0;
+	int64_t start = !runs ? 0 : service != NULL ? service->start : site->start;
 	struct plan_part claims = {.claim_count = 0};
 	uint64_t cores, most;
 
@@ -423,7 +478,7 @@ static void list_choices_of(struct force *force, const struct site *site, uint32
 	claims.time = time_for(force, site, service, cores);
 	if (claims.time < 0)
 		return;
-	if (service != NULL) {
+	if (runs && service != NULL) {
 		claims.call_price = service->price;
 		claims.call_tariff = force->request->spot ? service->price : service->tariff;
 	}
@@ -453,7 +508,8 @@ static struct plan_part priced(const struct force *force, const struct choice *c
 		item->tariff = force->request->spot ? item->price : offer->tariff;
 		if (money_charge(item->amount, scale, part.time, item->price, &price) < 0 ||
 		    money_charge(item->amount, scale, part.time, item->tariff, &tariff) < 0 ||
-		    money_charge(item->amount, scale, part.limit, item->tariff, &hold) < 0)
+		    money_charge(item->amount, scale, payable(force, &part, part.limit), item->tariff,
+		                 &hold) < 0)
 			return (struct plan_part){.price = INT64_MAX / 64, .hold = INT64_MAX / 64};
 		part.price += price;
 		part.tariff += tariff;

@@ -429,6 +429,194 @@ static void test_gflops_fit_as_cores(void **state)
 	T_EQ(fixture->plan.status, 0);
 }
 
+static void set_ceilings(struct link_offer *link, int64_t tight, int64_t loose)
+{
+	link->ceilings[0] = tight;
+	link->ceilings[1] = loose;
+}
+
+static void promise(struct site *site, int64_t tight, int64_t loose)
+{
+	for (uint32_t i = 0; i < site->link_count; i++)
+		set_ceilings(&site->links[i], tight, loose);
+}
+
+/* edge-a to dc-1 over core-1, which is cheap, fast and promises nothing, or over core-2, which is dear. */
+static void build_two_ways(struct fixture *fixture)
+{
+	struct site ingress = network_site(1, "edge-a"), cheap = network_site(2, "core-1");
+	struct site dear = network_site(3, "core-2"), there = executor(4, "dc-1", 8, 10);
+	struct demand_body *body = ask_service(fixture, "stream");
+
+	join(&ingress, &cheap, 2 * MS, 2 * MS, 100 * MEGABIT, 1);
+	join(&cheap, &there, 3 * MS, 3 * MS, 100 * MEGABIT, 1);
+	join(&ingress, &dear, 4 * MS, 4 * MS, 100 * MEGABIT, 50);
+	join(&dear, &there, 4 * MS, 4 * MS, 100 * MEGABIT, 50);
+	promise(&ingress, 5 * MS, 7 * MS);
+	promise(&cheap, 0, 0);
+	promise(&dear, 5 * MS, 8 * MS);
+	promise(&there, 6 * MS, 9 * MS);
+	network_put(fixture->view, &ingress);
+	network_put(fixture->view, &cheap);
+	network_put(fixture->view, &dear);
+	network_put(fixture->view, &there);
+	offer(fixture, 4, "stream", "1", 9 * MS);
+	body->bandwidth_up = 2 * MEGABIT;
+	body->bandwidth_down = 10 * MEGABIT;
+	body->network_within = 40 * MS;
+	fixture->request.access_up = MS;
+	fixture->request.access_down = MS;
+	fixture->request.access_ceiling_up = 2 * MS;
+	fixture->request.access_ceiling_down = 3 * MS;
+}
+
+static void test_guaranteed(void **state)
+{
+	struct fixture *fixture = *state;
+	struct demand_body *body = &fixture->demand.body;
+	const struct plan_path *path;
+
+	build_two_ways(fixture);
+	map(fixture); /* measured, the cheap way does */
+	path = &fixture->plan.parts[0].path;
+	T_EQ(path->hops[1].site, 2);
+	T_EQ(fixture->plan.network, 12 * MS);
+	T_TRUE(path->measured);
+	T_EQ(path->bound_up, 0);
+	T_EQ(path->class, 0);
+	T_EQ(path->links[0].ceiling, 5 * MS);
+	T_EQ(path->links[1].ceiling, 0);
+	body->network_guaranteed = true;
+	map(fixture); /* but nothing is promised there; the loose class of the dear way is tight enough */
+	path = &fixture->plan.parts[0].path;
+	T_EQ(path->hops[1].site, 3);
+	T_TRUE(!path->measured);
+	T_EQ(path->class, 1);
+	T_EQ(path->bound_up, 2 * MS + 7 * MS + 8 * MS);
+	T_EQ(path->bound_down, 3 * MS + 9 * MS + 8 * MS);
+	T_EQ(path->links[0].delay, 4 * MS);
+	T_EQ(path->links[0].ceiling, 7 * MS);
+	T_EQ(path->links[1].back_ceiling, 9 * MS);
+}
+
+static void test_guaranteed_limits(void **state)
+{
+	struct fixture *fixture = *state;
+	struct demand_body *body = &fixture->demand.body;
+	const struct plan_path *path;
+
+	build_two_ways(fixture);
+	body->network_guaranteed = true;
+	body->network_within = 37 * MS; /* to the nanosecond */
+	map(fixture);
+	T_EQ(fixture->plan.parts[0].path.class, 1);
+	body->network_within--;
+	map(fixture);
+	path = &fixture->plan.parts[0].path;
+	T_EQ(path->class, 0); /* only the tight class is left */
+	T_EQ(path->bound_up + path->bound_down, 26 * MS);
+	T_EQ(path->links[0].ceiling, 5 * MS);
+	body->network_within = 26 * MS - 1;
+	map(fixture);
+	T_ERROR(fixture->plan.status, BUSBAR_ERROR_INFEASIBLE);
+	T_TEXT(reason_of(fixture, 4), "dc-1: bound 26 ms > 25.999999 ms");
+	fixture->request.access_ceiling_down = 0;
+	map(fixture); /* the ingress answers for the client's own link */
+	T_TEXT(reason_of(fixture, 4), "dc-1: edge-a promises no bound");
+}
+
+/* Who promises nothing is named; a limit that nobody guarantees does not keep the others away. */
+static void test_nothing_promised(void **state)
+{
+	struct fixture *fixture = *state;
+	struct demand_body *body = &fixture->demand.body;
+	struct site dear;
+
+	build_two_ways(fixture);
+	body->network_guaranteed = true;
+	dear = *view_site(fixture->view, network_identity(3));
+	promise(&dear, 0, 8 * MS);
+	network_put(fixture->view, &dear);
+	map(fixture); /* the one class that all promise */
+	T_EQ(fixture->plan.parts[0].path.class, 1);
+	body->network_within = 30 * MS;
+	map(fixture);
+	T_TEXT(reason_of(fixture, 4), "dc-1: bound 37 ms > 30 ms");
+	dear.links[1].ceilings[1] = 0;
+	network_put(fixture->view, &dear);
+	map(fixture);
+	T_TEXT(reason_of(fixture, 4), "dc-1: core-1 promises no bound");
+	T_EQ(fixture->plan.reasons[0].have, 0);
+	T_EQ(fixture->plan.reasons[0].need, 30 * MS);
+	body->network_guaranteed = false;
+	body->bandwidth_down = 0;
+	map(fixture); /* without reservation a ceiling does not hold either */
+	T_TRUE(fixture->plan.parts[0].path.measured);
+}
+
+/* Holds what is needed for as long as asked, claims nothing else and starts nothing. */
+static void test_reservation(void **state)
+{
+	struct fixture *fixture = *state;
+	struct demand_body *body = &fixture->demand.body;
+	const struct plan_part *part;
+
+	build_two_ways(fixture);
+	body->network_guaranteed = true;
+	body->reserve_time = 100 * CLOCK_SECOND;
+	map(fixture);
+	part = &fixture->plan.parts[0];
+	T_EQ(fixture->plan.status, 0);
+	T_EQ(part->claim_count, 0);
+	T_EQ(part->time, 100 * CLOCK_SECOND);
+	T_EQ(part->start, 0);
+	T_EQ(part->limit, PLAN_RESERVATION_LIFETIME);
+	T_EQ(part->reserve, PLAN_RESERVATION_LIFETIME);
+	/* 12 Mbit/s over two links at 50 each, for the time and the grace; a nano-unit per line more. */
+	T_EQ(part->tariff, 12 * 2 * 50 * 100);
+	T_EQ(part->hold, 12 * 2 * 50 * 105 + 4);
+	body->needs[body->need_count++] = (struct demand_need){.kind = RESOURCE_CPU, .amount = 2 * CORE};
+	body->reserve_time = 10 * CLOCK_SECOND;
+	map(fixture);
+	part = &fixture->plan.parts[0];
+	T_EQ(part->claim_count, 1);
+	T_EQ(part->claims[0].amount, 2 * CORE); /* no memory that nobody asked for */
+	T_EQ(part->limit, 10 * CLOCK_SECOND);
+	T_EQ(part->hold, 12 * 2 * 50 * 15 + 4 + 2 * 10 * 15);
+	body->needs[0].amount = 9 * CORE;
+	map(fixture);
+	T_TEXT(reason_of(fixture, 4), "dc-1: cpu 8 cores free < 9 cores wanted");
+}
+
+/* At the ingress's own site there is no link to reserve: the client's own is all that must promise. */
+static void test_reservation_at_home(void **state)
+{
+	struct fixture *fixture = *state;
+	struct demand_body *body = &fixture->demand.body;
+	struct site home = executor(1, "edge-a", 4, 10);
+
+	network_put(fixture->view, &home);
+	body->needs[body->need_count++] = (struct demand_need){.kind = RESOURCE_CPU, .amount = CORE};
+	body->reserve_time = CLOCK_SECOND;
+	fixture->request.access_ceiling_up = 2 * MS;
+	fixture->request.access_ceiling_down = 3 * MS;
+	body->network_within = 5 * MS;
+	body->network_guaranteed = true;
+	map(fixture); /* no service is named: any site will do */
+	T_EQ(fixture->plan.status, 0);
+	T_EQ(fixture->plan.parts[0].path.hop_count, 1);
+	T_TRUE(!fixture->plan.parts[0].path.measured);
+	T_EQ(fixture->plan.parts[0].path.bound_up, 2 * MS);
+	T_EQ(fixture->plan.parts[0].path.bound_down, 3 * MS);
+	body->network_within--;
+	map(fixture);
+	T_TEXT(reason_of(fixture, 1), "edge-a: bound 5 ms > 4.999999 ms");
+	body->network_guaranteed = false;
+	fixture->request.access_ceiling_up = 0;
+	map(fixture);
+	T_TRUE(fixture->plan.parts[0].path.measured);
+}
+
 static void build_twins(struct fixture *fixture)
 {
 	struct site ingress = network_site(1, "edge-a");
@@ -675,11 +863,31 @@ static void test_speed(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        TEST(headset),        TEST(headset_limits), TEST(not_supported),       TEST(services),
-	        TEST(budget),         TEST(longest_path),   TEST(length_counts),       TEST(directions),
-	        TEST(shared_link),    TEST(rate_rule),      TEST(gflops_fit_as_cores), TEST(draws),
-	        TEST(carbon),         TEST(absurd_offers),  TEST(absurd_demands),      TEST(little_memory),
-	        TEST(too_many_kinds), TEST(many_reasons),   TEST(hard_search),         TEST(speed),
+	        TEST(headset),
+	        TEST(headset_limits),
+	        TEST(not_supported),
+	        TEST(services),
+	        TEST(budget),
+	        TEST(longest_path),
+	        TEST(length_counts),
+	        TEST(directions),
+	        TEST(shared_link),
+	        TEST(rate_rule),
+	        TEST(gflops_fit_as_cores),
+	        TEST(guaranteed),
+	        TEST(guaranteed_limits),
+	        TEST(nothing_promised),
+	        TEST(reservation),
+	        TEST(reservation_at_home),
+	        TEST(draws),
+	        TEST(carbon),
+	        TEST(absurd_offers),
+	        TEST(absurd_demands),
+	        TEST(little_memory),
+	        TEST(too_many_kinds),
+	        TEST(many_reasons),
+	        TEST(hard_search),
+	        TEST(speed),
 	};
 
 	return T_RUN(tests);

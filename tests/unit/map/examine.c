@@ -70,13 +70,58 @@ static const struct link_offer *find_link(const struct view *view, struct gatewa
 
 /* ---- Figures ---- */
 
+/* Ceilings of a class over a path, both directions and the access link; 0: somewhere none is promised. */
+static int64_t bound_of(struct examination *examination, const struct plan_path *path, uint32_t class,
+                        int64_t *ret_up)
+{
+	const struct map_request *request = examination->request;
+	int64_t up = request->access_ceiling_up, down = request->access_ceiling_down;
+	bool promised = up > 0 && down > 0;
+
+	for (uint32_t i = 0; i + 1 < path->hop_count; i++) {
+		uint64_t *unused;
+		const struct link_offer *link =
+		        find_link(examination->view, path->hops[i], path->hops[i + 1], &unused, examination);
+		const struct link_offer *back =
+		        find_link(examination->view, path->hops[i + 1], path->hops[i], &unused, examination);
+
+		promised = promised && link->ceilings[class] > 0 && back->ceilings[class] > 0;
+		promised = promised && path->rate_up > 0 && path->rate_down > 0;
+		up += link->ceilings[class];
+		down += back->ceilings[class];
+	}
+	*ret_up = up;
+	return promised ? up + down : 0;
+}
+
+/* Hard when some class is, and then in the loosest one that keeps to a guaranteed limit. */
+static bool examine_promise(struct examination *examination, const struct plan_path *path)
+{
+	const struct demand_body *body = &examination->demand->body;
+	int64_t limit = body->network_guaranteed ? body->network_within : INT64_MAX, up, bound;
+
+	EXPECT_TRUE(examination, path->class < LINK_CLASSES);
+	bound = bound_of(examination, path, path->class, &up);
+	EXPECT(examination, path->measured, bound == 0);
+	EXPECT(examination, path->bound_up, path->measured ? 0 : up);
+	EXPECT(examination, path->bound_up + path->bound_down, bound);
+	EXPECT_TRUE(examination, !body->network_guaranteed || (!path->measured && bound <= limit));
+	for (uint32_t class = 0; class < LINK_CLASSES; class ++) {
+		bound = bound_of(examination, path, class, &up);
+		if (path->measured)
+			EXPECT(examination, bound, 0);
+		else if (class > path->class)
+			EXPECT_TRUE(examination, bound == 0 || bound > limit);
+	}
+	return true;
+}
+
 static bool examine_path(struct examination *examination, const struct plan_part *part)
 {
 	const struct plan_path *path = &part->path;
 	const struct demand_body *body = &examination->demand->body;
 	const struct map_request *request = examination->request;
 	int64_t up = request->access_up, down = request->access_down;
-	bool measured = up > 0 || down > 0;
 	wide price = 0;
 
 	EXPECT_TRUE(examination, path->hop_count >= 1 && path->hop_count <= PLAN_HOPS);
@@ -107,13 +152,15 @@ static bool examine_path(struct examination *examination, const struct plan_part
 		down += back->delay;
 		price += (wide)path->rate_up * (uint64_t)shown->price;
 		price += (wide)path->rate_down * (uint64_t)shown->back_price;
-		measured = measured || link->ceilings[0] == 0 || back->ceilings[0] == 0;
+		EXPECT(examination, shown->delay, link->delay);
+		EXPECT(examination, shown->back_delay, back->delay);
+		EXPECT(examination, shown->ceiling, link->ceilings[path->class]);
+		EXPECT(examination, shown->back_ceiling, back->ceilings[path->class]);
 	}
 	EXPECT(examination, path->delay_up, up);
 	EXPECT(examination, path->delay_down, down);
-	EXPECT(examination, path->measured, measured);
 	EXPECT(examination, path->price, (money)((price + 500000) / 1000000));
-	return true;
+	return examine_promise(examination, path);
 }
 
 static int64_t movement(const struct examination *examination, const struct plan_part *part,
@@ -148,10 +195,18 @@ static bool examine_times(struct examination *examination, const struct plan_par
 	EXPECT(examination, part->transfer_in, movement(examination, part, DATA_IN));
 	EXPECT(examination, part->transfer_out, movement(examination, part, DATA_OUT));
 	EXPECT(examination, part->finish, part->respond + part->transfer_in + part->transfer_out);
-	EXPECT(examination, part->limit, PLAN_TIME_MARGIN * (part->start + part->transfer_in) + run);
-	EXPECT(examination, part->reserve,
-	       part->limit + PLAN_TIME_MARGIN * part->transfer_out + PLAN_RESERVE_GRACE);
-	EXPECT_TRUE(examination, body->network_within == 0 || part->network <= body->network_within);
+	if (body->reserve_time > 0) {
+		EXPECT(examination, part->time, body->reserve_time);
+		EXPECT(examination, part->start + part->call_price + part->call_tariff, 0);
+		EXPECT(examination, part->limit, MINIMUM(part->time, PLAN_RESERVATION_LIFETIME));
+		EXPECT(examination, part->reserve, part->limit);
+	} else {
+		EXPECT(examination, part->limit, PLAN_TIME_MARGIN * (part->start + part->transfer_in) + run);
+		EXPECT(examination, part->reserve,
+		       part->limit + PLAN_TIME_MARGIN * part->transfer_out + PLAN_RESERVE_GRACE);
+	}
+	EXPECT_TRUE(examination, body->network_guaranteed || body->network_within == 0 ||
+	                                 part->network <= body->network_within);
 	EXPECT_TRUE(examination, body->respond_within == 0 || part->respond <= body->respond_within);
 	EXPECT_TRUE(examination, body->finish_within == 0 || part->finish <= body->finish_within);
 	return true;
@@ -191,6 +246,9 @@ static bool examine_money(struct examination *examination, const struct plan_par
 {
 	int64_t held = part->start + part->time + part->transfer_in + part->transfer_out;
 	money price = part->call_price, tariff = part->call_tariff, hold = part->call_tariff;
+	bool runs = examination->demand->body.reserve_time == 0;
+	int64_t claimed = runs ? part->limit : part->time + PLAN_RESERVE_GRACE;
+	int64_t reserved = runs ? part->reserve : claimed;
 	uint32_t lines;
 
 	for (uint32_t i = 0; i < part->claim_count; i++) {
@@ -199,11 +257,11 @@ static bool examine_money(struct examination *examination, const struct plan_par
 
 		price += charge(claim->amount, scale, part->time, claim->price);
 		tariff += charge(claim->amount, scale, part->time, claim->tariff);
-		hold += charge(claim->amount, scale, part->limit, claim->tariff);
+		hold += charge(claim->amount, scale, claimed, claim->tariff);
 	}
 	price += link_lines(part, held, false, &lines);
 	tariff += link_lines(part, held, true, &lines);
-	hold += link_lines(part, part->reserve, true, &lines);
+	hold += link_lines(part, reserved, true, &lines);
 	EXPECT_TRUE(examination, is_near(part->price, price, lines));
 	EXPECT_TRUE(examination, is_near(part->tariff, tariff, lines));
 	/* Whatever the lines round to, the hold covers them, and not by much more. */
@@ -395,9 +453,22 @@ static bool examine_lost(struct examination *examination, const struct plan_reas
 	return true;
 }
 
-/* The sum of least delays, both ways, over links with the bandwidth; INT64_MAX: no way there. */
-static int64_t least_network(struct examination *examination, struct gateway_identity target, bool any_rate,
-                             bool suspects)
+/* What a path is made of: delays, or the ceilings of a class, of a link in both directions; -1: none. */
+static int64_t weight_of(const struct link_offer *link, const struct link_offer *back, int class)
+{
+	if (class < 0)
+		return link->delay + back->delay;
+	return link->ceilings[class] == 0 || back->ceilings[class] == 0
+	               ? -1
+	               : link->ceilings[class] + back->ceilings[class];
+}
+
+/*
+ * The least sum of delays, or with `class` of its ceilings, both ways, over links with the bandwidth and
+ * without the access link; INT64_MAX: no way there.
+ */
+static int64_t least_sum(struct examination *examination, struct gateway_identity target, bool any_rate,
+                         bool suspects, int class)
 {
 	const struct demand_body *body = &examination->demand->body;
 	int64_t least[SITES];
@@ -410,7 +481,7 @@ static int64_t least_network(struct examination *examination, struct gateway_ide
 	down = down == 0 && demand_data_size(body, DATA_OUT, 1) > 0 ? 1 : down;
 	for (size_t i = 0; i < count; i++)
 		least[i] = INT64_MAX;
-	least[index] = examination->request->access_up + examination->request->access_down;
+	least[index] = 0;
 	for (size_t round = 0; round < count; round++) {
 		for (size_t i = 0; i < count; i++) {
 			const struct site *site = view_site_at(examination->view, i);
@@ -421,15 +492,56 @@ static int64_t least_network(struct examination *examination, struct gateway_ide
 				                                          site->identity, &used, examination);
 				int to = view_site_index(examination->view, link->toward);
 
-				if (back == NULL || (!any_rate && (link->free < up || back->free < down)) ||
+				if (back == NULL || weight_of(link, back, class) < 0 ||
+				    (!any_rate && (link->free < up || back->free < down)) ||
 				    (!suspects && view_suspected(examination->view, link->toward,
 				                                 examination->request->now) != 0))
 					continue;
-				least[to] = MINIMUM(least[to], least[i] + link->delay + back->delay);
+				least[to] = MINIMUM(least[to], least[i] + weight_of(link, back, class));
 			}
 		}
 	}
 	return least[view_site_index(examination->view, target)];
+}
+
+static int64_t least_network(struct examination *examination, struct gateway_identity target, bool any_rate,
+                             bool suspects)
+{
+	const struct map_request *request = examination->request;
+	int64_t least = least_sum(examination, target, any_rate, suspects, -1);
+
+	return least == INT64_MAX ? INT64_MAX : least + request->access_up + request->access_down;
+}
+
+/* No path there is hard enough: no less bound exists, or none at all and someone promises nothing. */
+static bool examine_guarantee(struct examination *examination, const struct plan_reason *reason)
+{
+	const struct map_request *request = examination->request;
+	bool access = request->access_ceiling_up > 0 && request->access_ceiling_down > 0, promises = true;
+	const struct site *owner = view_site(examination->view, reason->link);
+	int64_t least = INT64_MAX;
+
+	EXPECT(examination, reason->need, examination->demand->body.network_within);
+	EXPECT_TRUE(examination, !has_choice(examination, reason->site));
+	for (int class = 0; class < LINK_CLASSES && access; class ++)
+		least = MINIMUM(least, least_sum(examination, reason->site, false, false, class));
+	if (least != INT64_MAX) {
+		EXPECT(examination, reason->have,
+		       least + request->access_ceiling_up + request->access_ceiling_down);
+		EXPECT_TRUE(examination, reason->have > reason->need);
+		return true;
+	}
+	EXPECT(examination, reason->have, 0);
+	EXPECT_TRUE(examination, owner != NULL);
+	if (!access) {
+		EXPECT(examination, owner->identity.site, request->ingress.site);
+		return true;
+	}
+	for (uint32_t i = 0; i < owner->link_count; i++)
+		for (uint32_t class = 0; class < LINK_CLASSES; class ++)
+			promises = promises && owner->links[i].ceilings[class] > 0;
+	EXPECT_TRUE(examination, !promises);
+	return true;
 }
 
 /* The time that a part would take at best: with all whole cores that are free. */
@@ -630,6 +742,8 @@ static bool examine_reason(struct examination *examination, const struct plan_re
 	case REASON_RESPOND:
 	case REASON_FINISH:
 		return examine_ceiling(examination, reason);
+	case REASON_GUARANTEE:
+		return examine_guarantee(examination, reason);
 	case REASON_BANDWIDTH:
 		return examine_bandwidth(examination, reason);
 	case REASON_BUDGET:

@@ -169,6 +169,15 @@ static void add_service(struct draw *draw, const struct site *site)
 	}
 }
 
+/* Tight and loose ones, of both classes, of one or of none. */
+static void add_ceilings(struct draw *draw, struct link_offer *link)
+{
+	int64_t tight = link->delay + some_delay(draw) / 8, loose = tight + some_delay(draw);
+
+	link->ceilings[0] = chance(draw, 92) ? tight : 0;
+	link->ceilings[1] = chance(draw, 80) ? loose : 0;
+}
+
 static void add_links(struct draw *draw, struct site *site)
 {
 	/* More gateways, fewer links: what is to be tried by force stays small. */
@@ -188,7 +197,7 @@ static void add_links(struct draw *draw, struct site *site)
 		                              : below(draw, link->capacity / MEGABIT + 1) * MEGABIT;
 		link->steepness = some_steepness(draw);
 		link->tariff = some_price(draw, 3000);
-		link->ceilings[0] = chance(draw, 50) ? link->ceilings[0] : 0;
+		add_ceilings(draw, link);
 	}
 }
 
@@ -267,6 +276,39 @@ static void ask_network(struct draw *draw, struct demand_body *body)
 			                             .size = between(draw, 1, 2000) * 1000};
 }
 
+/* Ceilings hold only where both directions are reserved. */
+static void ask_guarantee(struct draw *draw, struct demand_body *body)
+{
+	if (chance(draw, 30))
+		return;
+	body->network_guaranteed = true;
+	body->network_within = (int64_t)between(draw, 12, 60) * CLOCK_MILLISECOND;
+	if (body->bandwidth_up == 0)
+		body->bandwidth_up = between(draw, 1, 10) * MEGABIT;
+	if (body->bandwidth_down == 0)
+		body->bandwidth_down = between(draw, 1, 10) * MEGABIT;
+}
+
+/* Holds what is needed: for the traffic with a service, or at any site. */
+static void ask_reservation(struct draw *draw, struct demand_body *body)
+{
+	body->reserve_time = (int64_t)between(draw, 1, 800) * 100 * CLOCK_MILLISECOND;
+	ask_resources(draw, body);
+	ask_network(draw, body);
+	ask_guarantee(draw, body);
+	body->need_time = 0;
+	body->work_present = false;
+	body->work = (struct demand_need){.amount = 0};
+	body->respond_within = 0;
+	body->finish_within = 0;
+	body->data_count = 0;
+	memset(body->data, 0, sizeof(body->data));
+	if (body->bandwidth_up > 0 || body->bandwidth_down > 0)
+		text_copy(body->service, sizeof(body->service), "render");
+	else if (body->need_count == 0)
+		add_need(body, RESOURCE_CPU, CORE, false);
+}
+
 static void ask_split(struct draw *draw, struct demand_body *body)
 {
 	uint64_t most = draw->gateways <= 4 ? 4 : draw->gateways == 5 ? 3 : 2;
@@ -298,6 +340,12 @@ static void ask(struct draw *draw, struct demand *demand)
 {
 	struct demand_body *body = &demand->body;
 
+	demand->prefer = (enum demand_prefer)below(draw, PREFER_CHOICES);
+	if (chance(draw, 35)) {
+		ask_reservation(draw, body);
+		ask_place(draw, demand);
+		return;
+	}
 	if (chance(draw, 60)) {
 		text_copy(body->service, sizeof(body->service), chance(draw, 95) ? "render" : "sing");
 		if (chance(draw, 20))
@@ -305,7 +353,6 @@ static void ask(struct draw *draw, struct demand *demand)
 	} else if (demand_add_argument(body, "job") < 0) {
 		abort();
 	}
-	demand->prefer = (enum demand_prefer)below(draw, PREFER_CHOICES);
 	ask_resources(draw, body);
 	ask_network(draw, body);
 	ask_split(draw, body);
@@ -344,6 +391,8 @@ void network_open(struct network *network, enum network_kind kind, uint64_t seed
 	        .ingress = network_identity((uint32_t)between(&draw, 1, draw.gateways)),
 	        .access_up = (int64_t)below(&draw, 5000) * CLOCK_MICROSECOND,
 	        .access_down = (int64_t)below(&draw, 5000) * CLOCK_MICROSECOND,
+	        .access_ceiling_up = chance(&draw, 90) ? 5 * CLOCK_MILLISECOND : 0,
+	        .access_ceiling_down = chance(&draw, 90) ? 6 * CLOCK_MILLISECOND : 0,
 	        .spot = chance(&draw, 40),
 	        .now = NETWORK_NOW,
 	};

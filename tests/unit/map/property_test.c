@@ -13,6 +13,7 @@ enum { SEEDS = 150, SECONDS = 2, ARENA = 64 << 20 };
 
 struct tally {
 	uint64_t networks, feasible, split, bounded, coupled, skipped, inexact;
+	uint64_t reserved, hard, tight; /* plans of reservations, within a guaranteed limit, in class 0 */
 };
 
 /* The first figure of a plan's score. */
@@ -60,6 +61,11 @@ static void count(struct tally *tally, const struct network *network, const stru
 	tally->split += plan->part_count > 1;
 	tally->bounded += network->demand.budget > 0;
 	tally->inexact += !plan->exact;
+	if (plan->status == 0) {
+		tally->reserved += network->demand.body.reserve_time > 0;
+		tally->hard += network->demand.body.network_guaranteed;
+		tally->tight += network->demand.body.network_guaranteed && plan->parts[0].path.class == 0;
+	}
 	for (uint32_t i = 0; i < plan->reason_count; i++)
 		if (plan->reasons[i].kind == REASON_BANDWIDTH) {
 			tally->coupled++;
@@ -116,6 +122,9 @@ static void test_kind(enum network_kind kind)
 		if (!try_network(&tally, arena, kind, seed, complaint))
 			fail_msg("kind %d, MAP_SEED=%" PRIu64 ": %s", (int)kind, seed, complaint);
 	}
+	print_message("# kind %d: %" PRIu64 " reservations, %" PRIu64 " guaranteed, %" PRIu64
+	              " in the tight class\n",
+	              (int)kind, tally.reserved, tally.hard, tally.tight);
 	print_message("# kind %d: %" PRIu64 " networks, %" PRIu64 " feasible, %" PRIu64 " split, %" PRIu64
 	              " with a budget, %" PRIu64 " short of bandwidth, %" PRIu64 " not exact, %" PRIu64
 	              " too large to force\n",
@@ -125,6 +134,9 @@ static void test_kind(enum network_kind kind)
 	T_TRUE(tally.feasible * 5 > tally.networks);
 	T_TRUE(tally.skipped * 20 < tally.networks);
 	T_TRUE(tally.inexact * 50 < tally.networks);
+	T_TRUE(tally.reserved * 50 > tally.networks);
+	T_TRUE(tally.hard * 50 > tally.networks);
+	T_TRUE(tally.tight > 0);
 	(void)arena_free(arena);
 }
 
