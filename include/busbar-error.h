@@ -53,7 +53,8 @@
 	X(DUPLICATE, -2041, "exists already")                       \
 	X(UNKNOWN_KIND, -2042, "unknown resource kind")             \
 	X(PEER, -2043, "the other side closed the connection")      \
-	X(DIGEST, -2044, "content does not match its digest")
+	X(DIGEST, -2044, "content does not match its digest")       \
+	X(CEILING, -2045, "delay ceiling would be broken")
 
 enum busbar_error {
 #define BUSBAR_ERROR_ENUMERATOR(name, code, text) BUSBAR_ERROR_##name = (code),

@@ -2,37 +2,21 @@
 #include "book/book.h"
 
 #include "base/error.h"
-#include "base/hash.h"
-#include "base/heap.h"
 #include "base/slab.h"
+#include "book/book_internal.h"
 #include <stdlib.h>
-#include <string.h>
 
-enum { BOOK_LINKS = 64 };
-
-__extension__ typedef unsigned __int128 wide;
-
-struct entry {
-	struct book_holding holding;
-	uint64_t cores; /* taken by the claim, at the calibration of that moment */
-	struct heap_node expiry;
-};
-
-struct book {
-	struct resource_offer resources[RESOURCE_KINDS];
-	size_t resource_count;
-	uint64_t gflops_per_core;
-	struct link_offer links[BOOK_LINKS];
-	size_t link_count;
-	struct slab *slab;
-	struct hash *holdings; /* program -> struct entry */
-	struct heap *expiries;
-};
+#define MAXIMUM_HOLDINGS ((size_t)1 << 24)
 
 static bool ends_before(const struct heap_node *a, const struct heap_node *b)
 {
-	return CONTAINER_OF(a, const struct entry, expiry)->holding.expires <
-	       CONTAINER_OF(b, const struct entry, expiry)->holding.expires;
+	const struct book_holding *first = &CONTAINER_OF(a, const struct entry, expiry)->holding;
+	const struct book_holding *second = &CONTAINER_OF(b, const struct entry, expiry)->holding;
+
+	/* Of two that end together the same one goes first in every process. */
+	if (first->expires == second->expires)
+		return identifier_compare(&first->program, &second->program) < 0;
+	return first->expires < second->expires;
 }
 
 struct book *book_create(size_t maximum_holdings, uint64_t seed)
@@ -41,6 +25,8 @@ struct book *book_create(size_t maximum_holdings, uint64_t seed)
 
 	if (book == NULL)
 		return NULL;
+	maximum_holdings = MINIMUM(maximum_holdings, MAXIMUM_HOLDINGS);
+	book->prices = book_prices_plain;
 	book->slab = slab_create(sizeof(struct entry), maximum_holdings);
 	book->holdings = hash_create(sizeof(struct identifier), maximum_holdings, seed);
 	book->expiries = heap_create(ends_before, maximum_holdings);
@@ -70,97 +56,11 @@ struct book *book_free(struct book *book)
 	return NULL;
 }
 
-static struct resource_offer *find_resource(struct book *book, enum resource_kind kind)
+static struct resource_offer *offer_of(struct book *book, enum resource_kind kind)
 {
-	for (size_t i = 0; i < book->resource_count; i++)
-		if (book->resources[i].kind == kind)
-			return &book->resources[i];
-	return NULL;
-}
+	struct book_resource *resource = book_resource_of(book, kind);
 
-static struct link_offer *find_link(struct book *book, struct gateway_identity toward)
-{
-	for (size_t i = 0; i < book->link_count; i++)
-		if (gateway_equal(book->links[i].toward, toward))
-			return &book->links[i];
-	return NULL;
-}
-
-int book_add_resource(struct book *book, const struct resource_offer *offer)
-{
-	if (find_resource(book, offer->kind) != NULL)
-		return BUSBAR_ERROR_DUPLICATE;
-	if (book->resource_count == RESOURCE_KINDS)
-		return BUSBAR_ERROR_TABLE_FULL;
-	if (offer->kind == RESOURCE_CPU_GFLOPS || offer->free != offer->capacity || offer->steepness < 1000)
-		return BUSBAR_ERROR_BAD_VALUE;
-	book->resources[book->resource_count++] = *offer;
-	return 0;
-}
-
-void book_set_calibration(struct book *book, uint64_t gflops_per_core)
-{
-	book->gflops_per_core = gflops_per_core;
-}
-
-int book_add_link(struct book *book, const struct link_offer *offer)
-{
-	if (find_link(book, offer->toward) != NULL)
-		return BUSBAR_ERROR_DUPLICATE;
-	if (book->link_count == BOOK_LINKS)
-		return BUSBAR_ERROR_TABLE_FULL;
-	if (offer->free != offer->capacity || offer->steepness < 1000)
-		return BUSBAR_ERROR_BAD_VALUE;
-	book->links[book->link_count++] = *offer;
-	return 0;
-}
-
-void book_set_link_delay(struct book *book, struct gateway_identity toward, int64_t delay, int64_t jitter,
-                         uint32_t loss)
-{
-	struct link_offer *link = find_link(book, toward);
-
-	if (link == NULL)
-		return;
-	link->delay = delay;
-	link->jitter = jitter;
-	link->loss = loss;
-}
-
-/* Base units of cores behind GFLOPS, rounded up, and back, rounded down. */
-static uint64_t cores_of(const struct book *book, uint64_t gflops)
-{
-	wide cores = ((wide)gflops * resource_descriptions[RESOURCE_CPU].scale + book->gflops_per_core - 1) /
-	             book->gflops_per_core;
-
-	return cores > UINT64_MAX ? UINT64_MAX : (uint64_t)cores;
-}
-
-static uint64_t gflops_of(const struct book *book, uint64_t cores)
-{
-	wide gflops = (wide)cores * book->gflops_per_core / resource_descriptions[RESOURCE_CPU].scale;
-
-	return gflops > UINT64_MAX ? UINT64_MAX : (uint64_t)gflops;
-}
-
-static money per_gflops(const struct book *book, money per_core)
-{
-	wide price = (wide)(uint64_t)per_core * resource_descriptions[RESOURCE_CPU].scale;
-
-	/* Rounded to nearest: a price is a statement, not a charge. */
-	return (money)((price + book->gflops_per_core / 2) / book->gflops_per_core);
-}
-
-static struct resource_offer gflops_offer(const struct book *book, const struct resource_offer *cpu)
-{
-	return (struct resource_offer){
-	        .kind = RESOURCE_CPU_GFLOPS,
-	        .capacity = gflops_of(book, cpu->capacity),
-	        .free = gflops_of(book, cpu->free),
-	        .base = per_gflops(book, cpu->base),
-	        .steepness = cpu->steepness,
-	        .tariff = per_gflops(book, cpu->tariff),
-	};
+	return resource == NULL ? NULL : &resource->offer;
 }
 
 /* Kind and amount as the book keeps them: GFLOPS are cores. */
@@ -169,12 +69,12 @@ static struct resource_offer *resolve(struct book *book, enum resource_kind kind
 {
 	if (kind != RESOURCE_CPU_GFLOPS) {
 		*ret_amount = amount;
-		return find_resource(book, kind);
+		return offer_of(book, kind);
 	}
 	if (book->gflops_per_core == 0)
 		return NULL;
-	*ret_amount = cores_of(book, amount);
-	return find_resource(book, RESOURCE_CPU);
+	*ret_amount = book_cores_of(book, amount);
+	return offer_of(book, RESOURCE_CPU);
 }
 
 static int refuse(struct book_refusal *refusal, struct book_refusal why)
@@ -190,7 +90,7 @@ static money price_in(const struct book *book, enum resource_kind kind, const st
 {
 	money price = resource_price(offer, amount);
 
-	return kind == RESOURCE_CPU_GFLOPS ? per_gflops(book, price) : price;
+	return kind == RESOURCE_CPU_GFLOPS ? book_per_gflops(book, price) : price;
 }
 
 static int check_resource(struct book *book, const struct program_claim_resource *wanted,
@@ -208,7 +108,7 @@ static int check_resource(struct book *book, const struct program_claim_resource
 	why.price = price_in(book, wanted->kind, offer, amount);
 	if (amount > offer->free) {
 		why.error = BUSBAR_ERROR_NO_CAPACITY;
-		why.have = (int64_t)(wanted->kind == RESOURCE_CPU_GFLOPS ? gflops_of(book, offer->free)
+		why.have = (int64_t)(wanted->kind == RESOURCE_CPU_GFLOPS ? book_gflops_of(book, offer->free)
 		                                                         : offer->free);
 		why.need = (int64_t)wanted->amount;
 		return refuse(refusal, why);
@@ -233,7 +133,7 @@ static uint64_t claimed_cores(const struct book *book, const struct program_clai
 		if (resource->kind == RESOURCE_CPU)
 			cores = MAXIMUM(cores, resource->amount);
 		else if (resource->kind == RESOURCE_CPU_GFLOPS && book->gflops_per_core != 0)
-			cores = MAXIMUM(cores, cores_of(book, resource->amount));
+			cores = MAXIMUM(cores, book_cores_of(book, resource->amount));
 	}
 	return cores;
 }
@@ -242,12 +142,12 @@ static uint64_t claimed_cores(const struct book *book, const struct program_clai
 static void move_claim(struct book *book, const struct entry *entry, bool take)
 {
 	const struct program_claim *claim = &entry->holding.claim;
-	struct resource_offer *cpu = find_resource(book, RESOURCE_CPU);
+	struct resource_offer *cpu = offer_of(book, RESOURCE_CPU);
 
 	if (entry->cores > 0 && cpu != NULL)
 		cpu->free = take ? cpu->free - entry->cores : cpu->free + entry->cores;
 	for (uint32_t i = 0; i < claim->resource_count; i++) {
-		struct resource_offer *offer = find_resource(book, claim->resources[i].kind);
+		struct resource_offer *offer = offer_of(book, claim->resources[i].kind);
 
 		if (offer == NULL || offer == cpu)
 			continue;
@@ -256,23 +156,54 @@ static void move_claim(struct book *book, const struct entry *entry, bool take)
 	}
 }
 
-static void take_claim(struct book *book, struct entry *entry, const struct program_claim *claim)
+static void take_claim(struct book *book, struct entry *entry, const struct program_claim *claim,
+                       uint64_t cores)
 {
 	entry->holding.claimed = true;
 	entry->holding.claim = *claim;
-	entry->cores = claimed_cores(book, claim);
+	entry->cores = cores;
 	move_claim(book, entry, true);
+}
+
+static struct admission_flow flow_toward(const struct program_reserve *reserve)
+{
+	return (struct admission_flow){.class = reserve->class,
+	                               .rate = reserve->rate,
+	                               .burst = reserve->burst,
+	                               .jitter = reserve->jitter};
+}
+
+static struct admission_flow flow_back(const struct program_reserve *reserve)
+{
+	return (struct admission_flow){.class = reserve->class,
+	                               .rate = reserve->back_rate,
+	                               .burst = reserve->back_burst,
+	                               .jitter = reserve->back_jitter};
+}
+
+/* Takes (or gives back) a flow on an output. It was checked before; a rate of 0 is none. */
+static void move_flow(struct book *book, struct gateway_identity toward, const struct admission_flow *flow,
+                      bool take)
+{
+	struct book_link *link = flow->rate == 0 ? NULL : book_link_of(book, toward);
+
+	if (link == NULL)
+		return;
+	if (take) {
+		link->offer.free -= flow->rate;
+		admission_add(&link->admission, flow);
+	} else {
+		link->offer.free += flow->rate;
+		admission_remove(&link->admission, flow);
+	}
 }
 
 static void move_reserve(struct book *book, const struct program_reserve *reserve, bool take)
 {
-	struct link_offer *toward = reserve->rate == 0 ? NULL : find_link(book, reserve->toward);
-	struct link_offer *back = reserve->back_rate == 0 ? NULL : find_link(book, reserve->back);
+	struct admission_flow toward = flow_toward(reserve), back = flow_back(reserve);
 
-	if (toward != NULL)
-		toward->free = take ? toward->free - reserve->rate : toward->free + reserve->rate;
-	if (back != NULL)
-		back->free = take ? back->free - reserve->back_rate : back->free + reserve->back_rate;
+	move_flow(book, reserve->toward, &toward, take);
+	move_flow(book, reserve->back, &back, take);
 }
 
 /* The program's entry, made when it is new; NULL when the table is full. */
@@ -300,7 +231,7 @@ fail:
 	return NULL;
 }
 
-static void extend(struct book *book, struct entry *entry, int64_t end)
+void book_extend(struct book *book, struct entry *entry, int64_t end)
 {
 	entry->holding.expires = MAXIMUM(entry->holding.expires, end);
 	heap_update(book->expiries, &entry->expiry);
@@ -311,23 +242,30 @@ static int64_t end_of(int64_t now, int64_t time)
 	return time > INT64_MAX - now ? INT64_MAX : now + time;
 }
 
-static int check_link(struct book *book, struct gateway_identity toward, uint64_t rate, money limit,
-                      struct book_refusal *refusal)
+static int check_flow(struct book *book, struct gateway_identity toward, const struct admission_flow *flow,
+                      money limit, struct book_refusal *refusal)
 {
-	struct book_refusal why = {.toward = toward, .need = (int64_t)rate};
-	const struct link_offer *link;
+	struct book_refusal why = {.toward = toward, .need = (int64_t)flow->rate};
+	const struct book_link *link;
 
-	if (rate == 0)
+	if (flow->rate == 0)
 		return 0;
-	link = find_link(book, toward);
+	why.error = admission_check_flow(flow);
+	if (why.error < 0)
+		return refuse(refusal, why);
+	link = book_link_of(book, toward);
 	if (link == NULL) {
 		why.error = BUSBAR_ERROR_NOT_FOUND;
 		return refuse(refusal, why);
 	}
-	why.price = link_price(link, rate);
-	if (rate > link->free) {
+	why.price = link_price(&link->offer, flow->rate);
+	if (flow->rate > link->offer.free) {
 		why.error = BUSBAR_ERROR_NO_CAPACITY;
-		why.have = (int64_t)link->free;
+		why.have = (int64_t)link->offer.free;
+		return refuse(refusal, why);
+	}
+	if (!admission_keeps(&link->admission, flow, &why.have, &why.need)) {
+		why.error = BUSBAR_ERROR_CEILING;
 		return refuse(refusal, why);
 	}
 	if (why.price > limit) {
@@ -342,6 +280,7 @@ static int check_link(struct book *book, struct gateway_identity toward, uint64_
 static int check_reserve(struct book *book, const struct program_reserve *reserve,
                          struct book_refusal *refusal)
 {
+	struct admission_flow toward = flow_toward(reserve), back = flow_back(reserve);
 	int code;
 
 	if (reserve->rate == 0 && reserve->back_rate == 0)
@@ -349,8 +288,8 @@ static int check_reserve(struct book *book, const struct program_reserve *reserv
 	/* Both directions on one output would be checked against the same free rate twice. */
 	if (reserve->rate != 0 && reserve->back_rate != 0 && gateway_equal(reserve->toward, reserve->back))
 		return refuse(refusal, (struct book_refusal){.error = BUSBAR_ERROR_BAD_VALUE});
-	code = check_link(book, reserve->toward, reserve->rate, reserve->limit, refusal);
-	return code < 0 ? code : check_link(book, reserve->back, reserve->back_rate, reserve->limit, refusal);
+	code = check_flow(book, reserve->toward, &toward, reserve->limit, refusal);
+	return code < 0 ? code : check_flow(book, reserve->back, &back, reserve->limit, refusal);
 }
 
 static void take_reserve(struct book *book, struct entry *entry, const struct program_reserve *reserve)
@@ -358,6 +297,11 @@ static void take_reserve(struct book *book, struct entry *entry, const struct pr
 	entry->holding.reserved = true;
 	entry->holding.reserve = *reserve;
 	move_reserve(book, reserve, true);
+}
+
+static int check_time(int64_t time, struct book_refusal *refusal)
+{
+	return time >= 0 ? 0 : refuse(refusal, (struct book_refusal){.error = BUSBAR_ERROR_BAD_VALUE});
 }
 
 int book_reserve(struct book *book, const struct identifier *program, struct gateway_identity ingress,
@@ -368,14 +312,17 @@ int book_reserve(struct book *book, const struct identifier *program, struct gat
 
 	if (entry != NULL && entry->holding.reserved)
 		return 0;
-	code = check_reserve(book, reserve, ret_refusal);
+	code = check_time(reserve->time, ret_refusal);
+	if (code == 0)
+		code = check_reserve(book, reserve, ret_refusal);
 	if (code < 0)
 		return code;
 	entry = open_entry(book, program, ingress, now);
 	if (entry == NULL)
 		return refuse(ret_refusal, (struct book_refusal){.error = BUSBAR_ERROR_TABLE_FULL});
 	take_reserve(book, entry, reserve);
-	extend(book, entry, end_of(now, reserve->time));
+	book_extend(book, entry, end_of(now, reserve->time));
+	book_note(book, BOOK_RESERVED, entry);
 	return 0;
 }
 
@@ -415,42 +362,85 @@ int book_claim(struct book *book, const struct identifier *program, struct gatew
 
 	if (entry != NULL && entry->holding.claimed)
 		return 0;
-	code = check_claim(book, claim, ret_refusal);
+	code = check_time(claim->time, ret_refusal);
+	if (code == 0)
+		code = check_claim(book, claim, ret_refusal);
 	if (code < 0)
 		return code;
 	entry = open_entry(book, program, ingress, now);
 	if (entry == NULL)
 		return refuse(ret_refusal, (struct book_refusal){.error = BUSBAR_ERROR_TABLE_FULL});
-	take_claim(book, entry, claim);
-	extend(book, entry, end_of(now, claim->time));
+	take_claim(book, entry, claim, claimed_cores(book, claim));
+	book_extend(book, entry, end_of(now, claim->time));
+	book_note(book, BOOK_CLAIMED, entry);
 	return 0;
 }
 
-/* Prices do not matter for what was granted in a former life. */
-static int check_restored(struct book *book, const struct book_holding *holding)
+int book_refresh(struct book *book, const struct identifier *program, int64_t time, int64_t now)
 {
-	struct program_reserve reserve = holding->reserve;
-	struct program_claim claim = holding->claim;
-	int code = holding->reserved || holding->claimed ? 0 : BUSBAR_ERROR_AMOUNT_ZERO;
+	struct entry *entry = hash_get(book->holdings, program->octets);
+	int64_t before;
 
-	reserve.limit = INT64_MAX;
-	for (uint32_t i = 0; i < PLAN_CLAIMS; i++)
-		claim.resources[i].limit = INT64_MAX;
-	if (code == 0 && holding->reserved)
-		code = check_reserve(book, &reserve, NULL);
-	if (code == 0 && holding->claimed)
-		code = check_claim(book, &claim, NULL);
+	if (time < 0 || time > BOOK_REFRESH_MAXIMUM)
+		return BUSBAR_ERROR_BAD_VALUE;
+	if (entry == NULL || entry->holding.expires <= now)
+		return BUSBAR_ERROR_NOT_FOUND;
+	before = entry->holding.expires;
+	book_extend(book, entry, end_of(now, time));
+	if (entry->holding.expires != before)
+		book_note(book, BOOK_REFRESHED, entry);
+	return 0;
+}
+
+/* What a claim took before is there again, at the cores that it took then. */
+static int check_amounts_free(struct book *book, const struct program_claim *claim, uint64_t cores)
+{
+	const struct resource_offer *cpu = offer_of(book, RESOURCE_CPU);
+	int code = check_amounts(claim);
+	bool computes = false;
+
+	for (uint32_t i = 0; i < claim->resource_count && code == 0; i++) {
+		enum resource_kind kind = claim->resources[i].kind;
+		uint64_t amount = claim->resources[i].amount;
+		const struct resource_offer *offer = kind == RESOURCE_CPU_GFLOPS ? cpu : offer_of(book, kind);
+
+		computes = computes || (offer == cpu && cpu != NULL);
+		if (offer == NULL)
+			code = BUSBAR_ERROR_NOT_FOUND;
+		else if (kind == RESOURCE_CPU && amount > cores)
+			code = BUSBAR_ERROR_BAD_VALUE;
+		else if (offer != cpu && amount > offer->free)
+			code = BUSBAR_ERROR_NO_CAPACITY;
+	}
+	if (code == 0 && computes != (cores > 0))
+		code = BUSBAR_ERROR_BAD_VALUE;
+	if (code == 0 && computes && cores > cpu->free)
+		code = BUSBAR_ERROR_NO_CAPACITY;
 	return code;
 }
 
-int book_restore(struct book *book, const struct book_holding *holding)
+static int check_put_back(struct book *book, const struct book_holding *holding, uint64_t cores)
+{
+	const struct book_holding *held = book_find(book, &holding->program);
+	struct program_reserve reserve = holding->reserve;
+	int code = holding->reserved || holding->claimed ? 0 : BUSBAR_ERROR_AMOUNT_ZERO;
+
+	if (held != NULL && ((held->reserved && holding->reserved) || (held->claimed && holding->claimed)))
+		return BUSBAR_ERROR_DUPLICATE;
+	/* Prices do not matter for what was granted in a former life. */
+	reserve.limit = INT64_MAX;
+	if (code == 0 && holding->reserved)
+		code = check_reserve(book, &reserve, NULL);
+	if (code == 0 && holding->claimed)
+		code = check_amounts_free(book, &holding->claim, cores);
+	return code;
+}
+
+int book_put_back(struct book *book, const struct book_holding *holding, uint64_t cores)
 {
 	struct entry *entry;
-	int code;
+	int code = check_put_back(book, holding, cores);
 
-	if (hash_get(book->holdings, holding->program.octets) != NULL)
-		return BUSBAR_ERROR_DUPLICATE;
-	code = check_restored(book, holding);
 	if (code < 0)
 		return code;
 	entry = open_entry(book, &holding->program, holding->ingress, holding->granted);
@@ -459,26 +449,51 @@ int book_restore(struct book *book, const struct book_holding *holding)
 	if (holding->reserved)
 		take_reserve(book, entry, &holding->reserve);
 	if (holding->claimed)
-		take_claim(book, entry, &holding->claim);
+		take_claim(book, entry, &holding->claim, cores);
 	entry->holding.expires = holding->expires;
 	heap_update(book->expiries, &entry->expiry);
 	return 0;
 }
 
-int book_release(struct book *book, const struct identifier *program, struct book_holding *ret_holding)
+int book_restore(struct book *book, const struct book_holding *holding)
 {
-	struct entry *entry = hash_remove(book->holdings, program->octets);
+	const struct entry *entry;
+	int code;
 
-	if (entry == NULL)
-		return BUSBAR_ERROR_NOT_FOUND;
+	if (hash_get(book->holdings, holding->program.octets) != NULL)
+		return BUSBAR_ERROR_DUPLICATE;
+	code = book_put_back(book, holding, holding->claimed ? claimed_cores(book, &holding->claim) : 0);
+	if (code < 0)
+		return code;
+	entry = hash_get(book->holdings, holding->program.octets);
+	if (holding->reserved)
+		book_note(book, BOOK_RESERVED, entry);
+	if (holding->claimed)
+		book_note(book, BOOK_CLAIMED, entry);
+	return 0;
+}
+
+void book_forget(struct book *book, struct entry *entry)
+{
+	(void)hash_remove(book->holdings, entry->holding.program.octets);
 	heap_remove(book->expiries, &entry->expiry);
 	if (entry->holding.reserved)
 		move_reserve(book, &entry->holding.reserve, false);
 	if (entry->holding.claimed)
 		move_claim(book, entry, false);
+	slab_release(book->slab, entry);
+}
+
+int book_release(struct book *book, const struct identifier *program, struct book_holding *ret_holding)
+{
+	struct entry *entry = hash_get(book->holdings, program->octets);
+
+	if (entry == NULL)
+		return BUSBAR_ERROR_NOT_FOUND;
 	if (ret_holding != NULL)
 		*ret_holding = entry->holding;
-	slab_release(book->slab, entry);
+	book_note(book, BOOK_RELEASED, entry);
+	book_forget(book, entry);
 	return 0;
 }
 
@@ -513,45 +528,4 @@ int64_t book_next_expiry(const struct book *book)
 size_t book_count(const struct book *book)
 {
 	return hash_count(book->holdings);
-}
-
-/* Index of cpu when its derived cpu.gflops is shown behind it; resource_count otherwise. */
-static size_t derived_after(const struct book *book)
-{
-	size_t index = 0;
-
-	while (index < book->resource_count && book->resources[index].kind != RESOURCE_CPU)
-		index++;
-	return book->gflops_per_core == 0 ? book->resource_count : index;
-}
-
-size_t book_resource_count(const struct book *book)
-{
-	return book->resource_count + (derived_after(book) < book->resource_count ? 1 : 0);
-}
-
-int book_resource_at(const struct book *book, size_t index, struct resource_offer *ret_offer)
-{
-	size_t cpu = derived_after(book);
-
-	if (index >= book_resource_count(book))
-		return BUSBAR_ERROR_NOT_FOUND;
-	if (cpu < book->resource_count && index == cpu + 1)
-		*ret_offer = gflops_offer(book, &book->resources[cpu]);
-	else
-		*ret_offer = book->resources[index > cpu ? index - 1 : index];
-	return 0;
-}
-
-size_t book_link_count(const struct book *book)
-{
-	return book->link_count;
-}
-
-int book_link_at(const struct book *book, size_t index, struct link_offer *ret_offer)
-{
-	if (index >= book->link_count)
-		return BUSBAR_ERROR_NOT_FOUND;
-	*ret_offer = book->links[index];
-	return 0;
 }

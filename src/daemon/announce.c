@@ -60,8 +60,6 @@ static void fill_links(struct announce *announce, struct site *site)
 			continue;
 		state->announced_delay = offer.delay;
 		state->announced_loss = offer.loss;
-		/* Nothing enforces the ceiling yet, so none is promised: paths are measured, not hard. */
-		memset(offer.ceilings, 0, sizeof(offer.ceilings));
 		site->links[site->link_count++] = offer;
 	}
 }
@@ -166,8 +164,10 @@ static void schedule(struct announce *announce)
 static void on_timer(uv_timer_t *timer)
 {
 	struct announce *announce = timer->data;
-	struct site site = present_site(announce);
+	struct site site;
 
+	book_tick(announce->book, clock_wall(&announce->settings.clock));
+	site = present_site(announce);
 	announce->due = false;
 	announce->last = clock_monotonic(&announce->settings.clock);
 	tell_view(announce, &site);

@@ -141,10 +141,13 @@ static int open_book(struct gateway *gateway)
 		book_set_calibration(gateway->book, gateway->gflops_per_core);
 	for (size_t i = 0; i < gateway->settings->links.count && code == 0; i++) {
 		struct link_offer offer = settings_link_offer(gateway->settings, &links[i]);
+		struct book_output output = settings_link_output(&links[i]);
 
-		code = book_add_link(gateway->book, &offer);
+		/* Nothing enforces the ceilings yet, so none is promised: paths are measured, not hard. */
+		memset(offer.ceilings, 0, sizeof(offer.ceilings));
+		code = book_add_link(gateway->book, &offer, &output);
 	}
-	return code;
+	return code < 0 ? code : settings_set_prices(gateway->settings, gateway->book);
 }
 
 static int open_driver(struct gateway *gateway)

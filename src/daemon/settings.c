@@ -24,6 +24,13 @@
 		        .fallback = "32", .scale = 1000, .minimum = 1000, .maximum = 1000000000, \
 		        .help = "price when full over price when idle"                           \
 	}
+#define TIDE(structure)                                                                    \
+	{                                                                                  \
+		"tide", CONFIG_LIST, FIELD(structure, tide),                               \
+		        .element = CONFIG_DECIMAL, .element_size = sizeof(int64_t),        \
+		        .list_maximum = BOOK_HOURS, .scale = 1000, .maximum = BOOK_FACTOR, \
+		        .help = "factors of the price for equal parts of the day (UTC)"    \
+	}
 #define END                          \
 	{                            \
 		NULL, CONFIG_TEXT, 0 \
@@ -93,10 +100,18 @@ static const struct config_field link_fields[] = {
         {"remote", CONFIG_ADDRESS, FIELD(settings_link, remote), .required = true},
         {"capacity", CONFIG_BITRATE, FIELD(settings_link, capacity), .required = true, .minimum = 1,
          .maximum = INT64_MAX},
-        {"ceiling", CONFIG_DURATION, FIELD(settings_link, ceiling), .fallback = "0 s",
-         .help = "constant delay ceiling of the guaranteed class; not enforced and not announced yet"},
+        {"rate", CONFIG_BITRATE, FIELD(settings_link, rate), .fallback = "0 bit/s",
+         .help = "of the output itself; 0: the capacity"},
+        {"largest-packet", CONFIG_BYTES, FIELD(settings_link, largest_packet), .fallback = "1600 B",
+         .minimum = 64, .maximum = 1 << 20},
+        {"latency", CONFIG_DURATION, FIELD(settings_link, latency), .fallback = "0 s",
+         .maximum = 60 * CLOCK_SECOND, .help = "propagation, and how late the output may begin"},
+        {"ceilings", CONFIG_LIST, FIELD(settings_link, ceilings), .element = CONFIG_DURATION,
+         .element_size = sizeof(int64_t), .list_maximum = LINK_CLASSES, .maximum = 60 * CLOCK_SECOND,
+         .help = "constant delay ceilings of the guaranteed classes; not enforced and not announced yet"},
         PRICES(settings_link),
         STEEPNESS(settings_link),
+        TIDE(settings_link),
         END,
 };
 
@@ -113,6 +128,17 @@ static const struct config_field resource_fields[] = {
         {"kind", CONFIG_TEXT, FIELD(settings_resource, kind), .required = true},
         PRICES(settings_resource),
         STEEPNESS(settings_resource),
+        TIDE(settings_resource),
+        END,
+};
+
+static const struct config_field price_fields[] = {
+        {"energy", CONFIG_DECIMAL, SUB(prices, energy), .fallback = "1", .scale = 1000,
+         .maximum = BOOK_FACTOR, .help = "factor of all prices for what energy costs"},
+        {"carbon", CONFIG_DECIMAL, SUB(prices, carbon), .fallback = "1", .scale = 1000,
+         .maximum = BOOK_FACTOR, .help = "factor of all prices for what energy emits"},
+        {"half-life", CONFIG_DURATION, SUB(prices, half_life), .fallback = "10 s",
+         .maximum = 86400 * CLOCK_SECOND, .help = "of the damping of announced prices; 0: none"},
         END,
 };
 
@@ -187,6 +213,7 @@ const struct config_field settings_fields[] = {
         {"access", CONFIG_LIST, FIELD(settings, access), .fields = access_fields,
          .element_size = sizeof(struct settings_access), .list_maximum = FRONT_SOCKETS - 1},
         {"supply", CONFIG_SECTION, FIELD(settings, supply), .fields = supply_fields},
+        {"prices", CONFIG_SECTION, FIELD(settings, prices), .fields = price_fields},
         {"gflops-per-core", CONFIG_DECIMAL, FIELD(settings, gflops_per_core), .fallback = "0",
          .scale = 1000000, .help = "of one offered core; 0: measured at start"},
         {"services", CONFIG_LIST, FIELD(settings, services), .fields = service_fields,
@@ -279,6 +306,43 @@ static int check_resources(const struct settings *settings, const char *path, st
 	return 0;
 }
 
+static bool divides_a_day(const struct config_list *tide)
+{
+	return tide->count == 0 || BOOK_HOURS % tide->count == 0;
+}
+
+static int check_tides(const struct settings *settings, const char *path, struct config_problem *problem)
+{
+	const struct settings_resource *resources = settings->supply.resources.items;
+	const struct settings_link *links = settings->links.items;
+
+	for (size_t i = 0; i < settings->supply.resources.count; i++)
+		if (!divides_a_day(&resources[i].tide))
+			return refuse(problem, path, "supply.resources[%zu].tide: must divide 24 hours", i);
+	for (size_t i = 0; i < settings->links.count; i++)
+		if (!divides_a_day(&links[i].tide))
+			return refuse(problem, path, "links[%zu].tide: must divide 24 hours", i);
+	return 0;
+}
+
+/* What the book would not take of a link. */
+static int check_links(const struct settings *settings, const char *path, struct config_problem *problem)
+{
+	const struct settings_link *links = settings->links.items;
+
+	for (size_t i = 0; i < settings->links.count; i++) {
+		struct link_offer offer = settings_link_offer(settings, &links[i]);
+		struct book_output output = settings_link_output(&links[i]);
+
+		if (links[i].rate != 0 && links[i].rate < links[i].capacity)
+			return refuse(problem, path, "links[%zu].rate: below the capacity", i);
+		if (book_check_link(&offer, &output) < 0)
+			return refuse(problem, path,
+			              "links[%zu].ceilings: must ascend, and the empty link keep them", i);
+	}
+	return 0;
+}
+
 static int check_secrets(const struct settings *settings, struct arena *arena, const char *path,
                          struct config_problem *problem)
 {
@@ -331,6 +395,10 @@ int settings_read(const char *path, struct arena *arena, struct settings *ret_se
 		code = check_tenants(&settings, path, ret_problem);
 	if (code == 0)
 		code = check_resources(&settings, path, ret_problem);
+	if (code == 0)
+		code = check_tides(&settings, path, ret_problem);
+	if (code == 0)
+		code = check_links(&settings, path, ret_problem);
 	if (code == 0)
 		code = check_secrets(&settings, arena, path, ret_problem);
 	if (code < 0)
@@ -427,15 +495,28 @@ int settings_services(const struct settings *settings, int64_t start, struct are
 
 struct link_offer settings_link_offer(const struct settings *settings, const struct settings_link *link)
 {
-	return (struct link_offer){
+	const int64_t *ceilings = link->ceilings.items;
+	struct link_offer offer = {
 	        .from = settings_identity(settings),
 	        .toward = {.site = (uint32_t)link->site, .gateway = (uint16_t)link->gateway},
-	        .ceilings = {link->ceiling},
 	        .capacity = (uint64_t)link->capacity,
 	        .free = (uint64_t)link->capacity,
 	        .base = link->price,
 	        .steepness = (uint32_t)link->steepness,
 	        .tariff = link->tariff,
+	};
+
+	for (size_t i = 0; i < link->ceilings.count; i++)
+		offer.ceilings[i] = ceilings[i];
+	return offer;
+}
+
+struct book_output settings_link_output(const struct settings_link *link)
+{
+	return (struct book_output){
+	        .rate = (uint64_t)(link->rate == 0 ? link->capacity : link->rate),
+	        .largest_packet = (uint64_t)link->largest_packet,
+	        .latency = link->latency,
 	};
 }
 
@@ -470,4 +551,42 @@ uint32_t settings_resources(const struct settings *settings, struct resource_off
 		count++;
 	}
 	return count;
+}
+
+/* Every hour's factor, when the given ones are for equal parts of the day; all 1 when none is given. */
+static void spread_tide(const struct config_list *given, uint32_t tide[BOOK_HOURS])
+{
+	const int64_t *factors = given->items;
+
+	for (size_t hour = 0; hour < BOOK_HOURS; hour++)
+		tide[hour] = given->count == 0 ? 1000 : (uint32_t)factors[hour * given->count / BOOK_HOURS];
+}
+
+int settings_set_prices(const struct settings *settings, struct book *book)
+{
+	const struct settings_resource *resources = settings->supply.resources.items;
+	const struct settings_link *links = settings->links.items;
+	const struct book_prices prices = {.energy = (uint32_t)settings->prices.energy,
+	                                   .carbon = (uint32_t)settings->prices.carbon,
+	                                   .half_life = settings->prices.half_life};
+	uint32_t tide[BOOK_HOURS];
+	int code = 0;
+
+	for (size_t i = 0; i < settings->supply.resources.count && code == 0; i++) {
+		spread_tide(&resources[i].tide, tide);
+		code = book_set_resource_tide(book,
+		                              (enum resource_kind)resource_kind_parse(resources[i].kind),
+		                              tide);
+		/* A price may be given for what the site has none of. */
+		if (code == BUSBAR_ERROR_NOT_FOUND)
+			code = 0;
+	}
+	for (size_t i = 0; i < settings->links.count && code == 0; i++) {
+		const struct gateway_identity toward = {.site = (uint32_t)links[i].site,
+		                                        .gateway = (uint16_t)links[i].gateway};
+
+		spread_tide(&links[i].tide, tide);
+		code = book_set_link_tide(book, toward, tide);
+	}
+	return code < 0 ? code : book_set_prices(book, &prices);
 }

@@ -10,6 +10,7 @@
 #include "base/arena.h"
 #include "base/compiler.h"
 #include "base/config.h"
+#include "book/book.h"
 #include "execute/owner.h"
 #include "model/link.h"
 #include "model/site.h"
@@ -26,8 +27,11 @@ struct settings_link {
 	int64_t site, gateway, as;
 	const char *interface;
 	struct config_address local, remote;
-	int64_t capacity, ceiling;
+	int64_t capacity;
+	int64_t rate, largest_packet, latency; /* the output's physical side; rate 0: the capacity */
+	struct config_list ceilings;           /* int64_t, one of each class */
 	int64_t price, tariff, steepness;
+	struct config_list tide; /* int64_t, thousandths */
 };
 
 struct settings_access {
@@ -39,6 +43,7 @@ struct settings_access {
 struct settings_resource {
 	const char *kind;
 	int64_t price, tariff, steepness;
+	struct config_list tide;
 };
 
 struct settings_service {
@@ -78,6 +83,9 @@ struct settings {
 		int64_t cores, share, memory, storage, runs, scratch, output, processes, blobs;
 		struct config_list resources;
 	} supply;
+	struct {
+		int64_t energy, carbon, half_life;
+	} prices;
 	int64_t gflops_per_core;
 	int64_t fee;
 	bool decisions;
@@ -100,6 +108,12 @@ int settings_tenants(const struct settings *settings, struct arena *arena,
 int settings_services(const struct settings *settings, int64_t start, struct arena *arena,
                       struct owner_service **ret_services) CHECKED;
 struct link_offer settings_link_offer(const struct settings *settings, const struct settings_link *link);
+struct book_output settings_link_output(const struct settings_link *link);
+/*
+ * What a book is told behind its resources and links: tides (given for equal parts of a day) and prices.
+ * Errors as the book's.
+ */
+int settings_set_prices(const struct settings *settings, struct book *book) CHECKED;
 /* Offers of the site's resources: cpu, memory, storage as configured. Returns the count. */
 uint32_t settings_resources(const struct settings *settings, struct resource_offer offers[RESOURCE_KINDS]);
 

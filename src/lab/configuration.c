@@ -117,7 +117,7 @@ static void put_link(FILE *stream, const struct topology *topology, size_t index
 	const struct topology_link *link = topology_link(topology, index);
 	const struct topology_gateway *neighbour = topology_gateway(topology, link->ends[1 - end]);
 	struct topology_wire wire;
-	char local[INET6_ADDRSTRLEN], remote[INET6_ADDRSTRLEN], rate[UNIT_TEXT];
+	char local[INET6_ADDRSTRLEN], remote[INET6_ADDRSTRLEN], rate[UNIT_TEXT], ceiling[UNIT_TEXT];
 
 	topology_wire(topology, index, &wire);
 	put_pair(stream, "  - {name", neighbour->name);
@@ -127,7 +127,10 @@ static void put_link(FILE *stream, const struct topology *topology, size_t index
 	fprintf(stream, ",\n     local: \"%s\", remote: \"%s\"", address_text(&wire.ends[end].address, local),
 	        address_text(&wire.ends[1 - end].address, remote));
 	fprintf(stream, ", capacity: %s", unit_format_bitrate(link->rate, rate));
-	put_duration(stream, ", ceiling", link->ceiling);
+	fprintf(stream, ",\n     ");
+	put_bytes(stream, "largest-packet", link->mtu + TOPOLOGY_FRAME);
+	put_duration(stream, ", latency", link->delay);
+	fprintf(stream, ", ceilings: [%s]", unit_format_duration(link->ceiling, ceiling));
 	put_price(stream, link->price, link->tariff);
 	fprintf(stream, ", steepness: %" PRId64 "}\n", link->steepness);
 }

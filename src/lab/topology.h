@@ -30,6 +30,7 @@ enum {
 	TOPOLOGY_WIRES = TOPOLOGY_LINKS + TOPOLOGY_CLIENTS,
 	TOPOLOGY_NAME = 15, /* node names are interface names */
 	TOPOLOGY_PORT = 4179,
+	TOPOLOGY_FRAME = 14, /* octets of a frame besides its packet */
 };
 #define TOPOLOGY_PRICE_SCALE INT64_C(1000000000)
 
@@ -105,7 +106,7 @@ struct topology_access {
 };
 struct topology_core {
 	int64_t rate, queue, mtu;
-	int64_t margin; /* ceiling = delay + margin */
+	int64_t margin; /* ceiling = delay + margin + a packet's time */
 	int64_t price, tariff, steepness;
 };
 

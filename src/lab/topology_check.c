@@ -2,6 +2,7 @@
 /* Checks run in the order of the file's sections; the first contradiction ends them. */
 #include "lab/topology_check.h"
 
+#include "base/clock.h"
 #include "base/error.h"
 
 #include <errno.h>
@@ -170,6 +171,12 @@ static bool joins_same(const struct topology_link *a, const struct topology_link
 	       (a->ends[0] == b->ends[1] && a->ends[1] == b->ends[0]);
 }
 
+/* A packet of another's may just have been begun: no output can promise less than its time. */
+static int64_t packet_time(const struct topology_link *link)
+{
+	return ((link->mtu + TOPOLOGY_FRAME) * 8 * CLOCK_SECOND + link->rate - 1) / link->rate;
+}
+
 static void fill_link(const struct topology_core *core, struct topology_link *link)
 {
 	fill(&link->rate, core->rate);
@@ -178,7 +185,6 @@ static void fill_link(const struct topology_core *core, struct topology_link *li
 	fill(&link->price, core->price);
 	fill(&link->tariff, core->tariff);
 	fill(&link->steepness, core->steepness);
-	fill(&link->ceiling, link->delay + core->margin);
 }
 
 static int check_links(struct check *check)
@@ -188,6 +194,7 @@ static int check_links(struct check *check)
 	char what[32];
 
 	for (size_t i = 0; i < topology->links.count; i++) {
+		int64_t least;
 		int code = resolve_link(check, i, &links[i]);
 
 		if (code < 0)
@@ -197,13 +204,15 @@ static int check_links(struct check *check)
 				return refuse(check, BUSBAR_ERROR_DUPLICATE,
 				              "links[%zu]: links[%zu] joins the same gateways", i, j);
 		fill_link(&topology->core, &links[i]);
-		if (links[i].ceiling <= links[i].delay)
-			return refuse(check, BUSBAR_ERROR_BAD_VALUE,
-			              "links[%zu].ceiling: not above the delay", i);
 		snprintf(what, sizeof(what), "links[%zu]", i);
 		code = check_quality(check, what, links[i].rate, links[i].mtu);
 		if (code < 0)
 			return code;
+		least = links[i].delay + packet_time(&links[i]);
+		fill(&links[i].ceiling, least + topology->core.margin);
+		if (links[i].ceiling < least)
+			return refuse(check, BUSBAR_ERROR_BAD_VALUE,
+			              "links[%zu].ceiling: below the delay and a packet's time", i);
 	}
 	return 0;
 }

@@ -35,6 +35,7 @@ static struct book *open_book(void)
 	                                      .base = 10,
 	                                      .steepness = 1000,
 	                                      .tariff = 10};
+	const struct book_output output = {.rate = 100 * MEGABIT, .largest_packet = 1500, .latency = 10};
 	struct link_offer link = {.from = self,
 	                          .toward = next,
 	                          .delay = 5,
@@ -47,9 +48,9 @@ static struct book *open_book(void)
 	assert_non_null(book);
 	T_OK(book_add_resource(book, &cpu));
 	T_OK(book_add_resource(book, &memory));
-	T_OK(book_add_link(book, &link));
+	T_OK(book_add_link(book, &link, &output));
 	link.toward = previous;
-	T_OK(book_add_link(book, &link));
+	T_OK(book_add_link(book, &link, &output));
 	book_set_calibration(book, GFLOPS_PER_CORE * CORE);
 	return book;
 }
@@ -149,6 +150,7 @@ static void test_bad_offers(void **state)
 	struct resource_offer offer = {
 	        .kind = RESOURCE_CPU, .capacity = CORE, .free = CORE, .steepness = 1000};
 	struct link_offer link = {.toward = next, .capacity = 5, .free = 5, .steepness = 1000};
+	struct book_output output = {.rate = 5};
 
 	T_ERROR(book_add_resource(book, &offer), BUSBAR_ERROR_DUPLICATE);
 	offer.kind = RESOURCE_GPU;
@@ -160,17 +162,17 @@ static void test_bad_offers(void **state)
 	offer.steepness = 1000;
 	offer.kind = RESOURCE_CPU_GFLOPS; /* derived, never given */
 	T_ERROR(book_add_resource(book, &offer), BUSBAR_ERROR_BAD_VALUE);
-	T_ERROR(book_add_link(book, &link), BUSBAR_ERROR_DUPLICATE);
+	T_ERROR(book_add_link(book, &link, &output), BUSBAR_ERROR_DUPLICATE);
 	link.toward = nobody;
 	link.free = 4;
-	T_ERROR(book_add_link(book, &link), BUSBAR_ERROR_BAD_VALUE);
+	T_ERROR(book_add_link(book, &link, &output), BUSBAR_ERROR_BAD_VALUE);
 	link.free = 5;
 	for (uint32_t i = 0; i < 62; i++) {
 		link.toward = (struct gateway_identity){100 + i, 1};
-		T_OK(book_add_link(book, &link));
+		T_OK(book_add_link(book, &link, &output));
 	}
 	link.toward.site = 99;
-	T_ERROR(book_add_link(book, &link), BUSBAR_ERROR_TABLE_FULL);
+	T_ERROR(book_add_link(book, &link, &output), BUSBAR_ERROR_TABLE_FULL);
 	book_free(book);
 }
 

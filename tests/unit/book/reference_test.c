@@ -124,7 +124,8 @@ static void open_game(struct game *game, uint64_t seed)
 		                                            .free = model->rates[i],
 		                                            .base = (money)below(game, 500),
 		                                            .steepness = 1000 + (uint32_t)below(game, 9000)};
-		T_OK(book_add_link(game->book, &model->link_offers[i]));
+		T_OK(book_add_link(game->book, &model->link_offers[i],
+		                   &(struct book_output){.rate = model->rates[i]}));
 	}
 }
 

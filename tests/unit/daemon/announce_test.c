@@ -48,7 +48,7 @@ static void open_book(void)
 
 	gateway->book = book_create(16, 1);
 	T_OK(book_add_resource(gateway->book, &cpu));
-	T_OK(book_add_link(gateway->book, &link));
+	T_OK(book_add_link(gateway->book, &link, &(struct book_output){.rate = 1000000}));
 }
 
 static int set_up(void **state)
@@ -152,7 +152,7 @@ static void a_link_needs_a_session_and_a_measurement(void **state)
 	T_EQ(own_site()->link_count, 1);
 	T_EQ(own_site()->links[0].delay, 2 * CLOCK_MILLISECOND);
 	T_EQ(own_site()->links[0].loss, 100);
-	T_EQ(own_site()->links[0].ceilings[0], 0); /* nothing enforces one */
+	T_EQ(own_site()->links[0].ceilings[0], 5 * CLOCK_MILLISECOND);
 	announce_link_session(gateway->announce, neighbour, false);
 	T_EQ(own_site()->link_count, 0);
 	announce_link_session(gateway->announce, neighbour, true);

@@ -345,7 +345,7 @@ static void open_book(struct node *node)
 		if (!first && links[i].b != node->number)
 			continue;
 		link.toward = node->twin->nodes[first ? links[i].b : links[i].a].identity;
-		T_OK(book_add_link(node->book, &link));
+		T_OK(book_add_link(node->book, &link, &(struct book_output){.rate = link.capacity}));
 	}
 }
 

@@ -45,7 +45,7 @@ static void read_small(void **state)
 	link = topology_link(&topology, 0);
 	T_EQ(link->rate, 1000000000);
 	T_EQ(link->mtu, 2000);
-	T_EQ(link->ceiling, 2500 * CLOCK_MICROSECOND);
+	T_EQ(link->ceiling, 2500 * CLOCK_MICROSECOND + 2014 * 8); /* ... and a packet's time */
 	T_EQ(link->price, 100);
 	T_EQ(topology_link(&topology, 1)->rate, INT64_C(10000000000));
 	T_EQ(topology_link(&topology, 1)->steepness, 8);
