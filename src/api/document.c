@@ -225,7 +225,10 @@ static int render_object(const struct document_source *source, const struct docu
 	case DOCUMENT_BILL:
 		return accounts ? document_bill_object(source, request->tenant, ret_object)
 		                : BUSBAR_ERROR_NOT_SUPPORTED;
+	case DOCUMENT_TRACE:
+		return BUSBAR_ERROR_NOT_SUPPORTED;
 	case DOCUMENT_QUOTE: /* kept by the front door, never rendered again */
+	case DOCUMENTS:
 		break;
 	}
 	return BUSBAR_ERROR_NOT_FOUND;

@@ -146,6 +146,7 @@ static void reply_task(const struct request *request, const struct task_record *
 	reply.task.task = record->identifier;
 	reply.task.state = record->state;
 	reply.task.code = record->code;
+	reply.task.anchor = request->front->settings.source->identity;
 	send_reply(request, &reply);
 }
 
@@ -498,6 +499,10 @@ static void serve(struct request *request)
 		break;
 	case DATAGRAM_CANCEL:
 		serve_cancel(request);
+		break;
+	case DATAGRAM_RESERVE:
+	case DATAGRAM_FOLLOW:
+		reply_error(request, BUSBAR_ERROR_NOT_SUPPORTED);
 		break;
 	case DATAGRAM_ERROR:
 	case DATAGRAM_TASK:

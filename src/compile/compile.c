@@ -166,13 +166,26 @@ static bool is_reservation(const struct compile_request *request)
 	return request->demand->body.reserve_time > 0;
 }
 
-/* The traffic of a reservation enters and leaves the path at its ends. */
+static bool holds_something(const struct program *program, struct gateway_identity owner)
+{
+	uint32_t count = program->instruction_count;
+
+	return count > 0 && gateway_equal(program->instructions[count - 1].at, owner);
+}
+
+/*
+ * The traffic of a reservation enters and leaves the path at its ends, where something is held for it. On a
+ * path of one gateway there is no link to hold.
+ */
 static void add_attach(struct draft *draft, const struct compile_request *request, uint32_t index)
 {
 	const struct plan_path *path = &request->part->path;
+	bool end = index == 0 || index + 1 == path->hop_count;
 	struct program_attach *attach;
 
-	if ((path->rate_up == 0 && path->rate_down == 0) || (index > 0 && index + 1 < path->hop_count))
+	if (!end || (path->rate_up == 0 && path->rate_down == 0))
+		return;
+	if (path->hop_count > 1 && !holds_something(draft->program, path->hops[index]))
 		return;
 	attach = &add(draft, OPERATION_ATTACH, path->hops[index])->attach;
 	memcpy(attach->client, request->client, sizeof(attach->client));

@@ -7,7 +7,8 @@
  * deliver. Gateways without instruction are pinned by a plain End segment (OPERATION_FORWARD).
  *
  * A reservation (demand_body.reserve_time) neither fetches, executes nor delivers: with bandwidth the traffic
- * between client and service is attached at both ends of the path, without it there is only the claim.
+ * between client and service is attached at both ends of the path, as far as something is held there (a
+ * single gateway holds no link and attaches all the same); without bandwidth there is only the claim.
  */
 #ifndef COMPILE_COMPILE_H
 #define COMPILE_COMPILE_H

@@ -572,6 +572,8 @@ static bool take_answer(struct tasks *tasks, struct attempt *attempt, struct att
 		return on_result(tasks, attempt, answer);
 	case ANSWER_RECEIPT:
 	case ANSWER_ACKNOWLEDGE:
+	case ANSWER_FOLLOW:
+	case ANSWER_RELAY:
 	case ANSWER_TYPES:
 		break;
 	}

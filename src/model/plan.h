@@ -49,8 +49,8 @@ struct plan_path {
 	uint64_t rate_up, rate_down;       /* what a part reserves on every link; 0: nothing */
 	money price;                       /* per second, of that bandwidth, all links, both directions */
 	uint32_t class;                    /* guaranteed class of what is reserved */
-	bool measured;                     /* a hop or the access link promises or reserves nothing: not hard */
-	int64_t bound_up, bound_down;      /* sums of ceilings, access link included; 0 when measured */
+	bool measured;                /* a hop or the access link promises or reserves nothing: not hard */
+	int64_t bound_up, bound_down; /* sums of ceilings, access link included; 0 when measured */
 };
 
 struct plan_claim {

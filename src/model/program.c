@@ -125,12 +125,15 @@ static bool comes_again(const struct program *program, uint32_t index)
 	return false;
 }
 
-/* What is attached travels in what was reserved, or reaches what was claimed, at the same owner. */
+/*
+ * What is attached travels in what was reserved, or reaches what was claimed, at the same owner; or it stays
+ * at one gateway and nothing is reserved at all.
+ */
 static bool attaches_to_nothing(const struct program *program, uint32_t index)
 {
 	const struct instruction *list = program->instructions;
 
-	if (list[index].operation != OPERATION_ATTACH)
+	if (list[index].operation != OPERATION_ATTACH || program->instruction_count == 1)
 		return false;
 	for (uint32_t i = 0; i < index; i++)
 		if (gateway_equal(list[i].at, list[index].at) &&

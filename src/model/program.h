@@ -125,7 +125,8 @@ struct program {
 
 /*
  * Order, owners and amounts make sense; at most one claim and one execute; attached is only to what the same
- * owner reserves or claims; refreshes stand among themselves. 0 or an error code.
+ * owner reserves or claims, or where that is the whole program; refreshes stand among themselves. 0 or an
+ * error code.
  */
 int program_check(const struct program *program) CHECKED;
 

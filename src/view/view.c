@@ -1,47 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "view/view.h"
+#include "view/view_internal.h"
 
 #include "base/error.h"
-#include "base/slab.h"
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
 __extension__ typedef unsigned __int128 wide;
-
-/* One gateway: what it announced, and the same with the local reservations taken off. */
-struct node {
-	struct site announced;
-	struct site shown;
-};
-
-/* A decision of this ingress that the owner's own values do not show yet. */
-struct reservation {
-	struct gateway_identity owner;
-	bool link;
-	enum resource_kind kind;
-	struct gateway_identity toward;
-	uint64_t amount;
-	int64_t decided, until;
-};
-
-struct suspect {
-	struct gateway_identity owner;
-	int error;
-	int64_t until;
-};
-
-struct view {
-	struct view_limits limits;
-	struct slab *slab;
-	struct node **nodes; /* ordered by identity */
-	size_t node_count;
-	struct service_offer *services; /* ordered by name, version, site */
-	size_t service_count;
-	struct reservation *reservations;
-	size_t reservation_count;
-	struct suspect *suspects;
-	size_t suspect_count;
-};
 
 struct view *view_create(const struct view_limits *limits)
 {
@@ -50,13 +15,21 @@ struct view *view_create(const struct view_limits *limits)
 	if (view == NULL)
 		return NULL;
 	view->limits = *limits;
-	view->slab = slab_create(sizeof(struct node), limits->sites);
+	view->next_number = 1;
+	/* Every snapshot can show other values of everything. */
+	view->slabs[ENTRY_NODE] = slab_create(sizeof(struct node), limits->sites * (VIEW_SNAPSHOTS + 1));
+	view->slabs[ENTRY_SERVICE] =
+	        slab_create(sizeof(struct service), limits->services * (VIEW_SNAPSHOTS + 1));
 	view->nodes = calloc(limits->sites, sizeof(*view->nodes));
 	view->services = calloc(limits->services, sizeof(*view->services));
 	view->reservations = calloc(limits->reservations, sizeof(*view->reservations));
 	view->suspects = calloc(limits->suspects, sizeof(*view->suspects));
-	if (view->slab == NULL || view->nodes == NULL || view->services == NULL ||
-	    view->reservations == NULL || view->suspects == NULL)
+	view->bytes = sizeof(*view) + limits->sites * sizeof(*view->nodes) +
+	              limits->services * sizeof(*view->services) +
+	              limits->reservations * sizeof(*view->reservations) +
+	              limits->suspects * sizeof(*view->suspects);
+	if (view->slabs[ENTRY_NODE] == NULL || view->slabs[ENTRY_SERVICE] == NULL || view->nodes == NULL ||
+	    view->services == NULL || view->reservations == NULL || view->suspects == NULL)
 		return view_free(view);
 	return view;
 }
@@ -65,9 +38,14 @@ struct view *view_free(struct view *view)
 {
 	if (view == NULL)
 		return NULL;
+	view_collect(view);
+	assert(view->newest == NULL);
 	for (size_t i = 0; i < view->node_count; i++)
-		slab_release(view->slab, view->nodes[i]);
-	slab_free(view->slab);
+		slab_release(view->slabs[ENTRY_NODE], view->nodes[i]);
+	for (size_t i = 0; i < view->service_count; i++)
+		slab_release(view->slabs[ENTRY_SERVICE], view->services[i]);
+	slab_free(view->slabs[ENTRY_NODE]);
+	slab_free(view->slabs[ENTRY_SERVICE]);
 	free(view->nodes);
 	free(view->services);
 	free(view->reservations);
@@ -101,11 +79,29 @@ int view_site_index(const struct view *view, struct gateway_identity identity)
 	return (int)place;
 }
 
-static struct node *find_node(const struct view *view, struct gateway_identity identity)
+static const struct node *find_node(const struct view *view, struct gateway_identity identity)
 {
 	int index = view_site_index(view, identity);
 
 	return index < 0 ? NULL : view->nodes[index];
+}
+
+/* The node to be changed: a copy in its place when a snapshot shows it. NULL when memory is short. */
+static struct node *own_node(struct view *view, int index)
+{
+	struct node *node = view->nodes[index], *copy;
+
+	if (!view_is_shown(view, &node->entry))
+		return node;
+	copy = view_new_entry(view, ENTRY_NODE);
+	if (copy == NULL)
+		return NULL;
+	copy->announced = node->announced;
+	copy->shown = node->shown;
+	view->nodes[index] = copy;
+	view->changed[ENTRY_NODE] = true;
+	view_drop_entry(view, ENTRY_NODE, &node->entry);
+	return copy;
 }
 
 static uint64_t less(uint64_t amount, uint64_t taken)
@@ -158,7 +154,7 @@ static void subtract(struct node *node, const struct reservation *reservation)
 			site->links[i].free = less(site->links[i].free, reservation->amount);
 }
 
-static void show(struct view *view, struct node *node)
+static void show(const struct view *view, struct node *node)
 {
 	node->shown = node->announced;
 	for (size_t i = 0; i < view->reservation_count; i++)
@@ -166,35 +162,44 @@ static void show(struct view *view, struct node *node)
 			subtract(node, &view->reservations[i]);
 }
 
+/* A node without values in the place of an identity that has none yet. */
+static struct node *add_node(struct view *view, struct gateway_identity identity)
+{
+	size_t place = find_place(view, identity);
+	struct node *node = view->node_count == view->limits.sites ? NULL : view_new_entry(view, ENTRY_NODE);
+
+	if (node == NULL)
+		return NULL;
+	memmove(view->nodes + place + 1, view->nodes + place,
+	        (view->node_count - place) * sizeof(*view->nodes));
+	view->nodes[place] = node;
+	view->node_count++;
+	view->changed[ENTRY_NODE] = true;
+	return node;
+}
+
 int view_put_site(struct view *view, const struct site *site)
 {
-	size_t place = find_place(view, site->identity);
-	struct node *node = find_node(view, site->identity);
+	int index = view_site_index(view, site->identity);
+	struct node *node;
 
-	if (node != NULL && site->measured < node->announced.measured)
+	if (index >= 0 && site->measured < view->nodes[index]->announced.measured)
 		return BUSBAR_ERROR_STALE;
-	if (node == NULL) {
-		node = slab_take(view->slab);
-		if (node == NULL)
-			return BUSBAR_ERROR_TABLE_FULL;
-		memmove(view->nodes + place + 1, view->nodes + place,
-		        (view->node_count - place) * sizeof(*view->nodes));
-		view->nodes[place] = node;
-		view->node_count++;
-	}
+	node = index >= 0 ? own_node(view, index) : add_node(view, site->identity);
+	if (node == NULL)
+		return BUSBAR_ERROR_TABLE_FULL;
 	node->announced = *site;
 	show(view, node);
 	return 0;
 }
 
-static void remove_services_of(struct view *view, struct gateway_identity identity)
+static void remove_service_at(struct view *view, size_t index)
 {
-	size_t kept = 0;
-
-	for (size_t i = 0; i < view->service_count; i++)
-		if (!gateway_equal(view->services[i].site, identity))
-			view->services[kept++] = view->services[i];
-	view->service_count = kept;
+	view_drop_entry(view, ENTRY_SERVICE, &view->services[index]->entry);
+	view->service_count--;
+	memmove(view->services + index, view->services + index + 1,
+	        (view->service_count - index) * sizeof(*view->services));
+	view->changed[ENTRY_SERVICE] = true;
 }
 
 int view_remove_site(struct view *view, struct gateway_identity identity)
@@ -203,11 +208,14 @@ int view_remove_site(struct view *view, struct gateway_identity identity)
 
 	if (index < 0)
 		return index;
-	remove_services_of(view, identity);
-	slab_release(view->slab, view->nodes[index]);
+	for (size_t i = view->service_count; i-- > 0;)
+		if (gateway_equal(view->services[i]->offer.site, identity))
+			remove_service_at(view, i);
+	view_drop_entry(view, ENTRY_NODE, &view->nodes[index]->entry);
 	view->node_count--;
 	memmove(view->nodes + index, view->nodes + index + 1,
 	        (view->node_count - (size_t)index) * sizeof(*view->nodes));
+	view->changed[ENTRY_NODE] = true;
 	return 0;
 }
 
@@ -223,34 +231,46 @@ static int compare_services(const struct service_offer *a, const struct service_
 static int find_service(const struct view *view, struct gateway_identity site, const uint8_t address[16])
 {
 	for (size_t i = 0; i < view->service_count; i++)
-		if (gateway_equal(view->services[i].site, site) &&
-		    memcmp(view->services[i].address, address, 16) == 0)
+		if (gateway_equal(view->services[i]->offer.site, site) &&
+		    memcmp(view->services[i]->offer.address, address, 16) == 0)
 			return (int)i;
 	return BUSBAR_ERROR_NOT_FOUND;
 }
 
-int view_put_service(struct view *view, const struct service_offer *service)
+static void insert_service(struct view *view, struct service *service)
 {
-	int index = find_service(view, service->site, service->address);
 	size_t place = 0;
-	int code;
 
-	/* The same name in the same place: only the values changed. */
-	if (index >= 0 && compare_services(&view->services[index], service) == 0) {
-		view->services[index] = *service;
-		return 0;
-	}
-	code = index >= 0 ? view_remove_service(view, service->site, service->address) : 0;
-	if (code == 0 && view->service_count == view->limits.services)
-		code = BUSBAR_ERROR_TABLE_FULL;
-	if (code < 0)
-		return code;
-	while (place < view->service_count && compare_services(&view->services[place], service) < 0)
+	while (place < view->service_count &&
+	       compare_services(&view->services[place]->offer, &service->offer) < 0)
 		place++;
 	memmove(view->services + place + 1, view->services + place,
 	        (view->service_count - place) * sizeof(*view->services));
-	view->services[place] = *service;
+	view->services[place] = service;
 	view->service_count++;
+	view->changed[ENTRY_SERVICE] = true;
+}
+
+int view_put_service(struct view *view, const struct service_offer *offer)
+{
+	int index = find_service(view, offer->site, offer->address);
+	struct service *service;
+
+	/* The same name in the same place: only the values changed. */
+	if (index >= 0 && compare_services(&view->services[index]->offer, offer) == 0 &&
+	    !view_is_shown(view, &view->services[index]->entry)) {
+		view->services[index]->offer = *offer;
+		return 0;
+	}
+	if (index < 0 && view->service_count == view->limits.services)
+		return BUSBAR_ERROR_TABLE_FULL;
+	service = view_new_entry(view, ENTRY_SERVICE);
+	if (service == NULL)
+		return BUSBAR_ERROR_TABLE_FULL;
+	service->offer = *offer;
+	if (index >= 0)
+		remove_service_at(view, (size_t)index);
+	insert_service(view, service);
 	return 0;
 }
 
@@ -260,9 +280,7 @@ int view_remove_service(struct view *view, struct gateway_identity site, const u
 
 	if (index < 0)
 		return index;
-	view->service_count--;
-	memmove(view->services + index, view->services + index + 1,
-	        (view->service_count - (size_t)index) * sizeof(*view->services));
+	remove_service_at(view, (size_t)index);
 	return 0;
 }
 
@@ -283,22 +301,29 @@ static int set_delay(struct site *site, struct gateway_identity toward, int64_t 
 int view_put_link_delay(struct view *view, struct gateway_identity from, struct gateway_identity toward,
                         int64_t delay, int64_t jitter, uint32_t loss)
 {
-	struct node *node = find_node(view, from);
-	int code = node == NULL ? BUSBAR_ERROR_NOT_FOUND
-	                        : set_delay(&node->announced, toward, delay, jitter, loss);
+	int index = view_site_index(view, from);
+	struct node *node = index < 0 ? NULL : own_node(view, index);
 
-	return code < 0 ? code : set_delay(&node->shown, toward, delay, jitter, loss);
+	if (node == NULL)
+		return index < 0 ? index : BUSBAR_ERROR_TABLE_FULL;
+	(void)set_delay(&node->shown, toward, delay, jitter, loss);
+	return set_delay(&node->announced, toward, delay, jitter, loss);
 }
 
 static int add_reservation(struct view *view, const struct reservation *reservation)
 {
-	struct node *node = find_node(view, reservation->owner);
+	int index = view_site_index(view, reservation->owner);
+	struct node *node = NULL;
 
 	if (view->reservation_count == view->limits.reservations)
 		return BUSBAR_ERROR_TABLE_FULL;
-	view->reservations[view->reservation_count++] = *reservation;
-	if (node != NULL)
+	if (index >= 0) {
+		node = own_node(view, index);
+		if (node == NULL)
+			return BUSBAR_ERROR_TABLE_FULL;
 		subtract(node, reservation);
+	}
+	view->reservations[view->reservation_count++] = *reservation;
 	return 0;
 }
 
@@ -323,22 +348,47 @@ int view_reserve_link(struct view *view, struct gateway_identity owner, struct g
 	                                                   .until = until});
 }
 
-static void show_all(struct view *view)
+/* Where memory is short what was noted stays taken off until the owner's next values. */
+static void show_owner(struct view *view, struct gateway_identity owner)
 {
-	for (size_t i = 0; i < view->node_count; i++)
-		show(view, view->nodes[i]);
+	int index = view_site_index(view, owner);
+	struct node *node = index < 0 ? NULL : own_node(view, index);
+
+	if (node != NULL)
+		show(view, node);
+}
+
+typedef bool (*reservation_test)(const struct view *view, const struct reservation *reservation,
+                                 int64_t time);
+
+static size_t drop_reservations(struct view *view, reservation_test is_over, int64_t time)
+{
+	struct reservation *all = view->reservations;
+	size_t kept = 0, count = view->reservation_count;
+
+	/* Those that stay come first, in their order; behind them those that go. */
+	for (size_t i = 0; i < count; i++) {
+		struct reservation reservation = all[i];
+
+		if (is_over(view, &reservation, time))
+			continue;
+		all[i] = all[kept];
+		all[kept++] = reservation;
+	}
+	view->reservation_count = kept;
+	for (size_t i = kept; i < count; i++)
+		show_owner(view, all[i].owner);
+	return count - kept;
+}
+
+static bool was_decided_at(const struct view *view, const struct reservation *reservation, int64_t decided)
+{
+	return reservation->decided == decided;
 }
 
 void view_unreserve(struct view *view, int64_t decided)
 {
-	size_t kept = 0, count = view->reservation_count;
-
-	for (size_t i = 0; i < count; i++)
-		if (view->reservations[i].decided != decided)
-			view->reservations[kept++] = view->reservations[i];
-	view->reservation_count = kept;
-	if (kept < count)
-		show_all(view);
+	(void)drop_reservations(view, was_decided_at, decided);
 }
 
 int view_suspect(struct view *view, struct gateway_identity owner, int error, int64_t until)
@@ -346,12 +396,14 @@ int view_suspect(struct view *view, struct gateway_identity owner, int error, in
 	for (size_t i = 0; i < view->suspect_count; i++) {
 		if (!gateway_equal(view->suspects[i].owner, owner))
 			continue;
+		view->suspects_changed = true;
 		view->suspects[i].error = error;
 		view->suspects[i].until = MAXIMUM(view->suspects[i].until, until);
 		return 0;
 	}
 	if (view->suspect_count == view->limits.suspects)
 		return BUSBAR_ERROR_TABLE_FULL;
+	view->suspects_changed = true;
 	view->suspects[view->suspect_count++] =
 	        (struct suspect){.owner = owner, .error = error, .until = until};
 	return 0;
@@ -372,25 +424,23 @@ static bool is_over(const struct view *view, const struct reservation *reservati
 	return reservation->until <= now || (node != NULL && node->announced.measured > reservation->decided);
 }
 
-size_t view_expire(struct view *view, int64_t now)
+static size_t drop_suspects(struct view *view, int64_t now)
 {
-	size_t kept = 0, dropped = 0;
+	size_t kept = 0, dropped;
 
 	for (size_t i = 0; i < view->suspect_count; i++)
 		if (view->suspects[i].until > now)
 			view->suspects[kept++] = view->suspects[i];
-	dropped += view->suspect_count - kept;
+	dropped = view->suspect_count - kept;
 	view->suspect_count = kept;
-	kept = 0;
-	for (size_t i = 0; i < view->reservation_count; i++)
-		if (!is_over(view, &view->reservations[i], now))
-			view->reservations[kept++] = view->reservations[i];
-	if (kept == view->reservation_count)
-		return dropped;
-	dropped += view->reservation_count - kept;
-	view->reservation_count = kept;
-	show_all(view);
+	view->suspects_changed = view->suspects_changed || dropped > 0;
 	return dropped;
+}
+
+size_t view_expire(struct view *view, int64_t now)
+{
+	view_collect(view);
+	return drop_suspects(view, now) + drop_reservations(view, is_over, now);
 }
 
 size_t view_site_count(const struct view *view)
@@ -430,7 +480,7 @@ size_t view_service_count(const struct view *view)
 
 const struct service_offer *view_service_at(const struct view *view, size_t index)
 {
-	return index < view->service_count ? &view->services[index] : NULL;
+	return index < view->service_count ? &view->services[index]->offer : NULL;
 }
 
 int view_service_first(const struct view *view, const char *name)
@@ -440,20 +490,21 @@ int view_service_first(const struct view *view, const char *name)
 	while (low < high) {
 		size_t middle = (low + high) / 2;
 
-		if (strcmp(view->services[middle].name, name) < 0)
+		if (strcmp(view->services[middle]->offer.name, name) < 0)
 			low = middle + 1;
 		else
 			high = middle;
 	}
-	if (low == view->service_count || strcmp(view->services[low].name, name) != 0)
+	if (low == view->service_count || strcmp(view->services[low]->offer.name, name) != 0)
 		return BUSBAR_ERROR_NOT_FOUND;
 	return (int)low;
 }
 
 size_t view_bytes(const struct view *view)
 {
-	return sizeof(*view) + view->limits.sites * sizeof(*view->nodes) + slab_bytes(view->slab) +
-	       view->limits.services * sizeof(*view->services) +
-	       view->limits.reservations * sizeof(*view->reservations) +
-	       view->limits.suspects * sizeof(*view->suspects);
+	size_t bytes = view->bytes + view_snapshot_bytes(view);
+
+	for (int kind = 0; kind < ENTRY_KINDS && view->slabs[kind] != NULL; kind++)
+		bytes += slab_bytes(view->slabs[kind]);
+	return bytes;
 }

@@ -4,6 +4,13 @@
  *
  * Pure: time comes in as a number. Every value has a source (its owner), a time and a validity. All
  * tables are bounded and counted. Sites are kept ordered by identity, so that walks are deterministic.
+ *
+ * Threads: a view belongs to one thread, which alone may call anything on it. Other threads read snapshots:
+ * views that never change, on which any thread may at any time call what takes a constant view. The view's
+ * thread takes them, and they go from hand to hand like any pointer, with their one reference each; whoever
+ * has one gives it back with view_release_snapshot(), which any thread may call. Memory goes back in the
+ * view's own thread when it next takes a snapshot or expires. A snapshot shares all entries that did not
+ * change with the view and with other snapshots.
  */
 #ifndef VIEW_VIEW_H
 #define VIEW_VIEW_H
@@ -25,9 +32,21 @@ struct view_limits {
 	size_t suspects;
 };
 
+/* Snapshots that differ and are held at the same time. */
+enum { VIEW_SNAPSHOTS = 64 };
+
 struct view *view_create(const struct view_limits *limits);
-/* Accepts NULL, returns NULL. */
+/* No snapshot may be held any more (asserted). Accepts NULL, returns NULL. */
 struct view *view_free(struct view *view);
+
+/*
+ * The view as it is now, with a reference of the caller's: the newest snapshot once more when nothing has
+ * changed since, else a new one, at the cost of a copy of the tables of pointers that changed. NULL when
+ * memory is short or VIEW_SNAPSHOTS are held.
+ */
+const struct view *view_snapshot(struct view *view);
+/* Any thread. Accepts NULL, returns NULL. */
+const struct view *view_release_snapshot(const struct view *snapshot);
 
 /* Adds or replaces. STALE when `site->measured` is older than what is known; TABLE_FULL. */
 int view_put_site(struct view *view, const struct site *site) CHECKED;
@@ -36,7 +55,10 @@ int view_remove_site(struct view *view, struct gateway_identity identity);
 int view_put_service(struct view *view, const struct service_offer *service) CHECKED;
 int view_remove_service(struct view *view, struct gateway_identity site, const uint8_t address[16]);
 
-/* A probe's measurement of the link from `from` to `toward`, newer than what the owner announced. */
+/*
+ * A probe's measurement of the link from `from` to `toward`, newer than what the owner announced. NOT_FOUND,
+ * TABLE_FULL.
+ */
 int view_put_link_delay(struct view *view, struct gateway_identity from, struct gateway_identity toward,
                         int64_t delay, int64_t jitter, uint32_t loss);
 
@@ -73,7 +95,7 @@ const struct service_offer *view_service_at(const struct view *view, size_t inde
 /* First index of a name, or NOT_FOUND; offers of one name are neighbours. */
 int view_service_first(const struct view *view, const char *name);
 
-/* Memory of all tables, bytes. */
+/* Memory of all tables, of a view with its snapshots, bytes. */
 size_t view_bytes(const struct view *view);
 
 #endif

@@ -3,10 +3,12 @@
 
 #include "base/cursor.h"
 #include "base/error.h"
+#include "wire/datagram.h"
 #include "wire/field.h"
 #include <string.h>
 
 enum { ANSWER_VERSION = 1 };
+_Static_assert((int)ANSWER_RELAYED == (int)DATAGRAM_MAXIMUM, "any datagram can be relayed");
 
 static int64_t number(struct cursor *cursor)
 {
@@ -174,6 +176,56 @@ static void get_acknowledge(struct cursor *cursor, struct answer *answer)
 		cursor_fail(cursor, BUSBAR_ERROR_MALFORMED);
 }
 
+static void put_client(struct writer *writer, const struct answer_client *client)
+{
+	writer_bytes(writer, client->address, sizeof(client->address));
+	writer_u16(writer, client->port);
+}
+
+static struct answer_client get_client(struct cursor *cursor)
+{
+	struct answer_client client;
+
+	cursor_copy(cursor, client.address, sizeof(client.address));
+	client.port = cursor_u16(cursor);
+	return client;
+}
+
+static void put_follow(struct writer *writer, const struct answer *answer)
+{
+	put_client(writer, &answer->follow.client);
+	writer_u32(writer, answer->follow.key);
+	field_put_identifier(writer, &answer->follow.request);
+	field_put_amount(writer, (uint64_t)answer->follow.sent);
+}
+
+static void get_follow(struct cursor *cursor, struct answer *answer)
+{
+	answer->follow.client = get_client(cursor);
+	answer->follow.key = cursor_u32(cursor);
+	answer->follow.request = field_identifier(cursor);
+	answer->follow.sent = (int64_t)field_amount(cursor);
+}
+
+static void put_relay(struct writer *writer, const struct answer *answer)
+{
+	if (answer->relay.size == 0 || answer->relay.size > ANSWER_RELAYED)
+		field_fail(writer, BUSBAR_ERROR_BAD_VALUE);
+	put_client(writer, &answer->relay.client);
+	field_put_number(writer, answer->relay.size);
+	if (writer->error == 0)
+		writer_bytes(writer, answer->relay.datagram, answer->relay.size);
+}
+
+static void get_relay(struct cursor *cursor, struct answer *answer)
+{
+	answer->relay.client = get_client(cursor);
+	answer->relay.size = (uint32_t)field_number(cursor, ANSWER_RELAYED);
+	if (cursor->error == 0 && answer->relay.size == 0)
+		cursor_fail(cursor, BUSBAR_ERROR_MALFORMED);
+	cursor_copy(cursor, answer->relay.datagram, answer->relay.size);
+}
+
 static void put_nothing(struct writer *writer, const struct answer *answer)
 {
 }
@@ -193,6 +245,8 @@ static const struct {
         [ANSWER_RESULT] = {put_result, get_result},
         [ANSWER_RECEIPT] = {put_receipt_answer, get_receipt_answer},
         [ANSWER_ACKNOWLEDGE] = {put_acknowledge, get_acknowledge},
+        [ANSWER_FOLLOW] = {put_follow, get_follow},
+        [ANSWER_RELAY] = {put_relay, get_relay},
 };
 
 static int answer_mac(const uint8_t *bytes, size_t size, const struct seal_key *key,

@@ -5,6 +5,9 @@
  * Every answer carries the sender's identity and a MAC (domain key, purpose SEAL_ANSWER). Answers may be
  * lost, doubled and reordered: RESULT and RECEIPT are repeated by the owner until the ingress
  * ACKNOWLEDGEs them, everything else is asked for again by the program's retransmission.
+ *
+ * Two more are about a client that moved. Its new edge passes a FOLLOW on to the task's anchor, as often as
+ * the client sends it; what the anchor has to say to the client goes back by way of that edge, in a RELAY.
  */
 #ifndef WIRE_ANSWER_H
 #define WIRE_ANSWER_H
@@ -16,7 +19,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { ANSWER_MAXIMUM = 1800, ANSWER_OUTPUT = 1024 };
+enum { ANSWER_MAXIMUM = 1800, ANSWER_OUTPUT = 1024, ANSWER_RELAYED = 1452 };
 
 enum answer_type {
 	ANSWER_GRANTED = 1, /* this owner holds what the program asked of it, or holds it longer */
@@ -26,6 +29,8 @@ enum answer_type {
 	ANSWER_RESULT,
 	ANSWER_RECEIPT,
 	ANSWER_ACKNOWLEDGE, /* ingress -> owner, of RESULT or RECEIPT */
+	ANSWER_FOLLOW,      /* new edge -> anchor: the client of the task `program` is here now */
+	ANSWER_RELAY,       /* anchor -> edge: a datagram for a client there */
 	ANSWER_TYPES,
 };
 
@@ -47,9 +52,29 @@ struct answer_result {
 	uint8_t output[ANSWER_OUTPUT];
 };
 
+/* Where a client is reached. */
+struct answer_client {
+	uint8_t address[16];
+	uint16_t port;
+};
+
+/* A FOLLOW datagram that the edge has authenticated. */
+struct answer_follow {
+	struct answer_client client; /* its sender */
+	uint32_t key;                /* tenant's key number */
+	struct identifier request;   /* to be echoed */
+	int64_t sent;                /* the client's clock: of two, the later one says where it is */
+};
+
+struct answer_relay {
+	struct answer_client client;
+	uint32_t size;
+	uint8_t datagram[ANSWER_RELAYED]; /* whole, with its MAC for the tenant */
+};
+
 struct answer {
 	enum answer_type type;
-	struct identifier program;
+	struct identifier program; /* FOLLOW and RELAY: the task */
 	struct gateway_identity sender;
 	int64_t processing; /* ns between the packet's arrival and this answer, so that the path's delay is
 	                       known */
@@ -59,6 +84,8 @@ struct answer {
 		struct answer_result result;
 		struct receipt receipt;
 		enum answer_type acknowledged;
+		struct answer_follow follow;
+		struct answer_relay relay;
 	};
 };
 

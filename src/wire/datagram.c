@@ -13,14 +13,21 @@ static const uint8_t magic[] = {'B', 'u', 's', 'b'};
 
 static bool carries_demand(enum datagram_type type)
 {
-	return type == DATAGRAM_QUOTE || type == DATAGRAM_RUN || type == DATAGRAM_CALL;
+	return type == DATAGRAM_QUOTE || type == DATAGRAM_RUN || type == DATAGRAM_CALL ||
+	       type == DATAGRAM_RESERVE;
+}
+
+/* Anything has a price; what reserves is not run, what runs is not reserved. */
+static bool suits(enum datagram_type type, const struct demand *demand)
+{
+	return type == DATAGRAM_QUOTE || (type == DATAGRAM_RESERVE) == (demand->body.reserve_time > 0);
 }
 
 static void put_ask(struct writer *writer, const struct datagram *datagram)
 {
 	if (datagram->ask.document == 0 && datagram->type == DATAGRAM_DOCUMENT)
 		field_fail(writer, BUSBAR_ERROR_BAD_VALUE);
-	field_put_choice(writer, datagram->ask.document, DOCUMENT_STATUS + 1);
+	field_put_choice(writer, datagram->ask.document, DOCUMENTS);
 	field_put_identifier(writer, &datagram->ask.task);
 	writer_u32(writer, datagram->ask.part);
 	field_put_amount(writer, datagram->ask.offset);
@@ -30,7 +37,7 @@ static void get_ask(struct cursor *cursor, struct datagram *datagram)
 {
 	uint8_t document = cursor_u8(cursor);
 
-	if (document > DOCUMENT_STATUS || (datagram->type == DATAGRAM_DOCUMENT && document == 0))
+	if (document >= DOCUMENTS || (datagram->type == DATAGRAM_DOCUMENT && document == 0))
 		cursor_fail(cursor, BUSBAR_ERROR_MALFORMED);
 	datagram->ask.document = (enum datagram_document)document;
 	datagram->ask.task = field_identifier(cursor);
@@ -55,6 +62,7 @@ static void put_task(struct writer *writer, const struct datagram *datagram)
 	field_put_identifier(writer, &datagram->task.task);
 	field_put_choice(writer, datagram->task.state, TASK_STATE_BOUND);
 	field_put_code(writer, datagram->task.code);
+	field_put_identity(writer, datagram->task.anchor);
 }
 
 static void get_task(struct cursor *cursor, struct datagram *datagram)
@@ -62,6 +70,19 @@ static void get_task(struct cursor *cursor, struct datagram *datagram)
 	datagram->task.task = field_identifier(cursor);
 	datagram->task.state = field_choice(cursor, TASK_STATE_BOUND);
 	datagram->task.code = field_code(cursor);
+	datagram->task.anchor = field_identity(cursor);
+}
+
+static void put_follow(struct writer *writer, const struct datagram *datagram)
+{
+	field_put_identifier(writer, &datagram->follow.task);
+	field_put_somebody(writer, datagram->follow.anchor);
+}
+
+static void get_follow(struct cursor *cursor, struct datagram *datagram)
+{
+	datagram->follow.task = field_identifier(cursor);
+	datagram->follow.anchor = field_somebody(cursor);
 }
 
 static void put_result(struct writer *writer, const struct datagram *datagram)
@@ -143,6 +164,8 @@ static const struct codec {
         {DATAGRAM_DOCUMENT, put_ask, get_ask},
         {DATAGRAM_OUTPUT, put_ask, get_ask},
         {DATAGRAM_CANCEL, put_ask, get_ask},
+        {DATAGRAM_RESERVE, NULL, NULL},
+        {DATAGRAM_FOLLOW, put_follow, get_follow},
         {DATAGRAM_ERROR, put_error, get_error},
         {DATAGRAM_TASK, put_task, get_task},
         {DATAGRAM_RESULT, put_result, get_result},
@@ -157,7 +180,7 @@ static const struct codec *find_codec(unsigned type)
 	return NULL;
 }
 
-static void put_demand(struct writer *writer, const struct demand *demand)
+static void put_demand(struct writer *writer, enum datagram_type type, const struct demand *demand)
 {
 	int size;
 
@@ -165,6 +188,8 @@ static void put_demand(struct writer *writer, const struct demand *demand)
 		field_fail(writer, BUSBAR_ERROR_MISSING_FIELD);
 		return;
 	}
+	if (!suits(type, demand))
+		field_fail(writer, BUSBAR_ERROR_BAD_VALUE);
 	if (writer->error != 0)
 		return;
 	size = demand_codec_encode(demand, writer->next, (size_t)(writer->end - writer->next));
@@ -206,7 +231,7 @@ int datagram_encode(const struct datagram *datagram, const struct demand *demand
 	field_put_identifier(&writer, &datagram->identifier);
 	field_put_amount(&writer, (uint64_t)datagram->sent);
 	if (carries_demand(datagram->type))
-		put_demand(&writer, demand);
+		put_demand(&writer, datagram->type, demand);
 	else
 		codec->put(&writer, datagram);
 	if (writer.error != 0)
@@ -250,6 +275,8 @@ static int decode_header(struct cursor *cursor, struct datagram *datagram)
 static int decode_body(struct cursor *cursor, struct arena *arena, struct datagram *datagram,
                        struct demand *ret_demand)
 {
+	int code;
+
 	if (datagram->sent < 0)
 		return BUSBAR_ERROR_AMOUNT_OVERFLOW;
 	if (!carries_demand(datagram->type)) {
@@ -258,7 +285,8 @@ static int decode_body(struct cursor *cursor, struct arena *arena, struct datagr
 	}
 	if (ret_demand == NULL)
 		return BUSBAR_ERROR_MALFORMED;
-	return demand_codec_decode(cursor->next, cursor_left(cursor), arena, ret_demand);
+	code = demand_codec_decode(cursor->next, cursor_left(cursor), arena, ret_demand);
+	return code == 0 && !suits(datagram->type, ret_demand) ? BUSBAR_ERROR_BAD_VALUE : code;
 }
 
 /* A refusal of what could not be authenticated carries no MAC; its content is all there is. */

@@ -14,6 +14,7 @@
 #include "base/arena.h"
 #include "base/compiler.h"
 #include "model/demand.h"
+#include "model/gateway.h"
 #include "model/identifier.h"
 #include "wire/seal.h"
 #include <stdbool.h>
@@ -35,9 +36,11 @@ enum datagram_type {
 	DATAGRAM_DOCUMENT,  /* view, task list, task, bill, ledger, program: sliced JSON */
 	DATAGRAM_OUTPUT,    /* small output of a task's part: sliced */
 	DATAGRAM_CANCEL,
+	DATAGRAM_RESERVE, /* demand that reserves -> TASK when granted or over (meanwhile: TASK, mapped) */
+	DATAGRAM_FOLLOW,  /* the sender took over a task's flow and results from where it was -> TASK */
 	/* replies */
 	DATAGRAM_ERROR = 64, /* code and one line of text */
-	DATAGRAM_TASK,       /* task identifier and state */
+	DATAGRAM_TASK,       /* task identifier, state, anchor */
 	DATAGRAM_RESULT,     /* task identifier, code, output (inline or by size and digest) */
 	DATAGRAM_SLICE_OF,   /* total size, offset, octets of a document or output */
 };
@@ -51,6 +54,8 @@ enum datagram_document {
 	DOCUMENT_LEDGER,  /* operator's key only */
 	DOCUMENT_PROGRAM, /* argument: task identifier */
 	DOCUMENT_STATUS,  /* operator's key only */
+	DOCUMENT_TRACE,   /* argument: task identifier */
+	DOCUMENTS,
 };
 
 struct datagram {
@@ -74,7 +79,12 @@ struct datagram {
 			struct identifier task;
 			uint32_t state; /* enum of the task states, see docs/wire.md */
 			int32_t code;
+			struct gateway_identity anchor; /* where the task is kept: what FOLLOW names */
 		} task;
+		struct {
+			struct identifier task;
+			struct gateway_identity anchor;
+		} follow;
 		struct {
 			struct identifier task;
 			int32_t code;
@@ -96,15 +106,17 @@ struct datagram {
 typedef const uint8_t *(*datagram_secret)(void *context, uint32_t key);
 
 /*
- * Encodes and authenticates; `demand` is used by QUOTE, RUN, CALL and else NULL. secret NULL leaves the
- * MAC out (ERROR only). Returns the size; TOO_LARGE for a demand that does not fit.
+ * Encodes and authenticates; `demand` is used by QUOTE, RUN, CALL, RESERVE and else NULL. secret NULL leaves
+ * the MAC out (ERROR only). Returns the size; TOO_LARGE for a demand that does not fit, BAD_VALUE for a
+ * RESERVE of one that does not reserve and a RUN or CALL of one that does.
  */
 int datagram_encode(const struct datagram *datagram, const struct demand *demand, const uint8_t *secret,
                     uint8_t *buffer, size_t capacity) CHECKED;
 /*
  * Checks version, key (UNKNOWN_TENANT), MAC (BAD_MAC), then decodes. `ret_demand` (may be NULL where no
- * demand is expected) is filled for QUOTE, RUN and CALL; its stages live in `arena`. On UNKNOWN_TENANT
- * and BAD_MAC the type and identifier in *ret_datagram are set all the same, for the error reply.
+ * demand is expected) is filled for QUOTE, RUN, CALL and RESERVE; its stages live in `arena`. On
+ * UNKNOWN_TENANT and BAD_MAC the type and identifier in *ret_datagram are set all the same, for the error
+ * reply.
  */
 int datagram_decode(const uint8_t *bytes, size_t size, datagram_secret secret, void *context,
                     struct arena *arena, struct datagram *ret_datagram, struct demand *ret_demand) CHECKED;

@@ -304,6 +304,28 @@ static void test_reservation_of_little(void **state)
 	assert_attached(&fixture->program.instructions[0]);
 }
 
+/* An end that reserves nothing attaches nothing. */
+static void test_reservation_of_one_direction(void **state)
+{
+	static const struct instruction up[] = {{OPERATION_RESERVE, edge},
+	                                        {OPERATION_ATTACH, edge},
+	                                        {OPERATION_RESERVE, core}};
+	static const struct instruction down[] = {{OPERATION_RESERVE, core},
+	                                          {OPERATION_RESERVE, site},
+	                                          {OPERATION_ATTACH, site}};
+	struct fixture *fixture = *state;
+
+	reserve_path(fixture);
+	fixture->part.claim_count = 0;
+	fixture->part.path.rate_down = 0;
+	T_OK(compile_program(&fixture->request, &fixture->program));
+	assert_operations(&fixture->program, up, ARRAY_SIZE(up));
+	fixture->part.path.rate_up = 0;
+	fixture->part.path.rate_down = MEGABIT;
+	T_OK(compile_program(&fixture->request, &fixture->program));
+	assert_operations(&fixture->program, down, ARRAY_SIZE(down));
+}
+
 /* Who answers stays the same when the client has moved and its path starts elsewhere. */
 static void test_moved_client(void **state)
 {
@@ -592,6 +614,7 @@ int main(void)
 	        TEST(reservation),
 	        TEST(jitter),
 	        TEST(reservation_of_little),
+	        TEST(reservation_of_one_direction),
 	        TEST(moved_client),
 	        TEST(greatest_price),
 	        TEST(refused),

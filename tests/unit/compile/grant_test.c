@@ -76,9 +76,8 @@ static struct book *open_book(const struct site *site)
 		struct link_offer link = site->links[i];
 
 		link.free = link.capacity;
-		/* Whether queues keep to their ceilings the owner alone knows: here it promises none. */
-		memset(link.ceilings, 0, sizeof(link.ceilings));
-		T_OK(book_add_link(book, &link, &(struct book_output){.rate = link.capacity}));
+		/* So fast that no ceiling is ever in question: a view does not say what others have sent. */
+		T_OK(book_add_link(book, &link, &(struct book_output){.rate = INT64_MAX}));
 	}
 	occupy(book, site);
 	return book;

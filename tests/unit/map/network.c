@@ -172,12 +172,10 @@ static void add_service(struct draw *draw, const struct site *site)
 /* Tight and loose ones, of both classes, of one or of none. */
 static void add_ceilings(struct draw *draw, struct link_offer *link)
 {
-	for (uint32_t class = 0; class < LINK_CLASSES; class ++) {
-		int64_t before = class == 0 ? link->delay : MAXIMUM(link->delay, link->ceilings[class - 1]);
+	int64_t tight = link->delay + some_delay(draw) / 8, loose = tight + some_delay(draw);
 
-		link->ceilings[class] =
-		        chance(draw, 85) ? before + some_delay(draw) / (class == 0 ? 8 : 1) : 0;
-	}
+	link->ceilings[0] = chance(draw, 92) ? tight : 0;
+	link->ceilings[1] = chance(draw, 80) ? loose : 0;
 }
 
 static void add_links(struct draw *draw, struct site *site)
@@ -284,7 +282,7 @@ static void ask_guarantee(struct draw *draw, struct demand_body *body)
 	if (chance(draw, 30))
 		return;
 	body->network_guaranteed = true;
-	body->network_within = (int64_t)between(draw, 15, 100) * CLOCK_MILLISECOND;
+	body->network_within = (int64_t)between(draw, 12, 60) * CLOCK_MILLISECOND;
 	if (body->bandwidth_up == 0)
 		body->bandwidth_up = between(draw, 1, 10) * MEGABIT;
 	if (body->bandwidth_down == 0)

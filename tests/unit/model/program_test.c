@@ -142,6 +142,10 @@ static void test_good_reservation(void **state)
 	T_OK(program_check(&program));
 	program.instructions[3] = sample().instructions[CLAIM];
 	T_OK(program_check(&program));
+	/* Client and service at one gateway: no link to reserve. */
+	program.instructions[0] = attach(1);
+	program.instruction_count = 1;
+	T_OK(program_check(&program));
 }
 
 static void test_bad_attach(void **state)

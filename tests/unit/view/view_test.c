@@ -286,7 +286,7 @@ static void test_bytes(void **state)
 	struct view *view = open_view();
 	size_t empty = view_bytes(view);
 
-	T_TRUE(empty >= SERVICES * sizeof(struct service_offer));
+	T_TRUE(empty >= SITES * sizeof(struct site *));
 	put(view, 1, 1);
 	T_TRUE(view_bytes(view) >= empty);
 	T_TRUE(view_bytes(view) >= 2 * sizeof(struct site));

@@ -32,6 +32,12 @@ static void assert_same_receipt(const struct receipt *a, const struct receipt *b
 	}
 }
 
+static void assert_same_client(const struct answer_client *a, const struct answer_client *b)
+{
+	T_BYTES(a->address, b->address, sizeof(a->address));
+	T_EQ(a->port, b->port);
+}
+
 static void assert_same(const struct answer *a, const struct answer *b)
 {
 	T_EQ(a->type, b->type);
@@ -57,6 +63,15 @@ static void assert_same(const struct answer *a, const struct answer *b)
 		assert_same_receipt(&a->receipt, &b->receipt);
 	} else if (a->type == ANSWER_ACKNOWLEDGE) {
 		T_EQ(a->acknowledged, b->acknowledged);
+	} else if (a->type == ANSWER_FOLLOW) {
+		assert_same_client(&a->follow.client, &b->follow.client);
+		T_EQ(a->follow.key, b->follow.key);
+		T_TRUE(identifier_equal(&a->follow.request, &b->follow.request));
+		T_EQ(a->follow.sent, b->follow.sent);
+	} else if (a->type == ANSWER_RELAY) {
+		assert_same_client(&a->relay.client, &b->relay.client);
+		T_EQ(a->relay.size, b->relay.size);
+		T_BYTES(a->relay.datagram, b->relay.datagram, a->relay.size);
 	}
 }
 
@@ -104,6 +119,10 @@ static void the_largest_fit(void **state)
 	answer.result.inline_size = ANSWER_OUTPUT;
 	answer.result.size = ANSWER_OUTPUT;
 	answer.result.run_wall = answer.processing = INT64_MAX;
+	T_OK(encode(&answer, bytes));
+	answer = sample_answer(ANSWER_RELAY);
+	answer.processing = INT64_MAX;
+	answer.relay.size = ANSWER_RELAYED;
 	T_OK(encode(&answer, bytes));
 	T_ERROR(answer_decode(bytes, ANSWER_MAXIMUM + 1, &sample_ring, &answer), BUSBAR_ERROR_TOO_LARGE);
 }
@@ -158,6 +177,14 @@ static void what_no_reader_takes_is_not_written(void **state)
 	answer = sample_answer(ANSWER_ACKNOWLEDGE);
 	answer.acknowledged = ANSWER_GRANTED;
 	T_ERROR(encode(&answer, bytes), BUSBAR_ERROR_BAD_VALUE);
+	answer = sample_answer(ANSWER_FOLLOW);
+	answer.follow.sent = -1;
+	T_ERROR(encode(&answer, bytes), BUSBAR_ERROR_AMOUNT_OVERFLOW);
+	answer = sample_answer(ANSWER_RELAY);
+	answer.relay.size = 0;
+	T_ERROR(encode(&answer, bytes), BUSBAR_ERROR_BAD_VALUE);
+	answer.relay.size = ANSWER_RELAYED + 1;
+	T_ERROR(encode(&answer, bytes), BUSBAR_ERROR_BAD_VALUE);
 }
 
 /* Puts the right MAC of the sender in the message behind what was changed. */
@@ -194,6 +221,10 @@ static const struct {
         {ANSWER_RECEIPT, BODY_AT + 32, 0x80, BUSBAR_ERROR_AMOUNT_OVERFLOW},
         {ANSWER_ACKNOWLEDGE, BODY_AT, ANSWER_GRANTED, BUSBAR_ERROR_MALFORMED},
         {ANSWER_ACKNOWLEDGE, BODY_AT, ANSWER_TYPES, BUSBAR_ERROR_MALFORMED},
+        {ANSWER_FOLLOW, BODY_AT + 38, 0x80, BUSBAR_ERROR_AMOUNT_OVERFLOW},
+        {ANSWER_RELAY, BODY_AT + 18, 94, BUSBAR_ERROR_TRUNCATED},
+        {ANSWER_RELAY, BODY_AT + 18, 92, BUSBAR_ERROR_MALFORMED},
+        {ANSWER_RELAY, BODY_AT + 18, 0, BUSBAR_ERROR_MALFORMED},
 };
 
 static void senders_with_a_key_are_not_trusted_either(void **state)

@@ -8,8 +8,9 @@ enum { ROUNDS = 3000, ARENA = 1 << 20, HEADER = 34 };
 enum { VERSION_AT = 4, TYPE_AT = 5, KEY_AT = 6, SENT_AT = 26, BODY_AT = HEADER };
 
 static const enum datagram_type types[] = {
-        DATAGRAM_QUOTE,  DATAGRAM_RUN,   DATAGRAM_CALL, DATAGRAM_DOCUMENT, DATAGRAM_OUTPUT,
-        DATAGRAM_CANCEL, DATAGRAM_ERROR, DATAGRAM_TASK, DATAGRAM_RESULT,   DATAGRAM_SLICE_OF,
+        DATAGRAM_QUOTE,  DATAGRAM_RUN,    DATAGRAM_CALL,    DATAGRAM_DOCUMENT,
+        DATAGRAM_OUTPUT, DATAGRAM_CANCEL, DATAGRAM_RESERVE, DATAGRAM_FOLLOW,
+        DATAGRAM_ERROR,  DATAGRAM_TASK,   DATAGRAM_RESULT,  DATAGRAM_SLICE_OF,
 };
 
 static struct arena *arena;
@@ -49,6 +50,11 @@ static void authenticate(uint8_t *bytes, int size)
 	T_OK(seal_mac(sample_secret(NULL, SAMPLE_TENANT), &part, 1, bytes + size - SEAL_MAC));
 }
 
+static bool carries_demand(enum datagram_type type)
+{
+	return type <= DATAGRAM_CALL || type == DATAGRAM_RESERVE;
+}
+
 static void assert_same(const struct datagram *a, const struct datagram *b)
 {
 	T_EQ(a->type, b->type);
@@ -73,7 +79,11 @@ static void assert_same(const struct datagram *a, const struct datagram *b)
 		T_TRUE(identifier_equal(&a->task.task, &b->task.task));
 		T_EQ(a->task.state, b->task.state);
 		T_EQ(a->task.code, b->task.code);
-	} else if (a->type > DATAGRAM_CALL) {
+		T_TRUE(gateway_equal(a->task.anchor, b->task.anchor));
+	} else if (a->type == DATAGRAM_FOLLOW) {
+		T_TRUE(identifier_equal(&a->follow.task, &b->follow.task));
+		T_TRUE(gateway_equal(a->follow.anchor, b->follow.anchor));
+	} else if (!carries_demand(a->type)) {
 		T_EQ(a->ask.document, b->ask.document);
 		T_TRUE(identifier_equal(&a->ask.task, &b->ask.task));
 		T_EQ(a->ask.part, b->ask.part);
@@ -90,14 +100,19 @@ static void check_round(struct random *random, enum datagram_type type, int *ret
 
 	generate_demand(random, stages, &demand);
 	size = encode(&datagram, &demand, bytes);
-	if (size == BUSBAR_ERROR_TOO_LARGE && type <= DATAGRAM_CALL)
+	if (carries_demand(type) && type != DATAGRAM_QUOTE &&
+	    (demand.body.reserve_time > 0) != (type == DATAGRAM_RESERVE)) {
+		T_TRUE(size < 0);
+		return;
+	}
+	if (size == BUSBAR_ERROR_TOO_LARGE && carries_demand(type))
 		return;
 	T_OK(size);
 	T_TRUE(size <= DATAGRAM_MAXIMUM);
 	T_OK(datagram_decode(bytes, (size_t)size, sample_secret, NULL, arena, &decoded, &decoded_demand));
 	T_TRUE(decoded.authentic);
 	assert_same(&decoded, &datagram);
-	if (type <= DATAGRAM_CALL)
+	if (carries_demand(type))
 		assert_same_demand(&decoded_demand, &demand);
 	arena_reset(arena);
 	*ret_fitted += 1;
@@ -145,7 +160,7 @@ static void little_room_is_too_large(void **state)
 	for (size_t t = 0; t < ARRAY_SIZE(types); t++) {
 		struct datagram datagram = sample_datagram(types[t]);
 		const uint8_t *secret = sample_secret(NULL, datagram.key);
-		struct demand demand = sample_demand();
+		struct demand demand = sample_demand_for(types[t]);
 		uint8_t bytes[SAMPLE_BUFFER];
 		int size = encode(&datagram, &demand, bytes);
 
@@ -186,7 +201,8 @@ static void strangers_are_told_by_name(void **state)
 static void refusals_to_strangers_are_small_and_plain(void **state)
 {
 	struct datagram refusal = sample_datagram(DATAGRAM_ERROR), decoded;
-	struct demand demand = {.body = {.service = "s"}};
+	struct demand least = {.body = {.service = "s"}};
+	struct demand held = {.body = {.need_count = 1, .needs = {{.amount = 1}}, .reserve_time = 1}};
 	uint8_t bytes[SAMPLE_BUFFER], request[SAMPLE_BUFFER];
 	int size;
 
@@ -196,7 +212,7 @@ static void refusals_to_strangers_are_small_and_plain(void **state)
 	for (size_t t = 0; types[t] < DATAGRAM_ERROR; t++) {
 		struct datagram datagram = sample_datagram(types[t]);
 
-		T_TRUE(encode(&datagram, &demand, request) > size);
+		T_TRUE(encode(&datagram, types[t] == DATAGRAM_RESERVE ? &held : &least, request) > size);
 	}
 	T_ERROR(decode(bytes, size, &decoded), BUSBAR_ERROR_BAD_MAC);
 	T_EQ(decoded.type, DATAGRAM_ERROR);
@@ -207,7 +223,7 @@ static void refusals_to_strangers_are_small_and_plain(void **state)
 		struct datagram datagram = sample_datagram(types[t]);
 
 		if (types[t] != DATAGRAM_ERROR)
-			T_ERROR(datagram_encode(&datagram, &demand, NULL, bytes, sizeof(bytes)),
+			T_ERROR(datagram_encode(&datagram, &least, NULL, bytes, sizeof(bytes)),
 			        BUSBAR_ERROR_BAD_VALUE);
 	}
 }
@@ -240,13 +256,16 @@ static void what_no_reader_takes_is_not_written(void **state)
 	T_ERROR(encode(&datagram, NULL, bytes), BUSBAR_ERROR_MISSING_FIELD);
 	demand.name[2] = '\x1b';
 	T_ERROR(encode(&datagram, &demand, bytes), BUSBAR_ERROR_BAD_VALUE);
-	datagram.type = 7;
+	datagram.type = DATAGRAM_FOLLOW + 1;
 	T_ERROR(encode(&datagram, &demand, bytes), BUSBAR_ERROR_BAD_VALUE);
 	datagram = sample_datagram(DATAGRAM_DOCUMENT);
-	datagram.ask.document = DOCUMENT_STATUS + 1;
+	datagram.ask.document = DOCUMENTS;
 	T_ERROR(encode(&datagram, NULL, bytes), BUSBAR_ERROR_BAD_VALUE);
 	datagram.ask.document = 0;
 	T_ERROR(encode(&datagram, NULL, bytes), BUSBAR_ERROR_BAD_VALUE);
+	datagram = sample_datagram(DATAGRAM_FOLLOW);
+	datagram.follow.anchor.site = 0;
+	T_ERROR(encode(&datagram, NULL, bytes), BUSBAR_ERROR_MISSING_FIELD);
 	datagram = sample_datagram(DATAGRAM_ERROR);
 	datagram.error.text[3] = '\n';
 	T_ERROR(encode(&datagram, NULL, bytes), BUSBAR_ERROR_BAD_VALUE);
@@ -277,8 +296,8 @@ static const struct {
 } changes[] = {
         {DATAGRAM_CANCEL, SENT_AT, 0x80, BUSBAR_ERROR_AMOUNT_OVERFLOW},
         {DATAGRAM_DOCUMENT, BODY_AT, 0, BUSBAR_ERROR_MALFORMED},
-        {DATAGRAM_DOCUMENT, BODY_AT, DOCUMENT_STATUS + 1, BUSBAR_ERROR_MALFORMED},
-        {DATAGRAM_OUTPUT, BODY_AT, DOCUMENT_STATUS + 1, BUSBAR_ERROR_MALFORMED},
+        {DATAGRAM_DOCUMENT, BODY_AT, DOCUMENTS, BUSBAR_ERROR_MALFORMED},
+        {DATAGRAM_OUTPUT, BODY_AT, DOCUMENTS, BUSBAR_ERROR_MALFORMED},
         {DATAGRAM_OUTPUT, BODY_AT + 21, 0x80, BUSBAR_ERROR_AMOUNT_OVERFLOW},
         {DATAGRAM_ERROR, BODY_AT, 0x7f, BUSBAR_ERROR_MALFORMED},
         {DATAGRAM_ERROR, BODY_AT + 5, '\x1b', BUSBAR_ERROR_MALFORMED},
@@ -293,7 +312,10 @@ static const struct {
         {DATAGRAM_SLICE_OF, BODY_AT, 0x80, BUSBAR_ERROR_AMOUNT_OVERFLOW},
         {DATAGRAM_SLICE_OF, BODY_AT + 7, 0xd7, BUSBAR_ERROR_MALFORMED},
         {DATAGRAM_SLICE_OF, BODY_AT + 16, 0xff, BUSBAR_ERROR_TOO_LARGE},
+        {DATAGRAM_FOLLOW, BODY_AT + 19, 0, BUSBAR_ERROR_MISSING_FIELD},
         {DATAGRAM_RUN, TYPE_AT, DATAGRAM_TASK, BUSBAR_ERROR_MALFORMED},
+        {DATAGRAM_RUN, TYPE_AT, DATAGRAM_RESERVE, BUSBAR_ERROR_BAD_VALUE},
+        {DATAGRAM_RESERVE, TYPE_AT, DATAGRAM_CALL, BUSBAR_ERROR_BAD_VALUE},
         {DATAGRAM_TASK, TYPE_AT, 11, BUSBAR_ERROR_MALFORMED},
 };
 
@@ -301,7 +323,7 @@ static void senders_with_a_key_are_not_trusted_either(void **state)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(changes); i++) {
 		struct datagram datagram = sample_datagram(changes[i].type), decoded;
-		struct demand demand = sample_demand();
+		struct demand demand = sample_demand_for(changes[i].type);
 		uint8_t bytes[SAMPLE_BUFFER];
 		int size = encode(&datagram, &demand, bytes), code;
 

@@ -22,7 +22,7 @@ static struct arena *arena;
 static int encode_datagram(enum datagram_type type, uint8_t *buffer)
 {
 	struct datagram datagram = sample_datagram(type);
-	struct demand demand = sample_demand();
+	struct demand demand = sample_demand_for(type);
 	struct demand_stage stages[DEMAND_STAGES];
 
 	if (type == DATAGRAM_CALL)
@@ -52,6 +52,8 @@ DATAGRAM(call, DATAGRAM_CALL)
 DATAGRAM(document, DATAGRAM_DOCUMENT)
 DATAGRAM(output, DATAGRAM_OUTPUT)
 DATAGRAM(cancel, DATAGRAM_CANCEL)
+DATAGRAM(reserve, DATAGRAM_RESERVE)
+DATAGRAM(follow, DATAGRAM_FOLLOW)
 DATAGRAM(error, DATAGRAM_ERROR)
 DATAGRAM(task, DATAGRAM_TASK)
 DATAGRAM(result, DATAGRAM_RESULT)
@@ -195,6 +197,8 @@ ANSWER(running, ANSWER_RUNNING)
 ANSWER(result, ANSWER_RESULT)
 ANSWER(receipt, ANSWER_RECEIPT)
 ANSWER(acknowledge, ANSWER_ACKNOWLEDGE)
+ANSWER(follow, ANSWER_FOLLOW)
+ANSWER(relay, ANSWER_RELAY)
 
 static int encode_receipt(uint8_t *buffer)
 {
@@ -295,6 +299,8 @@ static const struct golden {
          encode_datagram_document, again_datagram},
         {"datagram-output", "OUTPUT request, part 2", AUTHENTICATED, encode_datagram_output, again_datagram},
         {"datagram-cancel", "CANCEL request", AUTHENTICATED, encode_datagram_cancel, again_datagram},
+        {"datagram-reserve", "RESERVE request", AUTHENTICATED, encode_datagram_reserve, again_datagram},
+        {"datagram-follow", "FOLLOW request", AUTHENTICATED, encode_datagram_follow, again_datagram},
         {"datagram-error", "ERROR reply to a tenant", AUTHENTICATED, encode_datagram_error, again_datagram},
         {"datagram-refusal", "ERROR reply to a stranger, without MAC", OPEN, encode_refusal, again_refusal},
         {"datagram-task", "TASK reply, running", AUTHENTICATED, encode_datagram_task, again_datagram},
@@ -322,6 +328,8 @@ static const struct golden {
          again_answer},
         {"answer-acknowledge", "ACKNOWLEDGE of a receipt", AUTHENTICATED, encode_answer_acknowledge,
          again_answer},
+        {"answer-follow", "FOLLOW of a client that moved", AUTHENTICATED, encode_answer_follow, again_answer},
+        {"answer-relay", "RELAY of a datagram to it", AUTHENTICATED, encode_answer_relay, again_answer},
         {"receipt", "a receipt alone, as its owner keeps it", OPEN, encode_receipt, again_receipt},
         {"attribute-site", "BGP attribute of a site", AUTHENTICATED, encode_site, again_attribute},
         {"attribute-service", "BGP attribute of a service", AUTHENTICATED, encode_service, again_attribute},

@@ -83,6 +83,27 @@ struct demand sample_staged_demand(struct demand_stage stages[DEMAND_STAGES])
 	return demand;
 }
 
+struct demand sample_reserve_demand(void)
+{
+	return (struct demand){.name = "voice",
+	                       .body = {.service = "voice",
+	                                .version = "1",
+	                                .need_count = 1,
+	                                .needs = {{RESOURCE_MEMORY, UINT64_C(256) << 20, false}},
+	                                .reserve_time = 600 * CLOCK_SECOND,
+	                                .network_within = 20 * CLOCK_MILLISECOND,
+	                                .network_guaranteed = true,
+	                                .bandwidth_up = 100000,
+	                                .bandwidth_down = 100000,
+	                                .burst = 3000},
+	                       .budget = 50000000};
+}
+
+struct demand sample_demand_for(enum datagram_type type)
+{
+	return type == DATAGRAM_RESERVE ? sample_reserve_demand() : sample_demand();
+}
+
 static struct instruction reserve_at(struct gateway_identity at, struct gateway_identity toward,
                                      struct gateway_identity back)
 {
@@ -272,6 +293,10 @@ struct datagram sample_datagram(enum datagram_type type)
 	case DATAGRAM_CANCEL:
 		datagram.ask.task = task_identifier;
 		break;
+	case DATAGRAM_FOLLOW:
+		datagram.follow.task = task_identifier;
+		datagram.follow.anchor = edge;
+		break;
 	case DATAGRAM_ERROR:
 		datagram.error.code = BUSBAR_ERROR_BUDGET;
 		text_copy(datagram.error.text, sizeof(datagram.error.text), "budget is too small");
@@ -279,6 +304,7 @@ struct datagram sample_datagram(enum datagram_type type)
 	case DATAGRAM_TASK:
 		datagram.task.task = task_identifier;
 		datagram.task.state = 4;
+		datagram.task.anchor = edge;
 		break;
 	case DATAGRAM_RESULT:
 		datagram.result.task = task_identifier;
@@ -324,6 +350,8 @@ static struct receipt sample_receipt(void)
 	                                  {.kind = LINE_CALL, .amount = 1, .tariff = 5, .charge = 5}}};
 }
 
+static const struct answer_client sample_client = {{0x20, 0x01, 0x0d, 0xb8, [15] = 0xc1}, 40001};
+
 struct answer sample_answer(enum answer_type type)
 {
 	struct answer answer = {.type = type,
@@ -350,6 +378,18 @@ struct answer sample_answer(enum answer_type type)
 		answer.receipt = sample_receipt();
 	if (type == ANSWER_ACKNOWLEDGE)
 		answer.acknowledged = ANSWER_RECEIPT;
+	if (type == ANSWER_FOLLOW) {
+		answer.program = task_identifier;
+		answer.follow = (struct answer_follow){.client = sample_client,
+		                                       .key = SAMPLE_TENANT,
+		                                       .request = program_identifier,
+		                                       .sent = SAMPLE_TIME + 5};
+	}
+	if (type == ANSWER_RELAY) {
+		answer.program = task_identifier;
+		answer.relay = (struct answer_relay){.client = sample_client, .size = 93};
+		fill(answer.relay.datagram, answer.relay.size, '0');
+	}
 	return answer;
 }
 
@@ -497,7 +537,7 @@ struct datagram sample_random_datagram(struct random *random, enum datagram_type
 	datagram.key = random_below(random, 2) ? SAMPLE_TENANT : SAMPLE_OTHER_TENANT;
 	random_fill(random, datagram.identifier.octets, sizeof(datagram.identifier.octets));
 	if (type == DATAGRAM_DOCUMENT)
-		datagram.ask.document = (enum datagram_document)(1 + random_below(random, DOCUMENT_STATUS));
+		datagram.ask.document = (enum datagram_document)(1 + random_below(random, DOCUMENTS - 1));
 	if (type == DATAGRAM_DOCUMENT || type == DATAGRAM_OUTPUT || type == DATAGRAM_CANCEL) {
 		random_fill(random, datagram.ask.task.octets, 16);
 		datagram.ask.part = (uint32_t)random_u64(random);
@@ -510,6 +550,11 @@ struct datagram sample_random_datagram(struct random *random, enum datagram_type
 	if (type == DATAGRAM_TASK) {
 		datagram.task.state = (uint32_t)random_below(random, 16);
 		datagram.task.code = code(random);
+		datagram.task.anchor = somebody(random);
+	}
+	if (type == DATAGRAM_FOLLOW) {
+		random_fill(random, datagram.follow.task.octets, 16);
+		datagram.follow.anchor = somebody(random);
 	}
 	if (type == DATAGRAM_RESULT) {
 		datagram.result.code = code(random);
@@ -553,6 +598,14 @@ struct receipt sample_random_receipt(struct random *random)
 	return receipt;
 }
 
+static struct answer_client random_client(struct random *random)
+{
+	struct answer_client client = {.port = (uint16_t)random_u64(random)};
+
+	random_fill(random, client.address, sizeof(client.address));
+	return client;
+}
+
 struct answer sample_random_answer(struct random *random, enum answer_type type)
 {
 	struct answer answer = {.type = type,
@@ -586,6 +639,17 @@ struct answer sample_random_answer(struct random *random, enum answer_type type)
 	}
 	if (type == ANSWER_ACKNOWLEDGE)
 		answer.acknowledged = random_below(random, 2) ? ANSWER_RESULT : ANSWER_RECEIPT;
+	if (type == ANSWER_FOLLOW) {
+		answer.follow = (struct answer_follow){.client = random_client(random),
+		                                       .key = (uint32_t)random_u64(random),
+		                                       .sent = signed_number(random)};
+		random_fill(random, answer.follow.request.octets, 16);
+	}
+	if (type == ANSWER_RELAY) {
+		answer.relay.client = random_client(random);
+		answer.relay.size = 1 + (uint32_t)random_below(random, ANSWER_RELAYED);
+		random_fill(random, answer.relay.datagram, answer.relay.size);
+	}
 	return answer;
 }
 

@@ -26,6 +26,10 @@ const uint8_t *sample_secret(void *context, uint32_t key);
 
 /* Fixed messages. Stages of the demand, of which there are two, go to `stages`. */
 struct demand sample_demand(void);
+/* Reserves a guaranteed flow and memory. */
+struct demand sample_reserve_demand(void);
+/* The demand that suits a request. */
+struct demand sample_demand_for(enum datagram_type type);
 struct demand sample_staged_demand(struct demand_stage stages[DEMAND_STAGES]);
 struct program sample_program(void);
 struct program sample_release(void);
