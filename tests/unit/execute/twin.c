@@ -373,6 +373,7 @@ static void open_owner(struct node *node)
 	                                  .scratch = 1 << 20,
 	                                  .output_maximum = 1 << 20,
 	                                  .processes = 4,
+	                                  .holdings = 512,
 	                                  .folder = node->folder,
 	                                  .services = &twin->service,
 	                                  .service_count = 1};
@@ -400,6 +401,7 @@ static void open_tasks(struct node *node)
 	                                 .clock = {read_wall, read_monotonic, twin},
 	                                 .seed = 2,
 	                                 .output_maximum = 1 << 20,
+	                                 .tasks = 256,
 	                                 .decisions = true};
 	struct task_rooms rooms = {.database = node->database, .store = node->store, .ring = &twin->ring};
 	const struct task_ports ports = {.context = node,
