@@ -34,13 +34,13 @@ void view_drop_entry(struct view *view, enum entry_kind kind, struct entry *entr
 	hand_over(view, kind, view->newest, entry);
 }
 
-static void release_table(struct table *table)
+static void table_release(struct table *table)
 {
 	if (table != NULL && --table->snapshots == 0)
 		free(table);
 }
 
-static struct table *copy_table(void *const *entries, size_t count)
+static struct table *table_create(void *const *entries, size_t count)
 {
 	struct table *table = malloc(sizeof(*table) + count * sizeof(*entries));
 
@@ -53,7 +53,7 @@ static struct table *copy_table(void *const *entries, size_t count)
 }
 
 /* The newest snapshot's table when nothing has changed since, else a copy. */
-static struct table *take_table(const struct view *view, enum entry_kind kind)
+static struct table *table_take(const struct view *view, enum entry_kind kind)
 {
 	struct table *table = view->newest == NULL ? NULL : view->newest->tables[kind];
 
@@ -61,32 +61,32 @@ static struct table *take_table(const struct view *view, enum entry_kind kind)
 		table->snapshots++;
 		return table;
 	}
-	return kind == ENTRY_NODE ? copy_table((void *const *)view->nodes, view->node_count)
-	                          : copy_table((void *const *)view->services, view->service_count);
+	return kind == ENTRY_NODE ? table_create((void *const *)view->nodes, view->node_count)
+	                          : table_create((void *const *)view->services, view->service_count);
 }
 
-static struct snapshot *free_snapshot(struct snapshot *snapshot)
+static struct snapshot *snapshot_free(struct snapshot *snapshot)
 {
 	for (int kind = 0; kind < ENTRY_KINDS; kind++)
-		release_table(snapshot->tables[kind]);
+		table_release(snapshot->tables[kind]);
 	free(snapshot->view.suspects);
 	free(snapshot);
 	return NULL;
 }
 
-static struct snapshot *create_snapshot(const struct view *view)
+static struct snapshot *snapshot_create(const struct view *view)
 {
 	struct snapshot *snapshot = calloc(1, sizeof(*snapshot));
 	struct view *shown = &snapshot->view;
 
 	if (snapshot == NULL)
 		return NULL;
-	snapshot->tables[ENTRY_NODE] = take_table(view, ENTRY_NODE);
-	snapshot->tables[ENTRY_SERVICE] = take_table(view, ENTRY_SERVICE);
+	snapshot->tables[ENTRY_NODE] = table_take(view, ENTRY_NODE);
+	snapshot->tables[ENTRY_SERVICE] = table_take(view, ENTRY_SERVICE);
 	shown->suspects = calloc(view->suspect_count + 1, sizeof(*shown->suspects));
 	if (snapshot->tables[ENTRY_NODE] == NULL || snapshot->tables[ENTRY_SERVICE] == NULL ||
 	    shown->suspects == NULL)
-		return free_snapshot(snapshot);
+		return snapshot_free(snapshot);
 	memcpy(shown->suspects, view->suspects, view->suspect_count * sizeof(*shown->suspects));
 	shown->suspect_count = view->suspect_count;
 	shown->nodes = (struct node **)snapshot->tables[ENTRY_NODE]->entries;
@@ -119,7 +119,7 @@ static void drop_snapshot(struct view *view, struct snapshot **place)
 			hand_over(view, (enum entry_kind)kind, snapshot->older, entry);
 		}
 	}
-	(void)free_snapshot(snapshot);
+	(void)snapshot_free(snapshot);
 }
 
 void view_collect(struct view *view)
@@ -161,7 +161,7 @@ const struct view *view_snapshot(struct view *view)
 
 	if (!is_current(view)) {
 		view_collect(view);
-		snapshot = view->snapshot_count == VIEW_SNAPSHOTS ? NULL : create_snapshot(view);
+		snapshot = view->snapshot_count == VIEW_SNAPSHOTS ? NULL : snapshot_create(view);
 		if (snapshot == NULL)
 			return NULL;
 		snapshot->number = view->next_number++;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * How many decisions a second the mapper makes in a network like the demo's (lab/metro.yaml: six gateways,
- * nine links, four sites), for some kinds of demand. Prints the best of ROUNDS rounds, which is what the
- * machine can do when nothing else runs. Usage: map_rate
+ * nine links, four sites), for some kinds of demand; and what a snapshot of the view costs, behind some
+ * changes, with many sites. Prints the best of ROUNDS rounds, which is what the machine can do when nothing
+ * else runs. Usage: map_rate
  */
 #include "base/clock.h"
 #include "base/text.h"
@@ -154,12 +155,61 @@ static uint64_t decide(const struct view *view, const struct map_request *reques
 	return decisions * CLOCK_SECOND / (uint64_t)(now - begin);
 }
 
+/* Gateways 1.. with the most links. */
+static struct view *open_large(uint32_t sites)
+{
+	struct view *view =
+	        view_create(&(struct view_limits){.sites = sites, .reservations = 64, .suspects = 16});
+
+	if (view == NULL)
+		exit(EXIT_FAILURE);
+	for (uint32_t number = 1; number <= sites; number++) {
+		struct site site = {.identity = identity(number), .measured = NOW, .link_count = SITE_LINKS};
+
+		for (uint32_t i = 0; i < SITE_LINKS; i++)
+			site.links[i] = (struct link_offer){.from = site.identity,
+			                                    .toward = identity(number + i + 1)};
+		must(view_put_site(view, &site));
+	}
+	return view;
+}
+
+/* Nanoseconds for a snapshot and its release, behind probes of `changes` sites, and for those probes alone.
+ */
+static void measure_snapshots(uint32_t sites, uint32_t changes)
+{
+	enum { SNAPSHOTS = 400 };
+	struct view *view = open_large(sites);
+	int64_t taking = INT64_MAX, changing = INT64_MAX, seed = 0;
+
+	for (int round = 0; round < SNAPSHOTS; round++) {
+		int64_t begin = clock_monotonic(&clock_system), middle, end;
+
+		for (uint32_t i = 0; i < changes; i++, seed += 7919) {
+			uint32_t number = 1 + (uint32_t)(seed % sites);
+
+			must(view_put_link_delay(view, identity(number), identity(number + 1), seed, 0, 0));
+		}
+		middle = clock_monotonic(&clock_system);
+		view_release_snapshot(view_snapshot(view));
+		end = clock_monotonic(&clock_system);
+		changing = MINIMUM(changing, middle - begin);
+		taking = MINIMUM(taking, end - middle);
+	}
+	(void)printf("%6u sites  snapshot %7.2f us, after %4u changes at %5.2f us each; view %.1f MB\n",
+	             sites, (double)taking / 1e3, changes,
+	             changes == 0 ? 0 : (double)changing / 1e3 / changes, (double)view_bytes(view) / 1e6);
+	view = view_free(view);
+}
+
 static void measure(const char *name, const struct view *view, const struct demand *demand)
 {
 	struct map_request request = {.demand = demand,
 	                              .ingress = identity(1),
 	                              .access_up = MS,
 	                              .access_down = MS,
+	                              .access_ceiling_up = 2 * MS,
+	                              .access_ceiling_down = 2 * MS,
 	                              .spot = true,
 	                              .now = NOW};
 	struct arena *arena = arena_create(RATE_ARENA);
@@ -184,6 +234,12 @@ int main(void)
 	                                 .bandwidth_up = 20 * MEGABIT,
 	                                 .bandwidth_down = 80 * MEGABIT,
 	                                 .network_within = 60 * MS}};
+	struct demand guaranteed = {.body = {.service = "cloud-render",
+	                                     .reserve_time = 60 * CLOCK_SECOND,
+	                                     .bandwidth_up = 20 * MEGABIT,
+	                                     .bandwidth_down = 80 * MEGABIT,
+	                                     .network_within = 40 * MS,
+	                                     .network_guaranteed = true}};
 	struct demand split = {.body = {.service = "cloud-render",
 	                                .need_count = 1,
 	                                .needs = {{RESOURCE_MEMORY, 256 * MEBIBYTE, true}},
@@ -196,7 +252,13 @@ int main(void)
 
 	measure("call", view, &call);
 	measure("stream", view, &stream);
+	measure("guaranteed", view, &guaranteed);
 	measure("split", view, &split);
 	view = view_free(view);
+	for (uint32_t changes = 0; changes <= 100; changes += 20 + (changes > 0) * 60) {
+		measure_snapshots(6, changes);
+		measure_snapshots(1000, changes);
+		measure_snapshots(10000, changes);
+	}
 	return EXIT_SUCCESS;
 }

@@ -145,7 +145,8 @@ static void a_quote_shows_path_and_reasons(void **state)
 {
 	twin.answers[0] = (struct twin_answer){.text = QUOTE};
 	check(RUN("quote", "--service", "ocr"), COMPLAIN_DONE,
-	      "PART  SITE  PATH                    NETWORK  BOUND         RESPOND  FINISH  PRICE  TARIFF   HOLD\n"
+	      "PART  SITE  PATH                    NETWORK  BOUND         RESPOND  FINISH  PRICE  TARIFF   "
+	      "HOLD\n"
 	      "   1  dc-1  edge-a > core-1 > dc-1  16.0 ms  hard 31.0 ms  40.5 ms  1.25 s   0.01   0.012  "
 	      "0.036\n"
 	      "in all: network 16.0 ms, respond 40.5 ms, finish 1.25 s, price 0.01, tariff 0.012, hold "

@@ -12,9 +12,10 @@
 
 /*
  * As map_demand(); the plan has status, exact (true), part_count, parts (site, path.hop_count, path.hops,
- * path.class, path.measured and bounds, claims, price, tariff, hold, network, respond, finish, start, time, limit, reserve, transfers, carbon)
- * and the sums and worst figures over them; no reasons. With status BUDGET `hold` is the least that any
- * choice would hold. TOO_LARGE when there would be more than BRUTE_FORCE_STEPS to try.
+ * path.class, path.measured and bounds, claims, price, tariff, hold, network, respond, finish, start, time,
+ * limit, reserve, transfers, carbon) and the sums and worst figures over them; no reasons. With status BUDGET
+ * `hold` is the least that any choice would hold. TOO_LARGE when there would be more than BRUTE_FORCE_STEPS
+ * to try.
  */
 int brute_force_best(const struct view *view, const struct map_request *request, struct arena *arena,
                      struct plan *ret_plan) CHECKED;

@@ -78,13 +78,16 @@ static bool try_network(struct tally *tally, struct arena *arena, enum network_k
                         char complaint[EXAMINE_TEXT])
 {
 	struct network network;
+	const struct view *snapshot; /* what the mapper sees; the yardstick sees the view itself */
 	struct plan plan, best;
 	bool good = true;
 	int code;
 
 	network_open(&network, kind, seed);
 	T_OK(demand_check(&network.demand));
-	T_OK(map_demand(network.view, &network.request, arena, &plan));
+	snapshot = view_snapshot(network.view);
+	assert_non_null(snapshot);
+	T_OK(map_demand(snapshot, &network.request, arena, &plan));
 	count(tally, &network, &plan);
 	code = plan.exact ? brute_force_best(network.view, &network.request, arena, &best)
 	                  : BUSBAR_ERROR_TOO_LARGE;
@@ -95,6 +98,7 @@ static bool try_network(struct tally *tally, struct arena *arena, enum network_k
 	}
 	if (plan.exact && good)
 		good = examine_plan(network.view, &network.request, &plan, complaint);
+	view_release_snapshot(snapshot);
 	network_close(&network);
 	arena_reset(arena);
 	return good;
