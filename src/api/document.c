@@ -155,14 +155,13 @@ char *document_plan(const struct document_source *source, const struct plan *pla
 	return document_text(document_plan_object(source, plan));
 }
 
-char *document_part(const struct document_source *source, const struct plan *plan,
-                    const struct plan_part *part)
+json_t *document_part_object(const struct document_source *source, const struct plan_record *record)
 {
-	json_t *object = part_object(source, part);
+	json_t *object = part_object(source, &record->part);
 
-	if (object != NULL && part == &plan->parts[0])
-		json_object_set_new(object, "reasons", reasons_object(source, plan));
-	return document_text(object);
+	if (object != NULL)
+		json_object_set_new(object, "reasons", reasons_object(source, &record->plan));
+	return object;
 }
 
 static void add_counters(json_t *object, const char *name, const uint64_t *counters)

@@ -48,8 +48,5 @@ int document_render(const struct document_source *source, const struct document_
                     char **ret_text) CHECKED;
 /* A plan with its reasons; NULL when memory is short. */
 char *document_plan(const struct document_source *source, const struct plan *plan);
-/* One part of a plan, and the plan's reasons with its first part; for the journal. */
-char *document_part(const struct document_source *source, const struct plan *plan,
-                    const struct plan_part *part);
 
 #endif

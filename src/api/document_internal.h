@@ -20,6 +20,8 @@ char *document_text(json_t *object);
 
 json_t *document_plan_object(const struct document_source *source, const struct plan *plan);
 json_t *document_view_object(const struct document_source *source);
+/* A part as it was planned, with the reasons against others where they are on record. */
+json_t *document_part_object(const struct document_source *source, const struct plan_record *record);
 int document_task_object(const struct document_source *source, const struct identifier *task,
                          const char *tenant, json_t **ret_object) CHECKED;
 int document_tasks_object(const struct document_source *source, const char *tenant,

@@ -23,9 +23,19 @@ static int read_visible(const struct document_source *source, const struct ident
 	return 0;
 }
 
-static json_t *part_record_object(const struct document_source *source, const struct task_part_record *part)
+static json_t *plan_object(const struct document_source *source, const struct identifier *task, uint32_t part)
 {
-	json_t *plan = part->plan == NULL ? json_null() : json_loads(part->plan, 0, NULL);
+	struct plan_record record;
+	json_t *object = NULL;
+
+	if (task_plan(source->tasks, task, part, &record) == 0)
+		object = document_part_object(source, &record);
+	return object == NULL ? json_null() : object;
+}
+
+static json_t *part_record_object(const struct document_source *source, const struct identifier *task,
+                                  const struct task_part_record *part)
+{
 	json_t *object = json_pack("{s:I, s:s, s:o, s:I, s:o, s:I, s:o, s:o, s:o, s:o}", "part",
 	                           (json_int_t)part->number, "state", task_state_names[part->state], "error",
 	                           document_error(part->code), "attempts", (json_int_t)part->attempts, "site",
@@ -35,12 +45,10 @@ static json_t *part_record_object(const struct document_source *source, const st
 	                           document_milliseconds(part->run_wall), "program",
 	                           document_identifier(&part->program));
 
-	if (object == NULL) {
-		json_decref(plan);
+	if (object == NULL)
 		return NULL;
-	}
 	json_object_set_new(object, "exit_status", json_integer(part->exit_status));
-	json_object_set_new(object, "plan", plan == NULL ? json_null() : plan);
+	json_object_set_new(object, "plan", plan_object(source, task, part->number));
 	return object;
 }
 
@@ -78,7 +86,7 @@ int document_task_object(const struct document_source *source, const struct iden
 		goto out;
 	parts = json_array();
 	for (uint32_t i = 0; i < record.part_count; i++)
-		json_array_append_new(parts, part_record_object(source, &record.parts[i]));
+		json_array_append_new(parts, part_record_object(source, task, &record.parts[i]));
 	json_object_set_new(object, "parts", parts);
 	*ret_object = object;
 out:

@@ -258,11 +258,14 @@ void front_task_finished(struct front *front, const struct identifier *task)
 
 static struct task_request task_request_of(const struct request *request)
 {
-	return (struct task_request){.demand = &request->demand,
-	                             .tenant = request->tenant->name,
-	                             .spot = request->tenant->spot,
-	                             .access_up = request->socket->access_up,
-	                             .access_down = request->socket->access_down};
+	struct task_request task = {.demand = &request->demand,
+	                            .tenant = request->tenant->name,
+	                            .spot = request->tenant->spot,
+	                            .access_up = request->socket->access_up,
+	                            .access_down = request->socket->access_down};
+
+	memcpy(task.client, &request->sender->sin6_addr, sizeof(task.client));
+	return task;
 }
 
 static void serve_demand(struct request *request)

@@ -13,12 +13,14 @@
 
 enum item_kind { ITEM_PROGRAM, ITEM_ANSWER };
 
+enum { ROUND = 64 /* items that are taken before the loop looks at anything else */ };
+
 /* What this gateway has sent to itself. */
 struct item {
 	struct item *next;
 	enum item_kind kind;
 	size_t size;
-	uint8_t bytes[];
+	_Alignas(struct answer) uint8_t bytes[]; /* a packet's octets, or an answer as it is */
 };
 
 struct exchange {
@@ -67,27 +69,37 @@ static void receive_answer(struct exchange *exchange, const uint8_t *bytes, size
 		exchange->settings.answer(exchange->settings.context, &answer);
 }
 
+static struct item *take_item(struct exchange *exchange)
+{
+	struct item *item = exchange->first;
+
+	if (item == NULL)
+		return NULL;
+	exchange->first = item->next;
+	if (exchange->first == NULL)
+		exchange->last = &exchange->first;
+	exchange->queued--;
+	return item;
+}
+
 static void on_idle(uv_idle_t *idle)
 {
 	struct exchange *exchange = idle->data;
-	struct item *item = exchange->first;
+	struct item *item;
 
-	if (item != NULL) {
-		exchange->first = item->next;
-		if (exchange->first == NULL)
-			exchange->last = &exchange->first;
-		exchange->queued--;
+	for (unsigned i = 0; i < ROUND && (item = take_item(exchange)) != NULL; i++) {
 		if (item->kind == ITEM_PROGRAM)
 			exchange_packet(exchange, item->bytes, item->size);
 		else
-			receive_answer(exchange, item->bytes, item->size);
+			exchange->settings.answer(exchange->settings.context,
+			                          (const struct answer *)item->bytes);
 		free(item);
 	}
 	if (exchange->first == NULL)
 		(void)uv_idle_stop(idle);
 }
 
-static void put(struct exchange *exchange, enum item_kind kind, const uint8_t *bytes, size_t size)
+static void put(struct exchange *exchange, enum item_kind kind, const void *bytes, size_t size)
 {
 	struct item *item = exchange->queued == EXCHANGE_QUEUE ? NULL : malloc(sizeof(*item) + size);
 
@@ -143,15 +155,18 @@ static void send_along(struct exchange *exchange, const uint8_t *bytes, size_t s
 void exchange_answer(struct exchange *exchange, const struct answer *answer, const struct owner_return *way)
 {
 	uint8_t bytes[ANSWER_MAXIMUM];
-	int size = answer_encode(answer, seal_first(exchange->settings.ring), bytes, sizeof(bytes));
+	int size;
 
-	if (size < 0) {
-		log_error(TAG, "event=answer-not-encoded cause=\"%s\"", error_text(size));
+	if (memcmp(way->address, exchange->address, 16) == 0) {
+		put(exchange, ITEM_ANSWER, answer, sizeof(*answer));
 		return;
 	}
-	if (memcmp(way->address, exchange->address, 16) == 0)
-		put(exchange, ITEM_ANSWER, bytes, (size_t)size);
-	else if (exchange->steer != NULL)
+	if (exchange->steer == NULL)
+		return;
+	size = answer_encode(answer, seal_first(exchange->settings.ring), bytes, sizeof(bytes));
+	if (size < 0)
+		log_error(TAG, "event=answer-not-encoded cause=\"%s\"", error_text(size));
+	else
 		send_along(exchange, bytes, (size_t)size, way);
 }
 

@@ -3,8 +3,10 @@
  * Exchange: programs and answers between this gateway's tasks, its owner and other gateways.
  *
  * What is meant for this gateway itself goes through a queue, never by a nested call, so that no room is
- * entered while it is at work. Programs arrive from the tunnel, answers at a UDP socket on the gateway's
- * own address; both are authenticated before anyone sees them, refusals are counted by cause.
+ * entered while it is at work; an answer needs no octets and no authentication there. (Programs of this
+ * gateway's tasks for its own owner do not come by here: they are handed over, since the owner never calls
+ * the tasks.) Programs arrive from the tunnel, answers at a UDP socket on the gateway's own address; both are
+ * authenticated before anyone sees them, refusals are counted by cause.
  */
 #ifndef DAEMON_EXCHANGE_H
 #define DAEMON_EXCHANGE_H
@@ -19,7 +21,7 @@
 
 struct exchange;
 
-enum { EXCHANGE_PORT = 4180, EXCHANGE_QUEUE = 4096 };
+enum { EXCHANGE_PORT = 4180, EXCHANGE_QUEUE = 65536 };
 
 struct exchange_settings {
 	struct gateway_identity identity;

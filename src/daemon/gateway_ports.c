@@ -17,7 +17,7 @@ void gateway_on_program(void *context, uint8_t *bytes, size_t size, const struct
 {
 	struct gateway *gateway = context;
 
-	owner_receive(gateway->owner, bytes, size, packet);
+	owner_receive(gateway->owner, packet, bytes, size);
 }
 
 void gateway_on_answer(void *context, const struct answer *answer)
@@ -50,9 +50,17 @@ static void send_on(void *context, const uint8_t *packet, size_t size)
 		exchange_send(gateway->exchange, packet, size);
 }
 
-static void send_program(void *context, uint8_t *packet, size_t size)
+/* What begins here needs no network: the packet is as the tasks made it. */
+static void send_program(void *context, const struct packet *packet, uint8_t *bytes, size_t size)
 {
-	send_on(context, packet, size);
+	struct gateway *gateway = context;
+
+	if (gateway->closing)
+		return;
+	if (segment_within(packet->destination, gateway->locator))
+		owner_receive(gateway->owner, packet, bytes, size);
+	else
+		exchange_send(gateway->exchange, bytes, size);
 }
 
 /* A transfer that an owner waits for. */
@@ -154,11 +162,19 @@ static void acknowledge(void *context, struct gateway_identity owner, const stru
 	exchange_answer(gateway->exchange, &answer, &way);
 }
 
-static char *describe(void *context, const struct plan *plan, const struct plan_part *part)
+/* Nobody waits for a grant yet: who reserves asks for the task's state. */
+static void granted(void *context, const struct identifier *task)
 {
-	struct gateway *gateway = context;
+}
 
-	return document_part(&gateway->source, plan, part);
+/* Guaranteed flows are not in the kernel yet. */
+static int attach(void *context, const struct owner_flow *flow)
+{
+	return 0;
+}
+
+static void detach(void *context, const struct identifier *program)
+{
 }
 
 static void finished(void *context, const struct identifier *task)
@@ -186,7 +202,13 @@ static void on_ended(void *context, const struct driver_end *end)
 }
 
 const struct owner_ports gateway_owner_ports = {
-        .answer = send_answer, .forward = send_on, .fetch = fetch, .deliver = deliver, .changed = changed};
+        .answer = send_answer,
+        .forward = send_on,
+        .fetch = fetch,
+        .deliver = deliver,
+        .attach = attach,
+        .detach = detach,
+        .changed = changed};
 const struct task_ports gateway_task_ports = {
-        .send = send_program, .acknowledge = acknowledge, .describe = describe, .finished = finished};
+        .send = send_program, .acknowledge = acknowledge, .granted = granted, .finished = finished};
 const struct driver_callbacks gateway_driver_callbacks = {.started = on_started, .ended = on_ended};

@@ -4,7 +4,6 @@
 #include "base/log.h"
 #include "compile/compile.h"
 #include "execute/task_internal.h"
-#include "wire/packet.h"
 #include <string.h>
 
 #define TAG "attempt"
@@ -17,41 +16,70 @@
 #define EXCUSE_AFTER (2 * CLOCK_SECOND)
 /* What a site has on top of its claim's time to say how a run ended. */
 #define RESULT_GRACE (10 * CLOCK_SECOND)
-#define SUSPECT_REFUSED CLOCK_SECOND
-#define SUSPECT_SILENT (10 * CLOCK_SECOND)
 #define RELEASE_VALID (10 * CLOCK_SECOND)
-#define NEVER INT64_MAX
 
-static const char *const state_names[ATTEMPT_STATES] = {"sending", "running", "releasing", "closed"};
+static const char *const state_names[ATTEMPT_STATES] = {"sending", "running", "held", "releasing", "closed"};
 
-static void set_state(struct attempt *attempt, enum attempt_state state, const char *event)
+void attempt_set_state(struct attempt *attempt, enum attempt_state state, const char *event)
 {
 	char text[IDENTIFIER_TEXT];
 
 	log_info(TAG, "program=%s part=%u attempt=%u old=%s event=%s new=%s",
-	         identifier_text(&attempt->program.identifier, text), attempt->part + 1, attempt->number,
+	         identifier_text(&attempt->program, text), attempt->part + 1, attempt->number,
 	         state_names[attempt->state], event, state_names[state]);
 	attempt->state = state;
 }
 
-static void save(struct tasks *tasks, const struct attempt *attempt)
+void attempt_save(struct tasks *tasks, const struct attempt *attempt)
 {
-	if (task_journal_save_attempt(tasks->rooms.database, attempt) < 0)
+	if (task_journal_write_attempt(tasks->rooms.database, attempt) < 0)
 		log_error(TAG, "event=not-saved cause=\"%s\"", database_problem(tasks->rooms.database));
 }
 
-/* Owners are those of instructions, each once, in the order of travel. */
-static void list_owners(struct attempt *attempt)
+int attempt_program(const struct attempt *attempt, struct program *ret_program)
 {
-	for (uint32_t i = 0; i < attempt->program.instruction_count; i++) {
-		const struct instruction *instruction = &attempt->program.instructions[i];
+	return packet_decode_program(attempt->octets.octets, attempt->octets.size, ret_program);
+}
+
+/* Owners are those of instructions, each once, in the order of travel. */
+static void read_program(struct attempt *attempt, const struct program *program)
+{
+	for (uint32_t i = 0; i < program->instruction_count; i++) {
+		const struct instruction *instruction = &program->instructions[i];
 		uint32_t count = attempt->owner_count;
 
+		if (instruction->operation == OPERATION_CLAIM)
+			attempt->limit = instruction->claim.time;
+		if (instruction->operation == OPERATION_EXECUTE)
+			attempt->executes = true;
 		if (instruction->operation == OPERATION_FORWARD || count == LEDGER_OWNERS ||
 		    (count > 0 && gateway_equal(attempt->owners[count - 1].identity, instruction->at)))
 			continue;
 		attempt->owners[attempt->owner_count++].identity = instruction->at;
 	}
+	if (attempt->owner_count > 0)
+		attempt->site = attempt->owners[attempt->owner_count - 1].identity;
+}
+
+static int keep_program(struct tasks *tasks, struct attempt *attempt, const struct program *program)
+{
+	uint8_t octets[PACKET_MAXIMUM];
+	int size = packet_encode_program(program, octets, sizeof(octets));
+
+	return size < 0 ? size : keep_octets(tasks->keep, octets, (size_t)size, &attempt->octets);
+}
+
+/* Into both tables, or none. */
+static int enter_tables(struct tasks *tasks, struct attempt *attempt)
+{
+	int code = hash_put(tasks->by_program, attempt->program.octets, attempt);
+
+	if (code < 0)
+		return code;
+	code = heap_push(tasks->due, &attempt->due);
+	if (code < 0)
+		(void)hash_remove(tasks->by_program, attempt->program.octets);
+	return code;
 }
 
 struct attempt *attempt_add(struct tasks *tasks, struct task *task, uint32_t part, uint32_t number,
@@ -63,11 +91,15 @@ struct attempt *attempt_add(struct tasks *tasks, struct task *task, uint32_t par
 		return NULL;
 	attempt->task = task;
 	attempt->part = part;
-	attempt->deadline = task_monotonic(tasks) + program->expires - task_wall(tasks);
 	attempt->number = number;
-	attempt->program = *program;
-	list_owners(attempt);
-	if (hash_put(tasks->by_program, program->identifier.octets, attempt) < 0) {
+	attempt->program = program->identifier;
+	attempt->expires = program->expires;
+	attempt->deadline = task_monotonic(tasks) + program->expires - task_wall(tasks);
+	attempt->repeat_at = INT64_MAX;
+	attempt->due_at = INT64_MAX;
+	read_program(attempt, program);
+	if (keep_program(tasks, attempt, program) < 0 || enter_tables(tasks, attempt) < 0) {
+		keep_drop(tasks->keep, &attempt->octets);
 		slab_release(tasks->attempt_slab, attempt);
 		return NULL;
 	}
@@ -80,14 +112,35 @@ void attempt_forget(struct tasks *tasks, struct attempt *attempt)
 {
 	struct part *part = &attempt->task->parts[attempt->part];
 
-	(void)hash_remove(tasks->by_program, attempt->program.identifier.octets);
+	(void)hash_remove(tasks->by_program, attempt->program.octets);
+	heap_remove(tasks->due, &attempt->due);
+	keep_drop(tasks->keep, &attempt->octets);
 	if (part->current == attempt)
 		part->current = NULL;
 	attempt->task->open--;
 	slab_release(tasks->attempt_slab, attempt);
 }
 
-static struct attempt_owner *find_owner(struct attempt *attempt, struct gateway_identity identity)
+void attempt_schedule(struct tasks *tasks, struct attempt *attempt)
+{
+	switch (attempt->state) {
+	case ATTEMPT_SENDING:
+	case ATTEMPT_RUNNING:
+		attempt->due_at = MINIMUM(attempt->repeat_at, attempt->deadline);
+		break;
+	case ATTEMPT_HELD:
+		attempt->due_at = attempt_held_due(tasks, attempt);
+		break;
+	case ATTEMPT_RELEASING:
+	case ATTEMPT_CLOSED:
+	case ATTEMPT_STATES:
+		attempt->due_at = attempt->repeat_at;
+		break;
+	}
+	heap_update(tasks->due, &attempt->due);
+}
+
+struct attempt_owner *attempt_owner_of(struct attempt *attempt, struct gateway_identity identity)
 {
 	for (uint32_t i = 0; i < attempt->owner_count; i++)
 		if (gateway_equal(attempt->owners[i].identity, identity))
@@ -95,70 +148,93 @@ static struct attempt_owner *find_owner(struct attempt *attempt, struct gateway_
 	return NULL;
 }
 
-static const struct instruction *find_instruction(const struct attempt *attempt, enum operation operation)
+static bool is_executor(const struct attempt *attempt, struct gateway_identity identity)
 {
-	for (uint32_t i = 0; i < attempt->program.instruction_count; i++)
-		if (attempt->program.instructions[i].operation == operation)
-			return &attempt->program.instructions[i];
-	return NULL;
+	return attempt->executes && gateway_equal(attempt->site, identity);
 }
 
-static bool is_site(const struct attempt *attempt, struct gateway_identity identity)
-{
-	const struct instruction *execute = find_instruction(attempt, OPERATION_EXECUTE);
+/* Sending. */
 
-	return execute != NULL && gateway_equal(execute->at, identity);
+static bool ends_here(const struct tasks *tasks, const struct program *program)
+{
+	for (uint32_t i = 0; i < program->instruction_count; i++)
+		if (!gateway_equal(program->instructions[i].at, tasks->settings.identity))
+			return false;
+	return true;
 }
 
-/* Assembles and hands a program packet to the network. */
-static int transmit(struct tasks *tasks, const struct program *program, const void *payload,
-                    size_t payload_size)
+void attempt_transmit(struct tasks *tasks, struct packet *packet, const void *payload, size_t payload_size)
 {
-	uint8_t segments[PROGRAM_INSTRUCTIONS][16];
-	uint8_t packet[PACKET_MAXIMUM];
-	int size = compile_segments(program, tasks->rooms.view, segments);
+	const struct program *program = &packet->program;
+	uint8_t bytes[PACKET_MAXIMUM];
+	int code = compile_segments(program, tasks->rooms.view, packet->segments);
 
-	if (size < 0)
-		return size;
-	size = packet_encode(program, (const uint8_t(*)[16])segments, tasks->settings.address,
-	                     seal_first(tasks->rooms.ring), payload, payload_size, packet, sizeof(packet));
-	if (size < 0)
-		return size;
-	tasks->ports.send(tasks->ports.context, packet, (size_t)size);
-	return 0;
+	if (code < 0)
+		goto fail;
+	memcpy(packet->source, tasks->settings.address, sizeof(packet->source));
+	memcpy(packet->destination, packet->segments[0], sizeof(packet->destination));
+	packet->segment_count = program->instruction_count;
+	packet->segments_left = (uint8_t)(program->instruction_count - 1);
+	packet->key = seal_first(tasks->rooms.ring)->identifier;
+	packet->payload = payload;
+	packet->payload_size = payload_size;
+	if (ends_here(tasks, program)) {
+		tasks->ports.send(tasks->ports.context, packet, NULL, 0);
+		return;
+	}
+	code = packet_encode(program, (const uint8_t(*)[16])packet->segments, packet->source,
+	                     seal_first(tasks->rooms.ring), payload, payload_size, bytes, sizeof(bytes));
+	if (code < 0)
+		goto fail;
+	tasks->ports.send(tasks->ports.context, packet, bytes, (size_t)code);
+	return;
+fail:
+	log_notice(TAG, "event=not-sent cause=\"%s\"", error_text(code));
 }
 
-void attempt_send(struct tasks *tasks, struct attempt *attempt)
+static bool takes_input(const struct program *program)
 {
-	const struct instruction *execute = find_instruction(attempt, OPERATION_EXECUTE);
-	const struct demand *demand = &attempt->task->demand;
-	bool inlined = execute != NULL && execute->execute.inlined;
+	for (uint32_t i = 0; i < program->instruction_count; i++)
+		if (program->instructions[i].operation == OPERATION_EXECUTE)
+			return program->instructions[i].execute.inlined;
+	return false;
+}
+
+static void send_program(struct tasks *tasks, struct attempt *attempt)
+{
 	int64_t now = task_monotonic(tasks);
-	int code;
+	struct packet packet;
+	struct demand demand;
 
-	attempt->resent = attempt->sent != 0;
+	attempt->resent = attempt->resent || attempt->sent != 0;
 	attempt->sent = now;
 	attempt->repeat_after =
 	        attempt->repeat_after == 0 ? REPEAT_FIRST : MINIMUM(attempt->repeat_after * 2, REPEAT_MOST);
 	attempt->repeat_at = now + attempt->repeat_after;
-	code = transmit(tasks, &attempt->program, inlined ? demand->input : NULL,
-	                inlined ? demand->input_size : 0);
-	if (code < 0)
-		log_notice(TAG, "event=not-sent cause=\"%s\"", error_text(code));
+	attempt_schedule(tasks, attempt);
+	if (attempt_program(attempt, &packet.program) < 0)
+		return;
+	if (!takes_input(&packet.program))
+		attempt_transmit(tasks, &packet, NULL, 0);
+	else if (task_demand(tasks, attempt->task, &demand) == 0)
+		attempt_transmit(tasks, &packet, demand.input, demand.input_size);
 }
 
 /* Asks one owner to let go. */
 static void send_release(struct tasks *tasks, const struct attempt *attempt, struct gateway_identity owner)
 {
-	struct program release;
-	int code;
+	const struct task *task = attempt->task;
+	const struct program program = {.identifier = attempt->program,
+	                                .ingress = tasks->settings.identity,
+	                                .part = (uint16_t)(attempt->part + 1),
+	                                .parts = (uint16_t)task->part_count};
+	struct packet packet;
 
-	compile_release(&attempt->program, owner, attempt->release, task_wall(tasks) + RELEASE_VALID,
-	                &release);
-	code = transmit(tasks, &release, NULL, 0);
-	if (code < 0)
-		log_notice(TAG, "event=release-not-sent cause=\"%s\"", error_text(code));
+	compile_release(&program, owner, attempt->release, task_wall(tasks) + RELEASE_VALID, &packet.program);
+	attempt_transmit(tasks, &packet, NULL, 0);
 }
+
+/* The end of an attempt. */
 
 static bool all_settled(const struct attempt *attempt)
 {
@@ -175,22 +251,19 @@ static bool close_when_settled(struct tasks *tasks, struct attempt *attempt)
 
 	if (attempt->state != ATTEMPT_RELEASING || !all_settled(attempt))
 		return false;
-	set_state(attempt, ATTEMPT_CLOSED, "settled");
-	save(tasks, attempt);
+	attempt_set_state(attempt, ATTEMPT_CLOSED, "settled");
+	attempt_save(tasks, attempt);
 	attempt_forget(tasks, attempt);
 	task_review(tasks, task);
 	return true;
 }
 
-static int excuse(struct tasks *tasks, struct attempt *attempt, struct attempt_owner *owner)
+static bool excuse(struct tasks *tasks, struct attempt *attempt, struct attempt_owner *owner)
 {
-	int code = ledger_excuse(tasks->rooms.ledger, &attempt->program.identifier, owner->identity,
-	                         task_wall(tasks));
-
-	if (code < 0)
-		return code;
+	if (ledger_excuse(tasks->rooms.ledger, &attempt->program, owner->identity, task_wall(tasks)) < 0)
+		return false;
 	owner->settled = true;
-	return 0;
+	return true;
 }
 
 void attempt_release(struct tasks *tasks, struct attempt *attempt, int32_t release, const char *event)
@@ -198,104 +271,72 @@ void attempt_release(struct tasks *tasks, struct attempt *attempt, int32_t relea
 	if (attempt->state == ATTEMPT_RELEASING)
 		return;
 	attempt->release = release;
-	attempt->repeat_after = RELEASE_FIRST;
-	attempt->repeat_at = task_monotonic(tasks) + attempt->repeat_after;
-	set_state(attempt, ATTEMPT_RELEASING, event);
-	save(tasks, attempt);
-	for (uint32_t i = 0; i < attempt->owner_count; i++) {
-		/* A site whose run has ended sends its receipt by itself. */
-		bool ended = is_site(attempt, attempt->owners[i].identity) &&
-		             attempt->task->parts[attempt->part].state == TASK_DONE;
+	attempt->repeat_after = 0;
+	attempt->repeat_at = task_monotonic(tasks);
+	attempt_set_state(attempt, ATTEMPT_RELEASING, event);
+	attempt_schedule(tasks, attempt);
+	attempt_save(tasks, attempt);
+}
 
-		if (!attempt->owners[i].settled && !ended)
-			send_release(tasks, attempt, attempt->owners[i].identity);
+/* Gives up on owners that cannot hold anything. True when the attempt is gone. */
+static bool excuse_silent(struct tasks *tasks, struct attempt *attempt)
+{
+	bool gone;
+
+	if (task_wall(tasks) <= attempt->expires + EXCUSE_AFTER)
+		return false;
+	task_enter(tasks);
+	for (uint32_t i = 0; i < attempt->owner_count; i++) {
+		struct attempt_owner *owner = &attempt->owners[i];
+
+		if (!owner->settled && !owner->granted && !is_executor(attempt, owner->identity) &&
+		    !excuse(tasks, attempt, owner))
+			log_debug(TAG, "event=not-excused");
+	}
+	gone = close_when_settled(tasks, attempt);
+	task_leave(tasks);
+	return gone;
+}
+
+static void send_releases(struct tasks *tasks, struct attempt *attempt)
+{
+	bool first = attempt->repeat_after == 0;
+	bool ended = attempt->task->parts[attempt->part].state == TASK_DONE;
+
+	if (!first && excuse_silent(tasks, attempt))
+		return;
+	attempt->repeat_after = first ? RELEASE_FIRST : MINIMUM(attempt->repeat_after * 2, REPEAT_MOST);
+	attempt->repeat_at = task_monotonic(tasks) + attempt->repeat_after;
+	attempt_schedule(tasks, attempt);
+	for (uint32_t i = 0; i < attempt->owner_count; i++) {
+		struct gateway_identity owner = attempt->owners[i].identity;
+
+		/* A site whose run has ended sends its receipt by itself. */
+		if (!attempt->owners[i].settled && !(first && ended && is_executor(attempt, owner)))
+			send_release(tasks, attempt, owner);
 	}
 }
 
-/* What a journalled attempt goes on with after a restart. */
 void attempt_resume(struct tasks *tasks, struct attempt *attempt)
 {
-	const struct instruction *claim = find_instruction(attempt, OPERATION_CLAIM);
-	int64_t now = task_monotonic(tasks);
+	struct part *part = &attempt->task->parts[attempt->part];
+	int64_t now = task_monotonic(tasks), wall = task_wall(tasks);
 
 	attempt->repeat_at = now;
 	attempt->resent = true;
-	if (attempt->state == ATTEMPT_RUNNING)
-		attempt->deadline = now + (claim == NULL ? 0 : claim->claim.time) + RESULT_GRACE;
-	else
-		attempt->deadline = now + attempt->program.expires - task_wall(tasks);
-	if (attempt->state == ATTEMPT_RELEASING && attempt->task->parts[attempt->part].current == attempt &&
-	    attempt->task->parts[attempt->part].state < TASK_DONE)
-		attempt->task->parts[attempt->part].current = NULL;
+	attempt->deadline = attempt->state == ATTEMPT_RUNNING ? now + attempt->limit + RESULT_GRACE
+	                                                      : now + attempt->expires - wall;
+	/* What an owner holds may be what was refreshed at the last moment. */
+	for (uint32_t i = 0; i < attempt->owner_count; i++)
+		attempt->owners[i].until = wall + PLAN_RESERVATION_LIFETIME;
+	if (attempt->state == ATTEMPT_RELEASING && part->current == attempt && part->state < TASK_DONE)
+		part->current = NULL;
+	if (part->state < TASK_DONE && (attempt->state == ATTEMPT_RUNNING || attempt->state == ATTEMPT_HELD))
+		part->state = TASK_GRANTED;
+	attempt_schedule(tasks, attempt);
 }
 
-/* The most that can be free where `amount` more has this price. */
-static uint64_t free_at_price(struct resource_offer offer, uint64_t amount, money price)
-{
-	uint64_t low = 0, high = offer.free;
-
-	while (low < high) {
-		offer.free = high - (high - low) / 2;
-		if (resource_price(&offer, amount) >= price)
-			low = offer.free;
-		else
-			high = offer.free - 1;
-	}
-	return low;
-}
-
-/* What the view says of what was refused, and how much of it the program asked for. False: unknown. */
-static bool find_refused(const struct tasks *tasks, const struct attempt *attempt,
-                         struct gateway_identity owner, const struct answer_refusal *refusal,
-                         struct resource_offer *ret_offer, uint64_t *ret_amount)
-{
-	const struct site *site = view_site(tasks->rooms.view, owner);
-	const struct resource_offer *offer = site == NULL ? NULL : site_resource(site, refusal->resource);
-	const struct instruction *claim = find_instruction(attempt, OPERATION_CLAIM);
-
-	for (uint32_t i = 0; offer != NULL && claim != NULL && i < claim->claim.resource_count; i++) {
-		if (claim->claim.resources[i].kind != refusal->resource)
-			continue;
-		*ret_offer = *offer;
-		*ret_amount = claim->claim.resources[i].amount;
-		return true;
-	}
-	return false;
-}
-
-/*
- * Moves the view's copy of the owner's free amount to what the refusal says: then the next plan sees it as
- * it is. False when nothing can be learned.
- */
-static bool learn_free(struct tasks *tasks, const struct attempt *attempt, struct gateway_identity owner,
-                       const struct answer_refusal *refusal)
-{
-	int64_t now = task_wall(tasks);
-	struct resource_offer offer;
-	uint64_t amount, free;
-
-	if (!gateway_is_none(refusal->toward) || refusal->price <= 0 || refusal->have < 0 ||
-	    !find_refused(tasks, attempt, owner, refusal, &offer, &amount))
-		return false;
-	if (refusal->error == BUSBAR_ERROR_NO_CAPACITY)
-		free = (uint64_t)refusal->have;
-	else if (refusal->error == BUSBAR_ERROR_PRICE_ROSE)
-		free = free_at_price(offer, amount, refusal->price);
-	else
-		return false;
-	return free >= offer.free || view_reserve(tasks->rooms.view, owner, refusal->resource,
-	                                          offer.free - free, now, now + SUSPECT_REFUSED) == 0;
-}
-
-/* What a refusal says of its owner. One that says nothing makes the owner avoided for a while. */
-static void learn(struct tasks *tasks, const struct attempt *attempt, struct gateway_identity owner,
-                  const struct answer_refusal *refusal)
-{
-	if (learn_free(tasks, attempt, owner, refusal))
-		return;
-	if (view_suspect(tasks->rooms.view, owner, refusal->error, task_wall(tasks) + SUSPECT_REFUSED) < 0)
-		log_debug(TAG, "event=not-suspected");
-}
+/* What went wrong. */
 
 static void fail_part(struct tasks *tasks, struct attempt *attempt, int code, const char *event)
 {
@@ -309,58 +350,55 @@ static void fail_part(struct tasks *tasks, struct attempt *attempt, int code, co
 	task_review(tasks, task);
 }
 
-/* Plans the part again and begins the next attempt, in one transaction. */
+/* Plans the part again and begins the next attempt. */
 static int try_next(struct tasks *tasks, struct task *task, uint32_t part)
 {
-	struct database *database = tasks->rooms.database;
-	struct demand demand;
+	struct part *here = &task->parts[part];
+	struct demand whole, demand;
 	struct task_request request = {.demand = &demand,
 	                               .tenant = task->tenant,
 	                               .spot = task->spot,
 	                               .access_up = task->access_up,
-	                               .access_down = task->access_down};
+	                               .access_down = task->access_down,
+	                               .access_ceiling_up = task->access_ceiling_up,
+	                               .access_ceiling_down = task->access_ceiling_down};
 	struct plan plan;
 	int code;
 
-	if (task->parts[part].attempts >= TASK_ATTEMPTS)
+	if (here->tries >= TASK_ATTEMPTS || here->attempts >= UINT8_MAX)
 		return BUSBAR_ERROR_REFUSED;
-	task_part_demand(task, &demand);
+	code = task_demand(tasks, task, &whole);
+	if (code < 0)
+		return code;
+	if (here->ends != 0)
+		whole.body.reserve_time = here->ends - task_wall(tasks);
+	demand = whole;
+	task_divide(&demand, task->part_count);
 	code = task_quote(tasks, &request, tasks->arena, &plan);
 	if (code == 0)
 		code = plan.status;
 	if (code == 0)
-		code = database_begin(database);
-	if (code < 0)
-		goto out;
-	code = task_begin_attempt(tasks, task, part, &plan, &plan.parts[0]);
-	if (code == 0)
-		code = database_commit(database);
-	if (code < 0)
-		database_rollback(database);
-	else
-		attempt_send(tasks, task->parts[part].current);
-out:
+		code = task_begin_attempt(tasks, task, part, &whole, &plan, &plan.parts[0]);
 	arena_reset(tasks->arena);
 	return code;
 }
 
-/* Gives an attempt up for `error` and tries the next candidate; the part fails when there is none. */
-static void crank_back(struct tasks *tasks, struct attempt *attempt, int error)
+void attempt_crank_back(struct tasks *tasks, struct attempt *attempt, int32_t release, int error)
 {
 	struct task *task = attempt->task;
 	uint32_t part = attempt->part;
-	int code;
 
-	attempt_release(tasks, attempt, error, "crank-back");
-	code = try_next(tasks, task, part);
-	if (code < 0) {
+	attempt_release(tasks, attempt, release, "crank-back");
+	if (try_next(tasks, task, part) < 0) {
 		/* The owner's own reason says more than "nothing is left". */
 		task->parts[part].code = error;
 		task_set_part_state(tasks, task, part, TASK_FAILED, "no-candidate");
-		task_review(tasks, task);
 	}
+	task_review(tasks, task);
 	(void)close_when_settled(tasks, attempt);
 }
+
+/* Answers. */
 
 static void on_refused(struct tasks *tasks, struct attempt *attempt, struct attempt_owner *owner,
                        const struct answer *answer)
@@ -374,15 +412,19 @@ static void on_refused(struct tasks *tasks, struct attempt *attempt, struct atte
 	log_info(TAG, "event=refused owner=%s cause=\"%s\" have=%lld need=%lld",
 	         gateway_text(owner->identity, text), error_text(answer->refusal.error),
 	         (long long)answer->refusal.have, (long long)answer->refusal.need);
-	if (!owner->granted && excuse(tasks, attempt, owner) < 0)
+	if (attempt->state == ATTEMPT_HELD) { /* what was to be refreshed is not there */
+		attempt_held_lost(tasks, attempt, owner->identity, BUSBAR_ERROR_LOST);
+		return;
+	}
+	if (!owner->granted && !excuse(tasks, attempt, owner))
 		return;
 	if (attempt->state == ATTEMPT_RUNNING) { /* it knows nothing of what it had accepted */
 		fail_part(tasks, attempt, BUSBAR_ERROR_LOST, "lost");
 		return;
 	}
 	view_unreserve(tasks->rooms.view, attempt->decided);
-	learn(tasks, attempt, owner->identity, &answer->refusal);
-	crank_back(tasks, attempt, answer->refusal.error);
+	attempt_learn(tasks, attempt, owner->identity, &answer->refusal);
+	attempt_crank_back(tasks, attempt, answer->refusal.error, answer->refusal.error);
 }
 
 /* The program reached its last owner, and so every owner before it; what they answered may be lost. */
@@ -392,10 +434,8 @@ static void grant_all(struct attempt *attempt)
 		attempt->owners[i].granted = true;
 }
 
-static void on_accepted(struct tasks *tasks, struct attempt *attempt, struct attempt_owner *owner,
-                        const struct answer *answer)
+static void on_accepted(struct tasks *tasks, struct attempt *attempt, const struct answer *answer)
 {
-	const struct instruction *claim = find_instruction(attempt, OPERATION_CLAIM);
 	struct task *task = attempt->task;
 	struct part *part = &task->parts[attempt->part];
 	int64_t now = task_monotonic(tasks);
@@ -412,11 +452,12 @@ static void on_accepted(struct tasks *tasks, struct attempt *attempt, struct att
 	/* A retransmission makes it unknown which packet was answered. */
 	if (!attempt->resent && answer->type == ANSWER_ACCEPTED && network > 0)
 		part->network = network + task->access_up + task->access_down;
-	attempt->deadline = now + (claim == NULL ? 0 : claim->claim.time) + RESULT_GRACE;
+	attempt->deadline = now + attempt->limit + RESULT_GRACE;
 	attempt->repeat_at = now + REPEAT_ACCEPTED;
 	attempt->repeat_after = REPEAT_ACCEPTED;
-	set_state(attempt, ATTEMPT_RUNNING, "accepted");
-	save(tasks, attempt);
+	attempt_set_state(attempt, ATTEMPT_RUNNING, "accepted");
+	attempt_schedule(tasks, attempt);
+	attempt_save(tasks, attempt);
 	task_set_part_state(tasks, task, attempt->part, TASK_GRANTED, "accepted");
 	task_review(tasks, task);
 }
@@ -441,8 +482,8 @@ static int take_output(struct tasks *tasks, struct part *part, const struct answ
 	return 0;
 }
 
-static void on_result(struct tasks *tasks, struct attempt *attempt, struct attempt_owner *owner,
-                      const struct answer *answer)
+/* True when the result is to be acknowledged. */
+static bool on_result(struct tasks *tasks, struct attempt *attempt, const struct answer *answer)
 {
 	struct task *task = attempt->task;
 	struct part *part = &task->parts[attempt->part];
@@ -452,7 +493,7 @@ static void on_result(struct tasks *tasks, struct attempt *attempt, struct attem
 		code = take_output(tasks, part, &answer->result);
 		if (code < 0) {
 			log_notice(TAG, "event=result-incomplete cause=\"%s\"", error_text(code));
-			return;
+			return false;
 		}
 		grant_all(attempt);
 		part->exit_status = answer->result.exit_status;
@@ -463,13 +504,14 @@ static void on_result(struct tasks *tasks, struct attempt *attempt, struct attem
 		attempt_release(tasks, attempt, 0, "result");
 		task_review(tasks, task);
 	}
-	tasks->ports.acknowledge(tasks->ports.context, answer->sender, &answer->program, ANSWER_RESULT);
 	(void)close_when_settled(tasks, attempt); /* the receipts may have come first */
+	return true;
 }
 
-static void on_receipt(struct tasks *tasks, struct attempt *attempt, const struct answer *answer)
+/* True when the receipt is to be acknowledged. */
+static bool on_receipt(struct tasks *tasks, struct attempt *attempt, struct attempt_owner *owner,
+                       const struct answer *answer)
 {
-	struct attempt_owner *owner = attempt == NULL ? NULL : find_owner(attempt, answer->sender);
 	int code = ledger_post(tasks->rooms.ledger, &answer->receipt, task_wall(tasks));
 
 	/* An owner that was excused, or never asked, may say that it had nothing. */
@@ -477,47 +519,57 @@ static void on_receipt(struct tasks *tasks, struct attempt *attempt, const struc
 		code = 0;
 	if (code < 0) {
 		log_warning(TAG, "event=receipt-not-posted cause=\"%s\"", error_text(code));
-		return;
+		return false;
 	}
+	if (attempt == NULL)
+		return true;
 	if (owner != NULL && !owner->settled) {
 		owner->settled = true;
-		save(tasks, attempt);
+		if (!close_when_settled(tasks, attempt)) {
+			attempt_save(tasks, attempt);
+			if (attempt->state == ATTEMPT_HELD) /* it has ended there */
+				attempt_held_lost(tasks, attempt, owner->identity, BUSBAR_ERROR_LOST);
+		}
+		return true;
 	}
-	tasks->ports.acknowledge(tasks->ports.context, answer->sender, &answer->program, ANSWER_RECEIPT);
-	if (attempt != NULL)
-		(void)close_when_settled(tasks, attempt);
+	(void)close_when_settled(tasks, attempt);
+	return true;
 }
 
-void task_answer(struct tasks *tasks, const struct answer *answer)
+static void on_granted(struct tasks *tasks, struct attempt *attempt, struct attempt_owner *owner,
+                       const struct answer *answer)
 {
-	struct attempt *attempt = hash_get(tasks->by_program, answer->program.octets);
-	struct attempt_owner *owner = attempt == NULL ? NULL : find_owner(attempt, answer->sender);
+	bool last = owner == &attempt->owners[attempt->owner_count - 1];
 
-	if (answer->type == ANSWER_RECEIPT) {
-		on_receipt(tasks, attempt, answer);
-		return;
-	}
-	if (owner == NULL) {
-		/* Settled long ago: the acknowledgement was lost. */
-		if (answer->type == ANSWER_RESULT && attempt == NULL)
-			tasks->ports.acknowledge(tasks->ports.context, answer->sender, &answer->program,
-			                         ANSWER_RESULT);
-		return;
-	}
+	owner->granted = true;
+	if (attempt->state == ATTEMPT_HELD)
+		attempt_held_answer(tasks, attempt, answer);
+	else if (attempt->state == ATTEMPT_SENDING && !attempt->executes && last)
+		attempt_hold(tasks, attempt, answer);
+}
+
+/* True when the answer is to be acknowledged. */
+static bool take_answer(struct tasks *tasks, struct attempt *attempt, struct attempt_owner *owner,
+                        const struct answer *answer)
+{
+	if (answer->type == ANSWER_RECEIPT)
+		return on_receipt(tasks, attempt, owner, answer);
+	/* A result that was settled long ago: the acknowledgement was lost. */
+	if (owner == NULL)
+		return answer->type == ANSWER_RESULT && attempt == NULL;
 	switch (answer->type) {
 	case ANSWER_GRANTED:
-		owner->granted = true;
-		break;
+		on_granted(tasks, attempt, owner, answer);
+		return false;
 	case ANSWER_REFUSED:
 		on_refused(tasks, attempt, owner, answer);
-		break;
+		return false;
 	case ANSWER_ACCEPTED:
 	case ANSWER_RUNNING:
-		on_accepted(tasks, attempt, owner, answer);
-		break;
+		on_accepted(tasks, attempt, answer);
+		return false;
 	case ANSWER_RESULT:
-		on_result(tasks, attempt, owner, answer);
-		break;
+		return on_result(tasks, attempt, answer);
 	case ANSWER_RECEIPT:
 	case ANSWER_ACKNOWLEDGE:
 	case ANSWER_FOLLOW:
@@ -525,74 +577,69 @@ void task_answer(struct tasks *tasks, const struct answer *answer)
 	case ANSWER_TYPES:
 		break;
 	}
+	return false;
+}
+
+void task_answer(struct tasks *tasks, const struct answer *answer)
+{
+	struct attempt *attempt = hash_get(tasks->by_program, answer->program.octets);
+	struct attempt_owner *owner = attempt == NULL ? NULL : attempt_owner_of(attempt, answer->sender);
+	bool acknowledge;
+
+	task_enter(tasks);
+	acknowledge = take_answer(tasks, attempt, owner, answer);
+	task_leave(tasks);
+	if (acknowledge)
+		tasks->ports.acknowledge(tasks->ports.context, answer->sender, &answer->program,
+		                         answer->type);
+	(void)task_tick(tasks);
 }
 
 /* Nobody answered in time: the first owner that was not heard of is avoided. */
 static void on_silence(struct tasks *tasks, struct attempt *attempt)
 {
-	char text[GATEWAY_TEXT];
-
 	view_unreserve(tasks->rooms.view, attempt->decided);
 	for (uint32_t i = 0; i < attempt->owner_count; i++) {
 		if (attempt->owners[i].granted)
 			continue;
-		log_notice(TAG, "event=silent owner=%s", gateway_text(attempt->owners[i].identity, text));
-		if (view_suspect(tasks->rooms.view, attempt->owners[i].identity, BUSBAR_ERROR_NO_ANSWER,
-		                 task_wall(tasks) + SUSPECT_SILENT) < 0)
-			log_debug(TAG, "event=not-suspected");
+		attempt_suspect(tasks, attempt->owners[i].identity, BUSBAR_ERROR_NO_ANSWER);
 		break;
 	}
-	crank_back(tasks, attempt, BUSBAR_ERROR_NO_ANSWER);
+	attempt_crank_back(tasks, attempt, BUSBAR_ERROR_NO_ANSWER, BUSBAR_ERROR_NO_ANSWER);
 }
 
-/* Releases again, and gives up on owners that cannot hold anything. */
-static void repeat_release(struct tasks *tasks, struct attempt *attempt)
+static void give_up(struct tasks *tasks, struct attempt *attempt)
 {
-	bool expired = task_wall(tasks) > attempt->program.expires + EXCUSE_AFTER;
-
-	attempt->repeat_after = MINIMUM(attempt->repeat_after * 2, REPEAT_MOST);
-	attempt->repeat_at = task_monotonic(tasks) + attempt->repeat_after;
-	for (uint32_t i = 0; i < attempt->owner_count; i++) {
-		struct attempt_owner *owner = &attempt->owners[i];
-
-		if (owner->settled)
-			continue;
-		if (expired && !owner->granted && !is_site(attempt, owner->identity) &&
-		    excuse(tasks, attempt, owner) == 0)
-			continue;
-		send_release(tasks, attempt, owner->identity);
-	}
-	(void)close_when_settled(tasks, attempt);
+	task_enter(tasks);
+	if (attempt->state == ATTEMPT_SENDING)
+		on_silence(tasks, attempt);
+	else
+		fail_part(tasks, attempt, BUSBAR_ERROR_LOST, "silent");
+	task_leave(tasks);
 }
 
-/* After this call the attempt may be gone. */
-int64_t attempt_tend(struct tasks *tasks, struct attempt *attempt)
+void attempt_tend(struct tasks *tasks, struct attempt *attempt)
 {
 	int64_t now = task_monotonic(tasks);
 
 	switch (attempt->state) {
 	case ATTEMPT_SENDING:
-		if (now >= attempt->deadline) {
-			on_silence(tasks, attempt);
-			return now;
-		}
-		break;
 	case ATTEMPT_RUNNING:
-		if (now >= attempt->deadline) {
-			fail_part(tasks, attempt, BUSBAR_ERROR_LOST, "silent");
-			return now;
-		}
+		if (now >= attempt->deadline)
+			give_up(tasks, attempt);
+		else if (now >= attempt->repeat_at)
+			send_program(tasks, attempt);
+		else
+			attempt_schedule(tasks, attempt);
+		break;
+	case ATTEMPT_HELD:
+		attempt_held_tend(tasks, attempt);
 		break;
 	case ATTEMPT_RELEASING:
-		if (now < attempt->repeat_at)
-			return attempt->repeat_at;
-		repeat_release(tasks, attempt);
-		return now + RELEASE_FIRST;
+		send_releases(tasks, attempt);
+		break;
 	case ATTEMPT_CLOSED:
 	case ATTEMPT_STATES:
-		return NEVER;
+		break;
 	}
-	if (now >= attempt->repeat_at)
-		attempt_send(tasks, attempt);
-	return MINIMUM(attempt->repeat_at, attempt->deadline);
 }

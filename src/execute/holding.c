@@ -3,20 +3,137 @@
 
 #include "base/error.h"
 #include "model/link.h"
+#include "wire/packet.h"
 #include <sqlite3.h>
 #include <string.h>
 
-enum { PROGRAM_OCTETS = PACKET_MAXIMUM };
+static const char *const state_names[HOLDING_STATES] = {"held", "staging", "running", "ended"};
 
-/* In the order of the columns of the journal. */
+const char *holding_state_name(enum holding_state state)
+{
+	return state_names[state];
+}
+
+int holding_program(const struct holding *holding, struct program *ret_program)
+{
+	return packet_decode_program(holding->octets.octets, holding->octets.size, ret_program);
+}
+
+int holding_create_table(struct database *database)
+{
+	/* hops: locators of a flow's way, from here. Columns with a default are written when they change. */
+	return database_execute(
+	        database, "CREATE TABLE IF NOT EXISTS holding (program BLOB PRIMARY KEY, octets BLOB NOT NULL,"
+	                  "address BLOB NOT NULL, port INTEGER NOT NULL, way BLOB NOT NULL, hops BLOB NOT NULL,"
+	                  "executes INTEGER NOT NULL, granted INTEGER NOT NULL, expires INTEGER NOT NULL,"
+	                  "confirmed INTEGER NOT NULL DEFAULT 0, state INTEGER NOT NULL DEFAULT 0,"
+	                  "started INTEGER NOT NULL DEFAULT 0, ended INTEGER NOT NULL DEFAULT 0,"
+	                  "wall INTEGER NOT NULL DEFAULT 0, cpu INTEGER NOT NULL DEFAULT 0,"
+	                  "memory INTEGER NOT NULL DEFAULT 0, error INTEGER NOT NULL DEFAULT 0,"
+	                  "exit_status INTEGER NOT NULL DEFAULT 0, size INTEGER NOT NULL DEFAULT 0,"
+	                  "digest BLOB, result_due INTEGER NOT NULL DEFAULT 0,"
+	                  "receipt_due INTEGER NOT NULL DEFAULT 0) STRICT, WITHOUT ROWID");
+}
+
+int holding_insert(struct database *database, const struct holding *holding, uint32_t hop_count,
+                   const uint8_t hops[][16])
+{
+	const struct owner_return *way = &holding->way;
+
+	return database_write(
+	        database,
+	        "INSERT INTO holding (program, octets, address, port, way, hops, executes, granted, expires) "
+	        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+	        DATABASE_VALUES(DATABASE_ARRAY(holding->program.octets),
+	                        DATABASE_OCTETS(holding->octets.octets, holding->octets.size),
+	                        DATABASE_ARRAY(way->address), DATABASE_NUMBER(way->port),
+	                        DATABASE_OCTETS(way->hops, way->hop_count * sizeof(way->hops[0])),
+	                        DATABASE_OCTETS(hops, hop_count * sizeof(hops[0])),
+	                        DATABASE_NUMBER(holding->executes), DATABASE_NUMBER(holding->granted),
+	                        DATABASE_NUMBER(holding->expires)));
+}
+
+int holding_write_refresh(struct database *database, const struct holding *holding)
+{
+	return database_write(database, "UPDATE holding SET confirmed = 1, expires = ? WHERE program = ?",
+	                      DATABASE_VALUES(DATABASE_NUMBER(holding->expires),
+	                                      DATABASE_ARRAY(holding->program.octets)));
+}
+
+int holding_write_run(struct database *database, const struct holding *holding)
+{
+	const struct driver_usage *usage = &holding->usage;
+
+	return database_write(database,
+	                      "UPDATE holding SET state = ?, started = ?, wall = ?, cpu = ?, memory = ? "
+	                      "WHERE program = ?",
+	                      DATABASE_VALUES(DATABASE_NUMBER(holding->state),
+	                                      DATABASE_NUMBER(holding->started), DATABASE_NUMBER(usage->wall),
+	                                      DATABASE_NUMBER(usage->cpu),
+	                                      DATABASE_NUMBER((int64_t)usage->memory_peak),
+	                                      DATABASE_ARRAY(holding->program.octets)));
+}
+
+/* What is known of a run that has ended. */
+static int write_outcome(struct database *database, const struct holding *holding)
+{
+	const struct driver_usage *usage = &holding->usage;
+
+	return database_write(database,
+	                      "UPDATE holding SET wall = ?, cpu = ?, memory = ?, exit_status = ?, size = ?,"
+	                      "digest = ?, result_due = 1 WHERE program = ?",
+	                      DATABASE_VALUES(DATABASE_NUMBER(usage->wall), DATABASE_NUMBER(usage->cpu),
+	                                      DATABASE_NUMBER((int64_t)usage->memory_peak),
+	                                      DATABASE_NUMBER(holding->exit_status),
+	                                      DATABASE_NUMBER((int64_t)holding->output_size),
+	                                      DATABASE_ARRAY(holding->output_digest),
+	                                      DATABASE_ARRAY(holding->program.octets)));
+}
+
+int holding_write_end(struct database *database, const struct holding *holding)
+{
+	int code = holding->executes ? write_outcome(database, holding) : 0;
+
+	if (code < 0)
+		return code;
+	return database_write(
+	        database, "UPDATE holding SET state = 3, ended = ?, error = ?, receipt_due = 1 WHERE program = ?",
+	        DATABASE_VALUES(DATABASE_NUMBER(holding->ended), DATABASE_NUMBER(holding->error),
+	                        DATABASE_ARRAY(holding->program.octets)));
+}
+
+int holding_write_due(struct database *database, const struct holding *holding)
+{
+	return database_write(database, "UPDATE holding SET result_due = ?, receipt_due = ? WHERE program = ?",
+	                      DATABASE_VALUES(DATABASE_NUMBER(holding->result_due),
+	                                      DATABASE_NUMBER(holding->receipt_due),
+	                                      DATABASE_ARRAY(holding->program.octets)));
+}
+
+int holding_prune(struct database *database, int64_t before)
+{
+	struct identifier youngest = identifier_floor(before);
+
+	/* Identifiers come in the order of time: only the old end of the table is looked at. */
+	return database_write(database,
+	                      "DELETE FROM holding WHERE program < ? AND state = 3 AND ended < ? "
+	                      "AND NOT result_due AND NOT receipt_due",
+	                      DATABASE_VALUES(DATABASE_ARRAY(youngest.octets), DATABASE_NUMBER(before)));
+}
+
+/* In the order of the query below. */
 enum column {
 	COLUMN_PROGRAM,
 	COLUMN_OCTETS,
+	COLUMN_ADDRESS,
+	COLUMN_PORT,
 	COLUMN_WAY,
-	COLUMN_STATE,
+	COLUMN_HOPS,
 	COLUMN_EXECUTES,
 	COLUMN_GRANTED,
 	COLUMN_EXPIRES,
+	COLUMN_CONFIRMED,
+	COLUMN_STATE,
 	COLUMN_STARTED,
 	COLUMN_ENDED,
 	COLUMN_WALL,
@@ -30,102 +147,36 @@ enum column {
 	COLUMN_RECEIPT_DUE,
 };
 
-static const char *const state_names[HOLDING_STATES] = {"held", "staging", "running", "ended"};
-
-const char *holding_state_name(enum holding_state state)
+static bool read_octets(sqlite3_stmt *statement, enum column column, void *octets, size_t size)
 {
-	return state_names[state];
+	if (sqlite3_column_bytes(statement, (int)column) != (int)size)
+		return false;
+	memcpy(octets, sqlite3_column_blob(statement, (int)column), size);
+	return true;
 }
 
-int holding_create_table(struct database *database)
+/* A list of locators. */
+static bool read_hops(sqlite3_stmt *statement, enum column column, uint8_t hops[PLAN_HOPS][16],
+                      uint32_t *ret_count)
 {
-	return database_execute(database,
-	                        "CREATE TABLE IF NOT EXISTS holding ("
-	                        "program BLOB PRIMARY KEY, octets BLOB NOT NULL, way BLOB NOT NULL,"
-	                        "state INTEGER NOT NULL, executes INTEGER NOT NULL, granted INTEGER NOT NULL,"
-	                        "expires INTEGER NOT NULL, started INTEGER NOT NULL, ended INTEGER NOT NULL,"
-	                        "wall INTEGER NOT NULL, cpu INTEGER NOT NULL, memory INTEGER NOT NULL,"
-	                        "error INTEGER NOT NULL, exit_status INTEGER NOT NULL, size INTEGER NOT NULL,"
-	                        "digest BLOB NOT NULL, result_due INTEGER NOT NULL,"
-	                        "receipt_due INTEGER NOT NULL) WITHOUT ROWID;"
-	                        "CREATE INDEX IF NOT EXISTS holding_open ON holding (state) "
-	                        "WHERE state < 3 OR result_due OR receipt_due;");
+	uint32_t size = (uint32_t)sqlite3_column_bytes(statement, (int)column);
+
+	if (size > PLAN_HOPS * 16 || size % 16 != 0)
+		return false;
+	if (size > 0)
+		memcpy(hops, sqlite3_column_blob(statement, (int)column), size);
+	*ret_count = size / 16;
+	return true;
 }
 
-static int bind_numbers(sqlite3_stmt *statement, const struct holding *holding)
+static void read_numbers(sqlite3_stmt *statement, struct holding *holding)
 {
-	const struct {
-		enum column column;
-		int64_t value;
-	} numbers[] = {
-	        {COLUMN_STATE, holding->state},
-	        {COLUMN_EXECUTES, holding->executes},
-	        {COLUMN_GRANTED, holding->granted},
-	        {COLUMN_EXPIRES, holding->expires},
-	        {COLUMN_STARTED, holding->started},
-	        {COLUMN_ENDED, holding->ended},
-	        {COLUMN_WALL, holding->usage.wall},
-	        {COLUMN_CPU, holding->usage.cpu},
-	        {COLUMN_MEMORY, (int64_t)holding->usage.memory_peak},
-	        {COLUMN_ERROR, holding->error},
-	        {COLUMN_EXIT, holding->exit_status},
-	        {COLUMN_SIZE, (int64_t)holding->output_size},
-	        {COLUMN_RESULT_DUE, holding->result_due},
-	        {COLUMN_RECEIPT_DUE, holding->receipt_due},
-	};
-
-	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++)
-		if (sqlite3_bind_int64(statement, (int)numbers[i].column + 1, numbers[i].value) != SQLITE_OK)
-			return BUSBAR_ERROR_DATABASE;
-	return 0;
-}
-
-int holding_save(struct database *database, const struct holding *holding)
-{
-	uint8_t octets[PROGRAM_OCTETS];
-	sqlite3_stmt *statement;
-	int size = packet_encode_program(&holding->program, octets, sizeof(octets));
-	int code;
-
-	if (size < 0)
-		return size;
-	code = database_prepare(database, "REPLACE INTO holding VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
-	                        &statement);
-	if (code < 0)
-		return code;
-	if (sqlite3_bind_blob(statement, COLUMN_PROGRAM + 1, holding->program.identifier.octets, 16,
-	                      SQLITE_TRANSIENT) != SQLITE_OK ||
-	    sqlite3_bind_blob(statement, COLUMN_OCTETS + 1, octets, size, SQLITE_TRANSIENT) != SQLITE_OK ||
-	    sqlite3_bind_blob(statement, COLUMN_WAY + 1, &holding->way, sizeof(holding->way),
-	                      SQLITE_TRANSIENT) != SQLITE_OK ||
-	    sqlite3_bind_blob(statement, COLUMN_DIGEST + 1, holding->output_digest, 32, SQLITE_TRANSIENT) !=
-	            SQLITE_OK)
-		return BUSBAR_ERROR_DATABASE;
-	code = bind_numbers(statement, holding);
-	if (code < 0)
-		return code;
-	return database_run(database, statement);
-}
-
-static int read_row(sqlite3_stmt *statement, struct holding *holding)
-{
-	int code;
-
-	memset(holding, 0, sizeof(*holding));
-	if (sqlite3_column_bytes(statement, COLUMN_WAY) != (int)sizeof(holding->way) ||
-	    sqlite3_column_bytes(statement, COLUMN_DIGEST) != (int)sizeof(holding->output_digest))
-		return BUSBAR_ERROR_DATABASE;
-	code = packet_decode_program(sqlite3_column_blob(statement, COLUMN_OCTETS),
-	                             (size_t)sqlite3_column_bytes(statement, COLUMN_OCTETS),
-	                             &holding->program);
-	if (code < 0)
-		return code;
-	memcpy(&holding->way, sqlite3_column_blob(statement, COLUMN_WAY), sizeof(holding->way));
-	memcpy(holding->output_digest, sqlite3_column_blob(statement, COLUMN_DIGEST), 32);
-	holding->state = (enum holding_state)sqlite3_column_int(statement, COLUMN_STATE);
+	holding->way.port = (uint16_t)sqlite3_column_int(statement, COLUMN_PORT);
 	holding->executes = sqlite3_column_int(statement, COLUMN_EXECUTES) != 0;
 	holding->granted = sqlite3_column_int64(statement, COLUMN_GRANTED);
 	holding->expires = sqlite3_column_int64(statement, COLUMN_EXPIRES);
+	holding->confirmed = sqlite3_column_int(statement, COLUMN_CONFIRMED) != 0;
+	holding->state = (enum holding_state)sqlite3_column_int(statement, COLUMN_STATE);
 	holding->started = sqlite3_column_int64(statement, COLUMN_STARTED);
 	holding->ended = sqlite3_column_int64(statement, COLUMN_ENDED);
 	holding->usage.wall = sqlite3_column_int64(statement, COLUMN_WALL);
@@ -136,76 +187,62 @@ static int read_row(sqlite3_stmt *statement, struct holding *holding)
 	holding->output_size = (uint64_t)sqlite3_column_int64(statement, COLUMN_SIZE);
 	holding->result_due = sqlite3_column_int(statement, COLUMN_RESULT_DUE) != 0;
 	holding->receipt_due = sqlite3_column_int(statement, COLUMN_RECEIPT_DUE) != 0;
-	if ((unsigned)holding->state >= HOLDING_STATES || holding->way.hop_count > PLAN_HOPS)
-		return BUSBAR_ERROR_DATABASE;
-	return 0;
 }
 
-int holding_load(struct database *database, const struct identifier *program, struct holding *ret_holding)
+static int read_row(sqlite3_stmt *statement, struct holding_row *row)
 {
-	struct holding holding;
-	sqlite3_stmt *statement;
-	int code = database_prepare(database, "SELECT * FROM holding WHERE program = ?", &statement);
+	struct holding *holding = &row->holding;
+	int code;
 
-	if (code < 0)
-		return code;
-	if (sqlite3_bind_blob(statement, 1, program->octets, 16, SQLITE_TRANSIENT) != SQLITE_OK)
+	*holding = (struct holding){.written = true};
+	if (!read_octets(statement, COLUMN_PROGRAM, holding->program.octets, sizeof(holding->program.octets)) ||
+	    !read_octets(statement, COLUMN_ADDRESS, holding->way.address, sizeof(holding->way.address)) ||
+	    !read_hops(statement, COLUMN_WAY, holding->way.hops, &holding->way.hop_count) ||
+	    !read_hops(statement, COLUMN_HOPS, row->hops, &row->hop_count))
 		return BUSBAR_ERROR_DATABASE;
-	code = database_step(database, statement);
-	if (code <= 0)
-		return code;
-	code = read_row(statement, &holding);
-	(void)sqlite3_reset(statement);
-	if (code < 0)
-		return code;
-	*ret_holding = holding;
-	return 1;
+	read_numbers(statement, holding);
+	(void)read_octets(statement, COLUMN_DIGEST, holding->output_digest, sizeof(holding->output_digest));
+	if ((unsigned)holding->state >= HOLDING_STATES)
+		return BUSBAR_ERROR_DATABASE;
+	/* Only read from: copied by who keeps the holding. */
+	holding->octets.octets = (uint8_t *)(uintptr_t)sqlite3_column_blob(statement, COLUMN_OCTETS);
+	holding->octets.size = (uint32_t)sqlite3_column_bytes(statement, COLUMN_OCTETS);
+	code = holding_program(holding, &row->program);
+	holding->ingress = row->program.ingress;
+	holding->part = row->program.part;
+	holding->valid = row->program.expires;
+	return code;
 }
 
-int holding_each_open(struct database *database, holding_visit visit, void *context)
+int holding_each(struct database *database, holding_visit visit, void *context)
 {
-	struct holding holding;
+	struct holding_row row;
 	sqlite3_stmt *statement;
-	int code = database_prepare(database,
-	                            "SELECT * FROM holding WHERE state < 3 OR result_due OR receipt_due "
-	                            "ORDER BY program",
-	                            &statement);
+	int code = database_start(
+	        database,
+	        "SELECT program, octets, address, port, way, hops, executes, granted, expires, confirmed,"
+	        "state, started, ended, wall, cpu, memory, error, exit_status, size, digest, result_due,"
+	        "receipt_due FROM holding ORDER BY program",
+	        NULL, 0, &statement);
 
 	if (code < 0)
 		return code;
 	while ((code = database_step(database, statement)) > 0) {
-		code = read_row(statement, &holding);
+		code = read_row(statement, &row);
 		if (code == 0)
-			code = visit(context, &holding);
-		if (code < 0) {
-			(void)sqlite3_reset(statement);
-			return code;
-		}
+			code = visit(context, &row);
+		if (code < 0)
+			break;
 	}
+	(void)sqlite3_reset(statement);
 	return code;
 }
 
-int holding_prune(struct database *database, int64_t before)
-{
-	sqlite3_stmt *statement;
-	int code =
-	        database_prepare(database,
-	                         "DELETE FROM holding WHERE state = 3 AND NOT result_due AND NOT receipt_due "
-	                         "AND ended < ?",
-	                         &statement);
-
-	if (code < 0)
-		return code;
-	if (sqlite3_bind_int64(statement, 1, before) != SQLITE_OK)
-		return BUSBAR_ERROR_DATABASE;
-	return database_run(database, statement);
-}
-
-const struct instruction *holding_instruction(const struct holding *holding, struct gateway_identity owner,
+const struct instruction *holding_instruction(const struct program *program, struct gateway_identity owner,
                                               enum operation operation)
 {
-	for (uint32_t i = 0; i < holding->program.instruction_count; i++) {
-		const struct instruction *instruction = &holding->program.instructions[i];
+	for (uint32_t i = 0; i < program->instruction_count; i++) {
+		const struct instruction *instruction = &program->instructions[i];
 
 		if (instruction->operation == operation && gateway_equal(instruction->at, owner))
 			return instruction;
@@ -226,15 +263,19 @@ static int add_line(struct receipt *receipt, struct receipt_line line)
 	return 0;
 }
 
+/* How long it was held. */
+static int64_t time_held(const struct holding *holding)
+{
+	return MAXIMUM(holding->ended - holding->granted, (int64_t)0);
+}
+
 /* Links are billed for the time they were held, in both directions. */
 static int add_link_lines(struct receipt *receipt, const struct holding *holding,
                           const struct program_reserve *reserve)
 {
-	struct receipt_line line = {.kind = LINE_LINK, .time = holding->ended - holding->granted};
+	struct receipt_line line = {.kind = LINE_LINK, .time = time_held(holding)};
 	int code = 0;
 
-	if (line.time < 0)
-		line.time = 0;
 	if (reserve->rate != 0) {
 		line.toward = reserve->toward;
 		line.amount = reserve->rate;
@@ -250,9 +291,8 @@ static int add_link_lines(struct receipt *receipt, const struct holding *holding
 	return code;
 }
 
-/* Resources are billed for the executor's wall time; the call itself when it succeeded. */
-static int add_run_lines(struct receipt *receipt, const struct holding *holding,
-                         const struct program_claim *claim, const struct program_execute *execute)
+/* Resources are billed for `time`. */
+static int add_claim_lines(struct receipt *receipt, const struct program_claim *claim, int64_t time)
 {
 	int code = 0;
 
@@ -260,24 +300,45 @@ static int add_run_lines(struct receipt *receipt, const struct holding *holding,
 		code = add_line(receipt, (struct receipt_line){.kind = LINE_RESOURCE,
 		                                               .resource = claim->resources[i].kind,
 		                                               .amount = claim->resources[i].amount,
-		                                               .time = holding->usage.wall,
+		                                               .time = time,
 		                                               .tariff = claim->resources[i].tariff});
-	if (code == 0 && execute != NULL && execute->tariff > 0 && holding->error == 0)
+	return code;
+}
+
+/* A run's resources are billed for the executor's wall time; the call itself when it succeeded. */
+static int add_run_lines(struct receipt *receipt, const struct holding *holding,
+                         const struct program_claim *claim, const struct program_execute *execute)
+{
+	int code = add_claim_lines(receipt, claim, holding->usage.wall);
+
+	if (code == 0 && execute->tariff > 0 && holding->error == 0)
 		code = add_line(receipt, (struct receipt_line){
 		                                 .kind = LINE_CALL, .amount = 1, .tariff = execute->tariff});
 	return code;
 }
 
-int holding_receipt(const struct holding *holding, struct gateway_identity owner, bool void_of_charge,
-                    struct receipt *ret_receipt)
+static int add_lines(struct receipt *receipt, const struct holding *holding, const struct program *program)
 {
-	const struct instruction *reserve = holding_instruction(holding, owner, OPERATION_RESERVE);
-	const struct instruction *claim = holding_instruction(holding, owner, OPERATION_CLAIM);
-	const struct instruction *execute = holding_instruction(holding, owner, OPERATION_EXECUTE);
+	struct gateway_identity owner = receipt->owner;
+	const struct instruction *reserve = holding_instruction(program, owner, OPERATION_RESERVE);
+	const struct instruction *claim = holding_instruction(program, owner, OPERATION_CLAIM);
+	const struct instruction *execute = holding_instruction(program, owner, OPERATION_EXECUTE);
+	int code = reserve == NULL ? 0 : add_link_lines(receipt, holding, &reserve->reserve);
+
+	if (code < 0 || claim == NULL)
+		return code;
+	if (execute == NULL)
+		return add_claim_lines(receipt, &claim->claim, time_held(holding));
+	return holding->started == 0 ? 0 : add_run_lines(receipt, holding, &claim->claim, &execute->execute);
+}
+
+int holding_receipt(const struct holding *holding, const struct program *program,
+                    struct gateway_identity owner, bool void_of_charge, struct receipt *ret_receipt)
+{
 	struct receipt receipt = {
-	        .program = holding->program.identifier,
+	        .program = holding->program,
 	        .owner = owner,
-	        .ingress = holding->program.ingress,
+	        .ingress = holding->ingress,
 	        .error = holding->error,
 	        .started = holding->granted,
 	        .ended = holding->ended,
@@ -285,13 +346,8 @@ int holding_receipt(const struct holding *holding, struct gateway_identity owner
 	        .run_cpu = holding->usage.cpu,
 	        .memory_peak = holding->usage.memory_peak,
 	};
-	int code = 0;
+	int code = void_of_charge ? 0 : add_lines(&receipt, holding, program);
 
-	if (!void_of_charge && reserve != NULL)
-		code = add_link_lines(&receipt, holding, &reserve->reserve);
-	if (code == 0 && !void_of_charge && claim != NULL && holding->started != 0)
-		code = add_run_lines(&receipt, holding, &claim->claim,
-		                     execute == NULL ? NULL : &execute->execute);
 	if (code < 0)
 		return code;
 	*ret_receipt = receipt;

@@ -3,13 +3,18 @@
  * Owner: executes the instructions of programs at the gateway that owns the links and executors they
  * ask for.
  *
- * What a program has here is a holding: held (links only), staging (its input is on the way), running,
- * ended (its receipt is written; its output may still be on the way). A holding is durable before it is
- * answered; every instruction is idempotent by program id; every holding ends in exactly one receipt, written
+ * What a program has here is a holding: held (nothing runs), staging (its input is on the way), running,
+ * ended (its receipt is written; its output may still be on the way). A holding is in the journal before it
+ * is answered; every instruction is idempotent by program id; every holding ends in exactly one receipt, written
  * in the same transaction as its end. Results and receipts are repeated until the ingress acknowledges them.
  *
  * What ends a holding: its run's end, a release, its expiry, or the loss of this daemon (then the run is
- * billed up to its last checkpoint, one a second). A reservation that expires without a release is void.
+ * billed up to its last checkpoint, one a second). A refresh moves the expiry on, and confirms: what expires
+ * is billed up to its end when it was ever refreshed, and is void when nobody confirmed it.
+ *
+ * Memory is the truth: the journal is read at the start only. What has ended is remembered as long as a copy
+ * of its program can be on its way (OWNER_VALID), so that a program which is not known is a new one; one whose
+ * expiry is further away than that is refused.
  *
  * The owner makes no decision of its own about amounts: the book does.
  */
@@ -29,7 +34,10 @@
 
 struct owner;
 
-enum { OWNER_SERVICES = 256, OWNER_SERVICE_ARGUMENTS = 16, OWNER_HOLDINGS = 4096 };
+enum { OWNER_SERVICES = 256, OWNER_SERVICE_ARGUMENTS = 16, OWNER_HOLDINGS = 65536 };
+
+/* The furthest expiry of a program, from now. */
+#define OWNER_VALID (20 * CLOCK_SECOND)
 
 /* A service that this site runs. All pointers outlive the owner. */
 struct owner_service {
@@ -46,6 +54,21 @@ struct owner_return {
 	uint8_t hops[PLAN_HOPS][16]; /* locators, nearest first */
 };
 
+/*
+ * Traffic that takes a reserved path: between a client and a service's address, from this end of the path to
+ * the other, shaped to a token bucket where it begins.
+ */
+struct owner_flow {
+	struct identifier program;
+	uint8_t client[16], service[16];
+	bool entry; /* this is the first gateway: from the client to the service; else the site: the way back */
+	struct gateway_identity toward; /* the neighbour that it leaves to */
+	uint32_t class;
+	uint64_t rate, burst; /* bit/s, octets */
+	uint32_t hop_count;
+	uint8_t hops[PLAN_HOPS][16]; /* locators from here on, this gateway's left out */
+};
+
 struct owner_ports {
 	void *context;
 	void (*answer)(void *context, const struct answer *answer, const struct owner_return *way);
@@ -57,6 +80,12 @@ struct owner_ports {
 	/* Put a blob of the store to the ingress, then owner_delivered(). */
 	void (*deliver)(void *context, const struct identifier *program, const uint8_t digest[32],
 	                const uint8_t address[16]);
+	/*
+	 * A flow of a holding begins: 0, or why it cannot, and the program is refused. Called again for what is
+	 * still held when the owner starts. detach() when the holding has ended.
+	 */
+	int (*attach)(void *context, const struct owner_flow *flow);
+	void (*detach)(void *context, const struct identifier *program);
 	/* What is offered changed: announce it. */
 	void (*changed)(void *context);
 };
@@ -72,6 +101,7 @@ struct owner_settings {
 	uint64_t scratch;         /* bytes of scratch space of a run */
 	uint64_t output_maximum;  /* most octets of output, whatever a program asks for */
 	uint32_t processes;       /* of a run that names no service */
+	uint32_t holdings;        /* most at a time; 0: OWNER_HOLDINGS */
 	const char *folder;       /* for the output of live runs */
 	const struct owner_service *services;
 	uint32_t service_count;
@@ -93,10 +123,11 @@ int owner_create(const struct owner_settings *settings, const struct owner_rooms
 struct owner *owner_free(struct owner *owner);
 
 /*
- * A program packet whose current segment is one of ours: executes every instruction of this owner from
- * there on, answers, and sends the packet on. `bytes` is what `packet` was decoded from and is changed.
+ * A program whose current segment is one of ours: executes every instruction of this owner from there on,
+ * answers, and sends the packet on. `bytes` is what travels on: the packet as it came, which is changed; NULL for
+ * a program of this gateway's own that asks nothing of anyone else.
  */
-void owner_receive(struct owner *owner, uint8_t *bytes, size_t size, const struct packet *packet);
+void owner_receive(struct owner *owner, const struct packet *packet, uint8_t *bytes, size_t size);
 /* The ingress acknowledged RESULT or RECEIPT. */
 void owner_acknowledged(struct owner *owner, const struct identifier *program, enum answer_type what);
 void owner_fetched(struct owner *owner, const struct identifier *program, int error);
@@ -107,8 +138,9 @@ void owner_ended(struct owner *owner, const struct driver_end *end);
 /* Expiry, repetition, checkpoints. Returns when it wants to be called again (monotonic clock, ns). */
 int64_t owner_tick(struct owner *owner);
 
-/* Holdings that are not ended; runs of a service at work. */
+/* Holdings that are not ended; runs of a service at work; bytes of all tables. */
 size_t owner_holding_count(const struct owner *owner);
+size_t owner_bytes(const struct owner *owner);
 uint32_t owner_running(const struct owner *owner, uint32_t service);
 /* How often a program was refused, by error_index() of the code; ERROR_COUNT numbers. */
 const uint64_t *owner_refusals(const struct owner *owner);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The life of a run at its owner: staging, running, delivering, the end with its receipt, repetition. */
+/* A run at its owner: its service, files and input; staging, running, and what it leaves behind. */
 #include "base/error.h"
 #include "base/file.h"
 #include "base/hex.h"
@@ -45,10 +45,10 @@ static uint64_t claimed(const struct program_claim *claim, enum resource_kind ki
 	return 0;
 }
 
-static const struct instruction *own(const struct owner *owner, const struct holding *holding,
+static const struct instruction *own(const struct owner *owner, const struct program *program,
                                      enum operation operation)
 {
-	return holding_instruction(holding, owner->settings.identity, operation);
+	return holding_instruction(program, owner->settings.identity, operation);
 }
 
 /* a x b / c in 128 bits. */
@@ -67,10 +67,10 @@ static uint64_t host_cpu(const struct owner *owner, const struct program_claim *
 	return scale(cores, owner->settings.host_cpu_per_core, 1000000);
 }
 
-int owner_check_execute(const struct owner *owner, const struct holding *holding,
+int owner_check_execute(const struct owner *owner, const struct program *program,
                         const struct program_execute *execute)
 {
-	const struct instruction *claim = own(owner, holding, OPERATION_CLAIM);
+	const struct instruction *claim = own(owner, program, OPERATION_CLAIM);
 	int service;
 
 	if (owner->rooms.driver == NULL)
@@ -95,7 +95,7 @@ static int open_payload(const struct holding *holding)
 
 	if (descriptor < 0)
 		return -errno;
-	if (file_write_all(descriptor, holding->payload, holding->payload_size) < 0 ||
+	if (file_write_all(descriptor, holding->payload.octets, holding->payload.size) < 0 ||
 	    lseek(descriptor, 0, SEEK_SET) != 0) {
 		close(descriptor);
 		return -EIO;
@@ -104,13 +104,13 @@ static int open_payload(const struct holding *holding)
 }
 
 /* What the run reads: the inline input, the fetched blob, or nothing. */
-static int open_input(const struct owner *owner, const struct holding *holding)
+static int open_input(const struct owner *owner, const struct holding *holding, const struct program *program)
 {
-	const struct instruction *fetch = own(owner, holding, OPERATION_FETCH);
+	const struct instruction *fetch = own(owner, program, OPERATION_FETCH);
 	uint64_t size;
 	int descriptor;
 
-	if (holding->payload_size > 0)
+	if (holding->payload.size > 0)
 		return open_payload(holding);
 	if (fetch != NULL)
 		return store_read(owner->rooms.store, fetch->fetch.digest, &size);
@@ -123,7 +123,7 @@ static void output_path(const struct owner *owner, const struct holding *holding
 	char text[IDENTIFIER_TEXT];
 
 	(void)snprintf(path, RUN_PATH, "%s/%s.out", owner->settings.folder,
-	               identifier_text(&holding->program.identifier, text));
+	               identifier_text(&holding->program, text));
 }
 
 static int open_output(const char *path)
@@ -143,14 +143,15 @@ static void close_files(struct run_files *files)
 		close(files->problems);
 }
 
-static int open_files(const struct owner *owner, const struct holding *holding, struct run_files *files)
+static int open_files(const struct owner *owner, const struct holding *holding, const struct program *program,
+                      struct run_files *files)
 {
 	char problems[RUN_PATH + 4];
 
 	*files = (struct run_files){.input = -1, .output = -1, .problems = -1};
 	output_path(owner, holding, files->path);
 	(void)snprintf(problems, sizeof(problems), "%s.err", files->path);
-	files->input = open_input(owner, holding);
+	files->input = open_input(owner, holding, program);
 	if (files->input < 0)
 		return files->input;
 	files->output = open_output(files->path);
@@ -163,9 +164,9 @@ static int open_files(const struct owner *owner, const struct holding *holding, 
 	return 0;
 }
 
-static uint64_t output_maximum(const struct owner *owner, const struct holding *holding)
+static uint64_t output_maximum(const struct owner *owner, const struct program *program)
 {
-	const struct instruction *deliver = own(owner, holding, OPERATION_DELIVER);
+	const struct instruction *deliver = own(owner, program, OPERATION_DELIVER);
 	uint64_t maximum = owner->settings.output_maximum;
 
 	if (deliver != NULL && deliver->deliver.output_maximum > 0)
@@ -196,10 +197,10 @@ static void find_arguments(const struct owner *owner, const struct holding *hold
 	arguments[count] = NULL;
 }
 
-static int start_run(struct owner *owner, struct holding *holding)
+static int start_run(struct owner *owner, struct holding *holding, const struct program *program)
 {
-	const struct program_claim *claim = &own(owner, holding, OPERATION_CLAIM)->claim;
-	const struct program_execute *execute = &own(owner, holding, OPERATION_EXECUTE)->execute;
+	const struct program_claim *claim = &own(owner, program, OPERATION_CLAIM)->claim;
+	const struct program_execute *execute = &own(owner, program, OPERATION_EXECUTE)->execute;
 	const struct owner_service *service =
 	        holding->service < OWNER_SERVICES ? &owner->settings.services[holding->service] : NULL;
 	const char *arguments[DEMAND_ARGUMENTS + 1];
@@ -207,13 +208,13 @@ static int start_run(struct owner *owner, struct holding *holding)
 	const char *environment[] = {part, parts, "LANG=C.UTF-8", NULL};
 	struct run_files files;
 	struct driver_run run = {
-	        .id = holding->program.identifier,
+	        .id = holding->program,
 	        .arguments = arguments,
 	        .environment = environment,
 	        .cpu = host_cpu(owner, claim),
 	        .memory = claimed(claim, RESOURCE_MEMORY),
 	        .scratch = owner->settings.scratch,
-	        .output_maximum = output_maximum(owner, holding),
+	        .output_maximum = output_maximum(owner, program),
 	        .processes = service != NULL ? service->offer.processes : owner->settings.processes,
 	        .time_limit = holding->expires - owner_wall(owner),
 	        .folder = service != NULL ? service->folder : NULL,
@@ -223,9 +224,9 @@ static int start_run(struct owner *owner, struct holding *holding)
 	if (run.time_limit <= 0)
 		return BUSBAR_ERROR_EXPIRED;
 	find_arguments(owner, holding, execute, arguments);
-	(void)snprintf(part, sizeof(part), "BUSBAR_PART=%u", holding->program.part);
-	(void)snprintf(parts, sizeof(parts), "BUSBAR_PARTS=%u", holding->program.parts);
-	code = open_files(owner, holding, &files);
+	(void)snprintf(part, sizeof(part), "BUSBAR_PART=%u", program->part);
+	(void)snprintf(parts, sizeof(parts), "BUSBAR_PARTS=%u", program->parts);
+	code = open_files(owner, holding, program, &files);
 	if (code == 0) {
 		run.input = files.input;
 		run.output = files.output;
@@ -244,49 +245,50 @@ static void fail_staging(struct owner *owner, struct holding *holding, int error
 	owner_finish(owner, holding, "not-started");
 }
 
-static void begin_run(struct owner *owner, struct holding *holding)
+static void begin_run(struct owner *owner, struct holding *holding, const struct program *program)
 {
-	int code = start_run(owner, holding);
+	int code = start_run(owner, holding, program);
 
 	if (code < 0) {
 		fail_staging(owner, holding, code);
 		return;
 	}
-	free(holding->payload);
-	holding->payload = NULL;
-	holding->payload_size = 0;
+	keep_drop(owner->keep, &holding->payload);
 	holding->started = owner_wall(owner);
 	holding->checkpoint_at = owner_monotonic(owner) + OWNER_CHECKPOINT;
 	owner_set_state(owner, holding, HOLDING_RUNNING, "staged");
-	if (holding_save(owner->rooms.database, holding) < 0)
+	owner_schedule(owner, holding);
+	if (holding_write_run(owner->rooms.database, holding) < 0)
 		log_error(TAG, "event=not-saved cause=\"%s\"", database_problem(owner->rooms.database));
 }
 
-void owner_stage(struct owner *owner, struct holding *holding)
+void owner_stage(struct owner *owner, struct holding *holding, const struct program *program)
 {
-	const struct instruction *fetch = own(owner, holding, OPERATION_FETCH);
+	const struct instruction *fetch = own(owner, program, OPERATION_FETCH);
 
 	owner_set_state(owner, holding, HOLDING_STAGING, "accepted");
 	if (fetch == NULL || store_has(owner->rooms.store, fetch->fetch.digest)) {
-		begin_run(owner, holding);
+		begin_run(owner, holding, program);
 		return;
 	}
 	holding->fetching = true;
-	owner->ports.fetch(owner->ports.context, &holding->program.identifier, &fetch->fetch,
-	                   holding->way.address);
+	owner->ports.fetch(owner->ports.context, &holding->program, &fetch->fetch, holding->way.address);
 }
 
-void owner_fetched(struct owner *owner, const struct identifier *program, int error)
+void owner_fetched(struct owner *owner, const struct identifier *identifier, int error)
 {
-	struct holding *holding = hash_get(owner->holdings, program->octets);
+	struct holding *holding = hash_get(owner->holdings, identifier->octets);
+	struct program program;
 
 	if (holding == NULL || holding->state != HOLDING_STAGING || !holding->fetching)
 		return;
 	holding->fetching = false;
+	if (error == 0)
+		error = holding_program(holding, &program);
 	if (error < 0)
 		fail_staging(owner, holding, error);
 	else
-		begin_run(owner, holding);
+		begin_run(owner, holding, &program);
 }
 
 void owner_started(struct owner *owner, const struct identifier *program)
@@ -315,7 +317,7 @@ static void log_problems(const struct owner *owner, const struct holding *holdin
 	text[size] = '\0';
 	if (holding->error < 0)
 		log_warning(TAG, "program=%s event=run-failed error=%d exit=%d stderr=\"%s\"",
-		            identifier_text(&holding->program.identifier, name), holding->error,
+		            identifier_text(&holding->program, name), holding->error,
 		            holding->exit_status, text);
 	(void)unlink(problems);
 }
@@ -354,166 +356,3 @@ void owner_ended(struct owner *owner, const struct driver_end *end)
 	owner_finish(owner, holding, "run-ended");
 }
 
-/* Nothing is billed for what never ran: a failed staging, or a reservation that nobody confirmed. */
-static bool is_void(const struct holding *holding)
-{
-	return holding->voided || (holding->error < 0 && holding->started == 0);
-}
-
-/* Receipt and end in one transaction: afterwards there is exactly one receipt, whatever happens. */
-static int write_end(struct owner *owner, struct holding *holding)
-{
-	struct database *database = owner->rooms.database;
-	struct holding after = *holding;
-	struct receipt receipt;
-	int code = holding_receipt(holding, owner->settings.identity, is_void(holding), &receipt);
-
-	if (code < 0)
-		return code;
-	after.state = HOLDING_ENDED;
-	after.receipt_due = true;
-	after.result_due = after.executes;
-	code = database_begin(database);
-	if (code < 0)
-		return code;
-	code = usage_put(owner->rooms.usage, &receipt);
-	if (code == BUSBAR_ERROR_DUPLICATE)
-		code = 0;
-	if (code >= 0)
-		code = holding_save(database, &after);
-	if (code >= 0)
-		code = database_commit(database);
-	if (code < 0)
-		database_rollback(database);
-	return code;
-}
-
-/* The result goes by datagram when it is small; else the octets go first. */
-static void hand_over(struct owner *owner, struct holding *holding)
-{
-	if (holding->error == 0 && holding->output_size > ANSWER_OUTPUT) {
-		holding->delivering = true;
-		owner->ports.deliver(owner->ports.context, &holding->program.identifier,
-		                     holding->output_digest, holding->way.address);
-		return;
-	}
-	owner_answer_result(owner, holding);
-}
-
-void owner_finish(struct owner *owner, struct holding *holding, const char *event)
-{
-	int code = write_end(owner, holding);
-
-	holding->repeat_after = OWNER_REPEAT_FIRST;
-	holding->repeat_at = owner_monotonic(owner) + holding->repeat_after;
-	holding->checkpoint_at = OWNER_NEVER;
-	if (code < 0) {
-		log_error(TAG, "event=end-not-saved cause=\"%s\"", error_text(code));
-		return; /* owner_tend() tries again */
-	}
-	holding->receipt_due = true;
-	holding->result_due = holding->executes;
-	owner_set_state(owner, holding, HOLDING_ENDED, event);
-	(void)book_release(owner->rooms.book, &holding->program.identifier, NULL);
-	owner->ports.changed(owner->ports.context);
-	holding->arrived = 0;
-	owner_answer_receipt(owner, holding);
-	if (holding->executes)
-		hand_over(owner, holding);
-}
-
-void owner_delivered(struct owner *owner, const struct identifier *program, int error)
-{
-	struct holding *holding = hash_get(owner->holdings, program->octets);
-
-	if (holding == NULL || !holding->delivering)
-		return;
-	holding->delivering = false;
-	if (error == 0)
-		owner_answer_result(owner, holding);
-	else
-		log_notice(TAG, "event=not-delivered cause=\"%s\"", error_text(error));
-}
-
-void owner_release(struct owner *owner, struct holding *holding, int error)
-{
-	switch (holding->state) {
-	case HOLDING_HELD:
-	case HOLDING_STAGING:
-		holding->voided = error < 0;
-		holding->error = error < 0 ? error : holding->executes ? BUSBAR_ERROR_CANCELLED : 0;
-		holding->ended = owner_wall(owner);
-		owner_finish(owner, holding, "released");
-		break;
-	case HOLDING_RUNNING:
-		holding->voided = error < 0;
-		if (driver_cancel(owner->rooms.driver, &holding->program.identifier) < 0)
-			log_debug(TAG, "event=cancel-late");
-		break;
-	case HOLDING_ENDED:
-		owner_answer_receipt(owner, holding);
-		break;
-	case HOLDING_STATES:
-		break;
-	}
-}
-
-static void expire(struct owner *owner, struct holding *holding)
-{
-	if (holding->state == HOLDING_RUNNING) {
-		holding->error = BUSBAR_ERROR_TIME_LIMIT;
-		if (driver_cancel(owner->rooms.driver, &holding->program.identifier) < 0)
-			log_debug(TAG, "event=cancel-late");
-		return;
-	}
-	holding->error = BUSBAR_ERROR_EXPIRED;
-	holding->ended = owner_wall(owner);
-	owner_finish(owner, holding, "expired");
-}
-
-static void checkpoint(struct owner *owner, struct holding *holding, int64_t now)
-{
-	holding->checkpoint_at = now + OWNER_CHECKPOINT;
-	if (driver_measure(owner->rooms.driver, &holding->program.identifier, &holding->usage) == 0 &&
-	    holding_save(owner->rooms.database, holding) < 0)
-		log_error(TAG, "event=not-saved cause=\"%s\"", database_problem(owner->rooms.database));
-}
-
-static void repeat(struct owner *owner, struct holding *holding, int64_t now)
-{
-	holding->repeat_after = MINIMUM(holding->repeat_after * 2, OWNER_REPEAT_MOST);
-	holding->repeat_at = now + holding->repeat_after;
-	holding->arrived = 0;
-	if (holding->receipt_due)
-		owner_answer_receipt(owner, holding);
-	if (holding->result_due && !holding->delivering)
-		hand_over(owner, holding);
-}
-
-int64_t owner_tend(struct owner *owner, struct holding *holding)
-{
-	int64_t now = owner_monotonic(owner);
-
-	if (holding->refused) {
-		if (owner_wall(owner) > holding->expires)
-			owner_forget(owner, holding);
-		return OWNER_NEVER;
-	}
-	if (holding->state == HOLDING_ENDED) {
-		if ((holding->receipt_due || holding->result_due) && now >= holding->repeat_at)
-			repeat(owner, holding, now);
-		return holding->repeat_at;
-	}
-	if (holding->ended != 0) { /* its end could not be written before */
-		if (now >= holding->repeat_at)
-			owner_finish(owner, holding, "end-repeated");
-		return holding->repeat_at;
-	}
-	if (owner_wall(owner) >= holding->expires) {
-		expire(owner, holding);
-		return now + CLOCK_SECOND;
-	}
-	if (holding->state == HOLDING_RUNNING && now >= holding->checkpoint_at)
-		checkpoint(owner, holding, now);
-	return MINIMUM(holding->checkpoint_at, now + holding->expires - owner_wall(owner));
-}

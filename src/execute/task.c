@@ -8,19 +8,21 @@
 #include "execute/decision.h"
 #include "execute/task_internal.h"
 #include "map/map.h"
-#include "wire/packet.h"
+#include "wire/demand_codec.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define TAG "task"
 
-/* A program that no owner has taken on by then is given up. */
-#define PROGRAM_VALID (3 * CLOCK_SECOND)
 /* How long a decision counts in the view when the owner's own values do not come. */
 #define DECISION_VALID (5 * CLOCK_SECOND)
 
-enum { TASK_ARENA = 64 << 20, TASK_OPEN_ATTEMPTS = 8192, TASK_DUE = 256 };
+enum {
+	TASK_ARENA = 64 << 20,
+	TASK_DUE = 1024,      /* most attempts looked at in one tick */
+	TASK_PAST = 1 << 21,  /* tasks of TASK_WINDOW, at 20,000 a second */
+};
 
 const char *const task_state_names[TASK_STATES + 1] = {
         "submitted", "mapped",    "granted", "staging", "running", "done",
@@ -42,25 +44,70 @@ static bool has_ended(enum task_state state)
 	return state >= TASK_DONE;
 }
 
-static void save(struct tasks *tasks, const struct task *task)
+/* Events. */
+
+void task_enter(struct tasks *tasks)
 {
-	if (task_journal_save(tasks->rooms.database, task) < 0)
+	if (tasks->depth++ == 0 && database_begin(tasks->rooms.database) < 0)
 		log_error(TAG, "event=not-saved cause=\"%s\"", database_problem(tasks->rooms.database));
 }
 
-void task_set_state(struct tasks *tasks, struct task *task, enum task_state state, const char *event)
+/* To be told of, or forgotten, when the event is over. */
+static void note(struct tasks *tasks, struct task *task)
+{
+	if (task->noted)
+		return;
+	task->noted = true;
+	task->next_noted = tasks->noted;
+	tasks->noted = task;
+}
+
+static void tell(struct tasks *tasks, struct task *task)
+{
+	struct identifier identifier = task->identifier;
+	bool granted = task->granted && !has_ended(task->state), finished = task->finished;
+
+	task->noted = task->granted = task->finished = false;
+	if (granted)
+		tasks->ports.granted(tasks->ports.context, &identifier);
+	if (finished)
+		tasks->ports.finished(tasks->ports.context, &identifier);
+	if (task->state == TASK_SETTLED)
+		task_forget(tasks, task);
+}
+
+void task_leave(struct tasks *tasks)
+{
+	struct task *task;
+
+	if (--tasks->depth > 0)
+		return;
+	if (database_in_transaction(tasks->rooms.database) && database_commit(tasks->rooms.database) < 0) {
+		log_error(TAG, "event=not-saved cause=\"%s\"", database_problem(tasks->rooms.database));
+		database_rollback(tasks->rooms.database);
+	}
+	while ((task = tasks->noted) != NULL) {
+		tasks->noted = task->next_noted;
+		tell(tasks, task);
+	}
+}
+
+/* States. */
+
+static void set_state(struct tasks *tasks, struct task *task, enum task_state state, const char *event)
 {
 	char text[IDENTIFIER_TEXT];
 
-	if (task->state == state)
-		return;
-	log_info(TAG, "task=%s old=%s event=%s new=%s code=%d",
-	         identifier_text(&task->demand.identifier, text), task_state_names[task->state], event,
-	         task_state_names[state], task->code);
+	log_info(TAG, "task=%s old=%s event=%s new=%s code=%d", identifier_text(&task->identifier, text),
+	         task_state_names[task->state], event, task_state_names[state], task->code);
 	task->state = state;
-	if (has_ended(state) && task->ended == 0)
+	/* What comes before the end follows from the attempts. */
+	if (!has_ended(state))
+		return;
+	if (task->ended == 0)
 		task->ended = task_wall(tasks);
-	save(tasks, task);
+	if (task_journal_write(tasks->rooms.database, task) < 0)
+		log_error(TAG, "event=not-saved cause=\"%s\"", database_problem(tasks->rooms.database));
 }
 
 void task_set_part_state(struct tasks *tasks, struct task *task, uint32_t part, enum task_state state,
@@ -69,19 +116,11 @@ void task_set_part_state(struct tasks *tasks, struct task *task, uint32_t part, 
 	char text[IDENTIFIER_TEXT];
 
 	log_info(TAG, "task=%s part=%u old=%s event=%s new=%s code=%d",
-	         identifier_text(&task->demand.identifier, text), part + 1,
-	         task_state_names[task->parts[part].state], event, task_state_names[state],
-	         task->parts[part].code);
+	         identifier_text(&task->identifier, text), part + 1, task_state_names[task->parts[part].state],
+	         event, task_state_names[state], task->parts[part].code);
 	task->parts[part].state = state;
-	if (task_journal_save_part(tasks->rooms.database, task, part, NULL) < 0)
+	if (has_ended(state) && task_journal_write_part(tasks->rooms.database, task, part) < 0)
 		log_error(TAG, "event=not-saved cause=\"%s\"", database_problem(tasks->rooms.database));
-}
-
-void task_forget(struct tasks *tasks, struct task *task)
-{
-	(void)hash_remove(tasks->by_task, task->demand.identifier.octets);
-	free(task->parts);
-	slab_release(tasks->task_slab, task);
 }
 
 /* Ends what has not ended: nothing is gained by the other parts of a failed task. */
@@ -119,32 +158,38 @@ static enum task_state state_of_parts(const struct task *task, int32_t *ret_code
 
 void task_review(struct tasks *tasks, struct task *task)
 {
-	struct identifier identifier = task->demand.identifier;
-	enum task_state state;
-
 	if (!has_ended(task->state)) {
 		int32_t code = 0;
+		enum task_state state = state_of_parts(task, &code);
 
-		state = state_of_parts(task, &code);
 		task->code = code;
 		if (state > TASK_DONE)
 			cancel_parts(tasks, task);
-		task_set_state(tasks, task, state, "parts");
-		if (has_ended(state))
-			tasks->ports.finished(tasks->ports.context, &identifier);
+		if (state != task->state)
+			set_state(tasks, task, state, "parts");
+		task->granted = task->granted || (state == TASK_GRANTED && task->reserve_time > 0);
+		task->finished = has_ended(state);
 	}
-	if (has_ended(task->state) && task->open == 0) {
-		task_set_state(tasks, task, TASK_SETTLED, "accounts-closed");
-		task_forget(tasks, task);
-	}
+	if (has_ended(task->state) && task->open == 0 && task->state != TASK_SETTLED)
+		set_state(tasks, task, TASK_SETTLED, "accounts-closed");
+	if (task->granted || task->finished || task->state == TASK_SETTLED)
+		note(tasks, task);
 }
 
-void task_part_demand(const struct task *task, struct demand *ret_demand)
-{
-	struct demand_body *body = &ret_demand->body;
-	uint32_t parts = task->part_count;
+/* Demands, plans and programs. */
 
-	*ret_demand = task->demand;
+int task_demand(struct tasks *tasks, const struct task *task, struct demand *ret_demand)
+{
+	int code = demand_codec_decode(task->demand.octets, task->demand.size, tasks->arena, ret_demand);
+
+	ret_demand->identifier = task->identifier;
+	return code;
+}
+
+void task_divide(struct demand *demand, uint32_t parts)
+{
+	struct demand_body *body = &demand->body;
+
 	body->split = 0;
 	body->split_exactly = false;
 	body->split_least.amount = 0;
@@ -158,7 +203,7 @@ void task_part_demand(const struct task *task, struct demand *ret_demand)
 		if (!body->data[i].each && !body->data[i].blob)
 			body->data[i].size = (body->data[i].size + parts - 1) / parts;
 	if (parts > 1)
-		ret_demand->budget = (ret_demand->budget + parts - 1) / parts;
+		demand->budget = (demand->budget + parts - 1) / parts;
 }
 
 static struct map_request map_request_of(const struct tasks *tasks, const struct task_request *request)
@@ -168,6 +213,8 @@ static struct map_request map_request_of(const struct tasks *tasks, const struct
 	        .ingress = tasks->settings.identity,
 	        .access_up = request->access_up,
 	        .access_down = request->access_down,
+	        .access_ceiling_up = request->access_ceiling_up,
+	        .access_ceiling_down = request->access_ceiling_down,
 	        .spot = request->spot,
 	        .now = task_wall(tasks),
 	        .random = NULL,
@@ -222,17 +269,36 @@ static void count_decision(struct tasks *tasks, struct attempt *attempt, const s
 		log_debug(TAG, "event=decision-not-counted cause=\"%s\"", error_text(code));
 }
 
+/* The address under which a site offers the demand's service; zero when there is none. */
+static void find_service(const struct tasks *tasks, const struct demand *demand, struct gateway_identity site,
+                         uint8_t address[16])
+{
+	const struct demand_body *body = &demand->body;
+	int first = view_service_first(tasks->rooms.view, body->service);
+	const struct service_offer *offer;
+
+	for (size_t i = first < 0 ? SIZE_MAX : (size_t)first;
+	     (offer = view_service_at(tasks->rooms.view, i)) != NULL && strcmp(offer->name, body->service) == 0;
+	     i++)
+		if (gateway_equal(offer->site, site) &&
+		    (body->version[0] == '\0' || strcmp(offer->version, body->version) == 0)) {
+			memcpy(address, offer->address, 16);
+			return;
+		}
+}
+
 static int compile_attempt(struct tasks *tasks, const struct task *task, uint32_t part, uint32_t number,
-                           const struct plan_part *planned, struct program *ret_program)
+                           const struct demand *demand, const struct plan_part *planned,
+                           struct program *ret_program)
 {
 	struct compile_request request = {
-	        .demand = &task->demand,
+	        .demand = demand,
 	        .part = planned,
-	        .program = identifier_derive(&task->demand.identifier, part << 8 | number),
+	        .program = identifier_derive(&task->identifier, part << 8 | number),
 	        .ingress = tasks->settings.identity,
 	        .number = (uint16_t)(part + 1),
 	        .parts = (uint16_t)task->part_count,
-	        .expires = task_wall(tasks) + PROGRAM_VALID,
+	        .expires = task_wall(tasks) + TASK_PROGRAM_VALID,
 	        .port = tasks->settings.port,
 	        .output_maximum = tasks->settings.output_maximum,
 	};
@@ -240,13 +306,16 @@ static int compile_attempt(struct tasks *tasks, const struct task *task, uint32_
 	int code;
 
 	memcpy(request.address, tasks->settings.address, sizeof(request.address));
+	memcpy(request.client, task->client, sizeof(request.client));
+	if (task->reserve_time > 0)
+		find_service(tasks, demand, planned->site, request.service);
 	code = compile_program(&request, ret_program);
-	if (code < 0 || packet_fits(ret_program, task->demand.input_size))
+	if (code < 0 || packet_fits(ret_program, demand->input_size))
 		return code;
-	if (task->demand.input_size == 0)
+	if (demand->input_size == 0)
 		return BUSBAR_ERROR_TOO_LARGE;
 	/* A long program leaves no room for the input: the site fetches it instead. */
-	code = store_put(tasks->rooms.store, task->demand.input, task->demand.input_size, digest);
+	code = store_put(tasks->rooms.store, demand->input, demand->input_size, digest);
 	if (code < 0)
 		return code;
 	request.input = digest;
@@ -254,66 +323,130 @@ static int compile_attempt(struct tasks *tasks, const struct task *task, uint32_
 	return code == 0 && !packet_fits(ret_program, 0) ? BUSBAR_ERROR_TOO_LARGE : code;
 }
 
-int task_begin_attempt(struct tasks *tasks, struct task *task, uint32_t part, const struct plan *plan,
-                       const struct plan_part *planned)
+static int write_attempt(struct tasks *tasks, const struct attempt *attempt, const struct plan *plan,
+                         const struct plan_part *planned)
 {
 	struct database *database = tasks->rooms.database;
-	struct part *here = &task->parts[part];
+	const struct task *task = attempt->task;
+	uint8_t octets[PLAN_RECORD_OCTETS];
 	struct ledger_owner owners[LEDGER_OWNERS];
-	struct attempt *attempt, *before = here->current;
+	int size = plan_record_encode(plan, planned, octets, sizeof(octets));
+	int code = size;
+
+	if (code >= 0)
+		code = ledger_hold(tasks->rooms.ledger, &task->identifier, &attempt->program, task->tenant,
+		                   planned->hold, owners, list_suppliers(tasks, attempt, owners),
+		                   task_wall(tasks));
+	if (code >= 0)
+		code = task_journal_put_part(database, task, attempt->part, octets, (size_t)size);
+	return code < 0 ? code : task_journal_insert_attempt(database, attempt);
+}
+
+static void plan_part(struct part *part, const struct plan_part *planned)
+{
+	part->attempts++;
+	part->tries++;
+	part->state = TASK_MAPPED;
+	part->site = planned->site;
+	part->bound_up = planned->path.bound_up;
+	part->bound_down = planned->path.bound_down;
+	part->class = planned->path.class;
+	part->measured = planned->path.measured;
+}
+
+int task_begin_attempt(struct tasks *tasks, struct task *task, uint32_t part, const struct demand *demand,
+                       const struct plan *plan, const struct plan_part *planned)
+{
+	struct part *here = &task->parts[part], before = *here;
+	struct attempt *attempt;
 	struct program program;
-	char *text = NULL;
-	int code = compile_attempt(tasks, task, part, here->attempts + 1, planned, &program);
+	int code = compile_attempt(tasks, task, part, here->attempts + 1, demand, planned, &program);
 
 	if (code < 0)
 		return code;
 	attempt = attempt_add(tasks, task, part, here->attempts + 1, &program);
 	if (attempt == NULL)
 		return BUSBAR_ERROR_TABLE_FULL;
-	here->attempts++;
-	here->site = planned->site;
-	here->state = TASK_MAPPED;
-	code = ledger_hold(tasks->rooms.ledger, &task->demand.identifier, &program.identifier, task->tenant,
-	                   planned->hold, owners, list_suppliers(tasks, attempt, owners), task_wall(tasks));
-	if (code < 0)
-		goto fail;
-	text = tasks->ports.describe(tasks->ports.context, plan, planned);
-	code = task_journal_save_part(database, task, part, text);
-	if (code >= 0)
-		code = task_journal_save_attempt(database, attempt);
-	free(text);
-	if (code < 0)
-		goto fail;
-	count_decision(tasks, attempt, planned, &task->demand, task->part_count);
+	plan_part(here, planned);
+	code = write_attempt(tasks, attempt, plan, planned);
+	if (code < 0) {
+		attempt_forget(tasks, attempt);
+		*here = before;
+		return code;
+	}
+	attempt->repeat_at = task_monotonic(tasks);
+	attempt_schedule(tasks, attempt);
+	count_decision(tasks, attempt, planned, demand, task->part_count);
 	return 0;
-fail:
-	attempt_forget(tasks, attempt);
-	here->attempts--;
-	here->current = before;
-	return code;
 }
 
-static struct task *make_task(struct tasks *tasks, const struct task_request *request, uint32_t parts)
+/* Submission. */
+
+struct task *task_add(struct tasks *tasks, const struct identifier *identifier, uint32_t parts)
 {
 	struct task *task = slab_take(tasks->task_slab);
 
 	if (task == NULL)
 		return NULL;
-	task->parts = calloc(parts, sizeof(*task->parts));
-	if (task->parts == NULL || hash_put(tasks->by_task, request->demand->identifier.octets, task) < 0) {
+	task->identifier = *identifier;
+	task->part_count = parts;
+	task->parts = parts == 1 ? &task->only : calloc(parts, sizeof(*task->parts));
+	if (task->parts != NULL && hash_put(tasks->by_task, task->identifier.octets, task) == 0)
+		return task;
+	if (task->parts != &task->only)
 		free(task->parts);
-		slab_release(tasks->task_slab, task);
-		return NULL;
+	slab_release(tasks->task_slab, task);
+	return NULL;
+}
+
+void task_forget(struct tasks *tasks, struct task *task)
+{
+	(void)hash_remove(tasks->by_task, task->identifier.octets);
+	keep_drop(tasks->keep, &task->demand);
+	if (task->parts != &task->only)
+		free(task->parts);
+	slab_release(tasks->task_slab, task);
+}
+
+static int keep_demand(struct tasks *tasks, struct task *task, const struct demand *demand)
+{
+	uint8_t octets[KEEP_LARGEST];
+	struct demand staged = *demand;
+	int size;
+
+	/* Stages are not mapped. */
+	staged.stage_count = 0;
+	staged.stages = NULL;
+	size = demand_codec_encode(&staged, octets, sizeof(octets));
+	return size < 0 ? size : keep_octets(tasks->keep, octets, (size_t)size, &task->demand);
+}
+
+static int make_task(struct tasks *tasks, const struct task_request *request, uint32_t parts,
+                     struct task **ret_task)
+{
+	struct task *task = task_add(tasks, &request->demand->identifier, parts);
+	int code;
+
+	if (task == NULL)
+		return BUSBAR_ERROR_TABLE_FULL;
+	code = keep_demand(tasks, task, request->demand);
+	if (code < 0) {
+		task_forget(tasks, task);
+		return code;
 	}
-	task->demand = *request->demand;
-	task->demand.stages = NULL;
 	text_copy(task->tenant, sizeof(task->tenant), request->tenant);
+	text_copy(task->name, sizeof(task->name), request->demand->name);
+	memcpy(task->client, request->client, sizeof(task->client));
 	task->spot = request->spot;
 	task->access_up = request->access_up;
 	task->access_down = request->access_down;
-	task->part_count = parts;
+	task->access_ceiling_up = request->access_ceiling_up;
+	task->access_ceiling_down = request->access_ceiling_down;
+	task->reserve_time = request->demand->body.reserve_time;
+	task->state = TASK_MAPPED;
 	task->created = task_wall(tasks);
-	return task;
+	*ret_task = task;
+	return 0;
 }
 
 static void forget_attempts(struct tasks *tasks, struct task *task)
@@ -336,8 +469,8 @@ static int write_decision(struct tasks *tasks, const struct task_request *reques
 	size = octets == NULL ? -ENOMEM
 	                      : decision_encode(tasks->rooms.view, &map, plan, octets, DECISION_OCTETS);
 	return size < 0 ? size
-	                : task_journal_save_decision(tasks->rooms.database, &request->demand->identifier,
-	                                             octets, (size_t)size);
+	                : task_journal_put_decision(tasks->rooms.database, &request->demand->identifier,
+	                                            octets, (size_t)size);
 }
 
 /* Task, parts, attempts and holds in one transaction: all or nothing. */
@@ -349,12 +482,11 @@ static int write_task(struct tasks *tasks, struct task *task, const struct task_
 
 	if (code < 0)
 		return code;
-	task->state = TASK_MAPPED;
-	code = task_journal_save(database, task);
+	code = task_journal_insert(database, task);
 	if (code >= 0)
 		code = write_decision(tasks, request, plan);
 	for (uint32_t i = 0; i < task->part_count && code >= 0; i++)
-		code = task_begin_attempt(tasks, task, i, plan, &plan->parts[i]);
+		code = task_begin_attempt(tasks, task, i, request->demand, plan, &plan->parts[i]);
 	if (code >= 0)
 		code = database_commit(database);
 	if (code < 0)
@@ -364,30 +496,38 @@ static int write_task(struct tasks *tasks, struct task *task, const struct task_
 
 static int submit_plan(struct tasks *tasks, const struct task_request *request, const struct plan *plan)
 {
-	struct task *task = make_task(tasks, request, plan->part_count);
-	int code;
+	int64_t now = task_wall(tasks);
+	struct task *task = NULL;
+	int code = past_has_room(tasks->past, now) ? 0 : BUSBAR_ERROR_TABLE_FULL;
 
-	if (task == NULL)
-		return BUSBAR_ERROR_TABLE_FULL;
+	if (code == 0)
+		code = make_task(tasks, request, plan->part_count, &task);
+	if (code < 0)
+		return code;
 	code = write_task(tasks, task, request, plan);
+	if (code >= 0)
+		code = past_put(tasks->past, &task->identifier, identifier_time(&task->identifier) + TASK_WINDOW,
+		                now);
 	if (code < 0) {
 		forget_attempts(tasks, task);
 		task_forget(tasks, task);
 		return code;
 	}
 	for (uint32_t i = 0; i < task->part_count; i++)
-		if (task->parts[i].current != NULL)
-			attempt_send(tasks, task->parts[i].current);
+		attempt_tend(tasks, task->parts[i].current);
 	return 0;
 }
 
 static int exists(struct tasks *tasks, const struct identifier *task)
 {
+	int64_t now = task_wall(tasks);
 	struct task_record record;
 	int code;
 
-	if (hash_get(tasks->by_task, task->octets) != NULL)
+	if (hash_get(tasks->by_task, task->octets) != NULL || past_has(tasks->past, task, now))
 		return BUSBAR_ERROR_DUPLICATE;
+	if (identifier_time(task) + TASK_WINDOW > now)
+		return 0;
 	code = task_read(tasks, task, &record);
 	if (code == BUSBAR_ERROR_NOT_FOUND)
 		return 0;
@@ -412,6 +552,23 @@ int task_submit(struct tasks *tasks, const struct task_request *request)
 	return code;
 }
 
+/* Looks at attempts that are due. Returns when the next one is. */
+static int64_t tend_due(struct tasks *tasks)
+{
+	int64_t now = task_monotonic(tasks);
+
+	for (unsigned looked_at = 0;; looked_at++) {
+		struct heap_node *first = heap_peek(tasks->due);
+		struct attempt *attempt = first == NULL ? NULL : CONTAINER_OF(first, struct attempt, due);
+
+		if (attempt == NULL)
+			return INT64_MAX;
+		if (attempt->due_at > now || looked_at == TASK_DUE)
+			return attempt->due_at;
+		attempt_tend(tasks, attempt);
+	}
+}
+
 int task_cancel(struct tasks *tasks, const struct identifier *identifier)
 {
 	struct task *task = hash_get(tasks->by_task, identifier->octets);
@@ -427,57 +584,31 @@ int task_cancel(struct tasks *tasks, const struct identifier *identifier)
 	}
 	if (has_ended(task->state))
 		return BUSBAR_ERROR_STATE;
+	task_enter(tasks);
 	cancel_parts(tasks, task);
 	task_review(tasks, task);
+	task_leave(tasks);
+	(void)tend_due(tasks);
 	return 0;
-}
-
-/*
- * Attempts that want to be looked at; they are collected first, since looking at one may begin and
- * forget others.
- */
-static uint32_t collect_due(struct tasks *tasks, struct identifier due[TASK_DUE], int64_t *ret_next)
-{
-	int64_t now = task_monotonic(tasks), next = INT64_MAX;
-	uint32_t count = 0;
-	size_t position = 0;
-	const void *key;
-	void *value;
-
-	while (hash_next(tasks->by_program, &position, &key, &value)) {
-		const struct attempt *attempt = value;
-		int64_t wanted = attempt->repeat_at;
-
-		if (attempt->state != ATTEMPT_RELEASING)
-			wanted = MINIMUM(wanted, attempt->deadline);
-		if (wanted > now)
-			next = MINIMUM(next, wanted);
-		else if (count < TASK_DUE)
-			due[count++] = attempt->program.identifier;
-	}
-	*ret_next = count > 0 ? now : next;
-	return count;
 }
 
 int64_t task_tick(struct tasks *tasks)
 {
-	struct identifier due[TASK_DUE];
-	int64_t next;
-	uint32_t count = collect_due(tasks, due, &next);
-
-	for (uint32_t i = 0; i < count; i++) {
-		struct attempt *attempt = hash_get(tasks->by_program, due[i].octets);
-
-		if (attempt != NULL)
-			(void)attempt_tend(tasks, attempt);
-	}
-	return next;
+	return tend_due(tasks);
 }
 
 size_t task_open_attempts(const struct tasks *tasks)
 {
 	return hash_count(tasks->by_program);
 }
+
+size_t task_bytes(const struct tasks *tasks)
+{
+	return slab_bytes(tasks->task_slab) + slab_bytes(tasks->attempt_slab) + keep_bytes(tasks->keep) +
+	       hash_bytes(tasks->by_task) + hash_bytes(tasks->by_program) + past_bytes(tasks->past);
+}
+
+/* Life of the table. */
 
 /* A daemon that stopped between two attempts has left a part that nothing drives any more. */
 static void end_orphans(struct tasks *tasks, struct task *task)
@@ -499,10 +630,36 @@ static void review_all(struct tasks *tasks)
 	const void *key;
 	void *value;
 
+	task_enter(tasks);
 	while (hash_next(tasks->by_task, &position, &key, &value)) {
 		end_orphans(tasks, value);
 		task_review(tasks, value);
 	}
+	task_leave(tasks);
+}
+
+static bool due_before(const struct heap_node *a, const struct heap_node *b)
+{
+	return CONTAINER_OF(a, const struct attempt, due)->due_at <
+	       CONTAINER_OF(b, const struct attempt, due)->due_at;
+}
+
+static bool make_tables(struct tasks *tasks, size_t maximum)
+{
+	uint64_t seed = tasks->settings.seed;
+
+	random_seed(&tasks->random, seed);
+	tasks->arena = arena_create(TASK_ARENA);
+	tasks->task_slab = slab_create(sizeof(struct task), maximum);
+	tasks->attempt_slab = slab_create(sizeof(struct attempt), 2 * maximum);
+	tasks->keep = keep_create(2 * maximum);
+	tasks->by_task = hash_create(sizeof(struct identifier), maximum, seed);
+	tasks->by_program = hash_create(sizeof(struct identifier), 2 * maximum, seed);
+	tasks->due = heap_create(due_before, 2 * maximum);
+	tasks->past = past_create(TASK_PAST, seed);
+	return tasks->arena != NULL && tasks->task_slab != NULL && tasks->attempt_slab != NULL &&
+	       tasks->keep != NULL && tasks->by_task != NULL && tasks->by_program != NULL &&
+	       tasks->due != NULL && tasks->past != NULL;
 }
 
 int tasks_create(const struct task_settings *settings, const struct task_rooms *rooms,
@@ -516,14 +673,7 @@ int tasks_create(const struct task_settings *settings, const struct task_rooms *
 	tasks->settings = *settings;
 	tasks->rooms = *rooms;
 	tasks->ports = *ports;
-	random_seed(&tasks->random, settings->seed);
-	tasks->arena = arena_create(TASK_ARENA);
-	tasks->task_slab = slab_create(sizeof(struct task), TASK_MAXIMUM);
-	tasks->attempt_slab = slab_create(sizeof(struct attempt), TASK_OPEN_ATTEMPTS);
-	tasks->by_task = hash_create(sizeof(struct identifier), TASK_MAXIMUM, settings->seed);
-	tasks->by_program = hash_create(sizeof(struct identifier), TASK_OPEN_ATTEMPTS, settings->seed);
-	if (tasks->arena == NULL || tasks->task_slab == NULL || tasks->attempt_slab == NULL ||
-	    tasks->by_task == NULL || tasks->by_program == NULL)
+	if (!make_tables(tasks, settings->tasks == 0 ? TASK_MAXIMUM : settings->tasks))
 		goto fail;
 	code = task_journal_create(rooms->database);
 	if (code == 0)
@@ -552,8 +702,11 @@ struct tasks *tasks_free(struct tasks *tasks)
 	position = 0;
 	while (tasks->by_task != NULL && hash_next(tasks->by_task, &position, &key, &value))
 		task_forget(tasks, value);
+	past_free(tasks->past);
+	heap_free(tasks->due);
 	hash_free(tasks->by_program);
 	hash_free(tasks->by_task);
+	keep_free(tasks->keep);
 	slab_free(tasks->attempt_slab);
 	slab_free(tasks->task_slab);
 	arena_free(tasks->arena);

@@ -4,11 +4,17 @@
  *
  * A part is served by attempts: one program each, sent until it is accepted, refused or expired. After a
  * refusal or silence the next candidate is tried (crank-back); each attempt's money is held before its
- * program leaves, and released when every owner's receipt is in. All states are durable before they are
- * told to anyone; after a restart every attempt goes on from where the journal says it was.
+ * program leaves, and released when every owner's receipt is in.
  *
  * A part runs at most once: a program is not started after it has expired, and the next attempt begins
  * only when the one before was refused or has expired.
+ *
+ * A reservation is granted when the last owner on its path has granted. It is refreshed until its time is over,
+ * and then released; what an owner loses meanwhile is reserved again for the rest of the time, elsewhere.
+ *
+ * Memory is the truth about tasks that are not settled; the journal is its copy, from which another process
+ * goes on. What is in it is enough to come to the same end: an attempt that was granted is refreshed or
+ * polled, one that was sent is sent again.
  */
 #ifndef EXECUTE_TASK_H
 #define EXECUTE_TASK_H
@@ -18,6 +24,7 @@
 #include "base/compiler.h"
 #include "base/database.h"
 #include "base/random.h"
+#include "execute/plan_record.h"
 #include "execute/store.h"
 #include "meter/ledger.h"
 #include "model/demand.h"
@@ -25,11 +32,13 @@
 #include "model/program.h"
 #include "view/view.h"
 #include "wire/answer.h"
+#include "wire/packet.h"
 #include "wire/seal.h"
 
 struct tasks;
 
-enum { TASK_MAXIMUM = 1024, TASK_ATTEMPTS = 5 };
+/* Open tasks, unless the settings say otherwise; attempts at a part before it fails. */
+enum { TASK_MAXIMUM = 65536, TASK_ATTEMPTS = 5 };
 
 /* Numbers are on the wire and in the journal. */
 enum task_state {
@@ -49,12 +58,15 @@ extern const char *const task_state_names[TASK_STATES + 1];
 
 struct task_ports {
 	void *context;
-	/* A program packet that is to travel to its first segment. */
-	void (*send)(void *context, uint8_t *packet, size_t size);
+	/*
+	 * A program that is to travel to its first segment. `bytes` is what travels; NULL when it ends here,
+	 * because this gateway owns all that it asks for.
+	 */
+	void (*send)(void *context, const struct packet *packet, uint8_t *bytes, size_t size);
 	void (*acknowledge)(void *context, struct gateway_identity owner, const struct identifier *program,
 	                    enum answer_type what);
-	/* A text form of a plan's part, kept in the journal for people; malloc'd, may be NULL. */
-	char *(*describe)(void *context, const struct plan *plan, const struct plan_part *part);
+	/* All that the task reserves is held (also when it had to be reserved again). */
+	void (*granted)(void *context, const struct identifier *task);
 	/* The task is done, failed, cancelled or expired. */
 	void (*finished)(void *context, const struct identifier *task);
 };
@@ -66,6 +78,7 @@ struct task_settings {
 	struct clock clock;
 	uint64_t seed;
 	uint64_t output_maximum; /* octets of one part's output */
+	uint32_t tasks;          /* most open tasks; 0: TASK_MAXIMUM */
 	bool decisions;          /* keep what every decision was made from, see decision.h */
 };
 
@@ -86,7 +99,9 @@ struct task_request {
 	const struct demand *demand; /* identifier set; it names the task */
 	const char *tenant;
 	bool spot;
-	int64_t access_up, access_down;
+	uint8_t client[16];                             /* its address */
+	int64_t access_up, access_down;                 /* one-way delays of its access link */
+	int64_t access_ceiling_up, access_ceiling_down; /* what it takes at most; 0: none is promised */
 };
 
 /*
@@ -117,7 +132,10 @@ struct task_part_record {
 	int64_t run_wall;
 	struct gateway_identity site;
 	struct identifier program;
-	char *plan; /* as described; malloc'd, NULL when there is none */
+	/* Of the path; bounds are 0 when it is measured. */
+	bool measured;
+	uint32_t class;
+	int64_t bound_up, bound_down;
 };
 struct task_record {
 	struct identifier identifier;
@@ -129,17 +147,20 @@ struct task_record {
 	uint32_t part_count;
 	struct task_part_record *parts; /* malloc'd */
 };
-/* From the journal. NOT_FOUND. The record is the caller's: task_record_clear(). */
+/* NOT_FOUND. The record is the caller's: task_record_clear(). */
 int task_read(struct tasks *tasks, const struct identifier *task, struct task_record *ret_record) CHECKED;
 void task_record_clear(struct task_record *record);
 /* Newest first, of one tenant (NULL: all), at most `maximum`; returns the count. */
 int task_list(struct tasks *tasks, const char *tenant, struct identifier *ret_tasks,
               uint32_t maximum) CHECKED;
-/* The program of an attempt of a task's part, newest; NOT_FOUND. */
+/* Of a task's part (1-based): the program of its newest attempt, and what it was planned from. NOT_FOUND. */
 int task_program(struct tasks *tasks, const struct identifier *task, uint32_t part,
                  struct program *ret_program) CHECKED;
+int task_plan(struct tasks *tasks, const struct identifier *task, uint32_t part,
+              struct plan_record *ret_record) CHECKED;
 
-/* Attempts whose money is not settled yet. */
+/* Attempts whose money is not settled yet; bytes of all tables. */
 size_t task_open_attempts(const struct tasks *tasks);
+size_t task_bytes(const struct tasks *tasks);
 
 #endif

@@ -15,15 +15,29 @@ static void stamp_version(struct identifier *identifier)
 	identifier->octets[8] = (uint8_t)(0x80 | (identifier->octets[8] & 0x3f));
 }
 
+static void stamp_time(struct identifier *identifier, int64_t time)
+{
+	uint64_t milliseconds = (uint64_t)(time / CLOCK_MILLISECOND);
+
+	for (int i = 0; i < TIME_OCTETS; i++)
+		identifier->octets[i] = (uint8_t)(milliseconds >> (8 * (TIME_OCTETS - 1 - i)));
+}
+
 struct identifier identifier_make(int64_t now, struct random *random)
 {
 	struct identifier identifier;
-	uint64_t milliseconds = (uint64_t)(now / CLOCK_MILLISECOND);
 
 	random_fill(random, identifier.octets, sizeof(identifier.octets));
-	for (int i = 0; i < TIME_OCTETS; i++)
-		identifier.octets[i] = (uint8_t)(milliseconds >> (8 * (TIME_OCTETS - 1 - i)));
+	stamp_time(&identifier, now);
 	stamp_version(&identifier);
+	return identifier;
+}
+
+struct identifier identifier_floor(int64_t time)
+{
+	struct identifier identifier = {{0}};
+
+	stamp_time(&identifier, time);
 	return identifier;
 }
 

@@ -20,6 +20,8 @@ struct identifier {
 enum { IDENTIFIER_TEXT = 33 };
 
 struct identifier identifier_make(int64_t now, struct random *random);
+/* The least that sorts after every identifier made before the millisecond of `time`; nobody's name. */
+struct identifier identifier_floor(int64_t time);
 /*
  * The identifier of part or attempt `index` of `parent`: same age, derived bits, so that a retransmitted
  * parent names the same children.

@@ -69,6 +69,16 @@ static void get_receipt(struct cursor *cursor, struct receipt *receipt)
 		get_line(cursor, &receipt->lines[i]);
 }
 
+static void put_grant(struct writer *writer, const struct answer *answer)
+{
+	field_put_amount(writer, (uint64_t)answer->valid);
+}
+
+static void get_grant(struct cursor *cursor, struct answer *answer)
+{
+	answer->valid = (int64_t)field_amount(cursor);
+}
+
 static void put_refusal(struct writer *writer, const struct answer *answer)
 {
 	const struct answer_refusal *refusal = &answer->refusal;
@@ -228,7 +238,7 @@ static const struct {
 	void (*put)(struct writer *writer, const struct answer *answer);
 	void (*get)(struct cursor *cursor, struct answer *answer);
 } codecs[ANSWER_TYPES] = {
-        [ANSWER_GRANTED] = {put_nothing, get_nothing},
+        [ANSWER_GRANTED] = {put_grant, get_grant},
         [ANSWER_REFUSED] = {put_refusal, get_refusal},
         [ANSWER_ACCEPTED] = {put_nothing, get_nothing},
         [ANSWER_RUNNING] = {put_nothing, get_nothing},

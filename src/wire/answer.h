@@ -22,7 +22,7 @@
 enum { ANSWER_MAXIMUM = 1800, ANSWER_OUTPUT = 1024, ANSWER_RELAYED = 1452 };
 
 enum answer_type {
-	ANSWER_GRANTED = 1, /* this owner holds what the program asked of it */
+	ANSWER_GRANTED = 1, /* this owner holds what the program asked of it, or holds it longer */
 	ANSWER_REFUSED,     /* this owner refused; the packet goes no further */
 	ANSWER_ACCEPTED,    /* execute was taken on */
 	ANSWER_RUNNING,     /* still at it (to a retransmission) */
@@ -79,6 +79,7 @@ struct answer {
 	int64_t processing; /* ns between the packet's arrival and this answer, so that the path's delay is
 	                       known */
 	union {
+		int64_t valid; /* GRANTED: expiry of the program that is answered, a refresh has its own */
 		struct answer_refusal refusal;
 		struct answer_result result;
 		struct receipt receipt;

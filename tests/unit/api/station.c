@@ -68,9 +68,15 @@ static void post_packet(struct station *station, const uint8_t *packet, size_t s
 	memcpy(message->bytes, packet, size);
 }
 
-static void on_send(void *context, uint8_t *packet, size_t size)
+/* What ends at the station is handed over. */
+static void on_send(void *context, const struct packet *packet, uint8_t *bytes, size_t size)
 {
-	post_packet(context, packet, size);
+	struct station *station = context;
+
+	if (bytes == NULL)
+		owner_receive(station->owner, packet, NULL, 0);
+	else
+		post_packet(station, bytes, size);
 }
 
 static void on_forward(void *context, const uint8_t *packet, size_t size)
@@ -143,11 +149,8 @@ static void on_changed(void *context)
 	T_OK(view_put_site(station->view, &site));
 }
 
-static char *on_describe(void *context, const struct plan *plan, const struct plan_part *part)
+static void on_granted(void *context, const struct identifier *task)
 {
-	struct station *station = context;
-
-	return document_part(&station->source, plan, part);
 }
 
 static void on_finished(void *context, const struct identifier *task)
@@ -279,7 +282,7 @@ static void open_tasks(struct station *station)
 	const struct task_ports ports = {.context = station,
 	                                 .send = on_send,
 	                                 .acknowledge = on_acknowledge,
-	                                 .describe = on_describe,
+	                                 .granted = on_granted,
 	                                 .finished = on_finished};
 
 	memcpy(settings.address, station->address, sizeof(settings.address));
@@ -390,7 +393,7 @@ static void take_message(struct station *station, struct station_message *messag
 		return;
 	}
 	T_OK(packet_decode(message->bytes, message->size, &station->ring, &packet));
-	owner_receive(station->owner, message->bytes, message->size, &packet);
+	owner_receive(station->owner, &packet, message->bytes, message->size);
 }
 
 void station_turn(struct station *station)

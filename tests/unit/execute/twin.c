@@ -129,9 +129,15 @@ static void send_packet(struct node *from, const uint8_t *bytes, size_t size)
 	post(from->twin, from, node_of(from->twin, bytes + 24), &message);
 }
 
-static void on_send(void *context, uint8_t *packet, size_t size)
+/* What ends at the node itself is handed over, as in a daemon. */
+static void on_send(void *context, const struct packet *packet, uint8_t *bytes, size_t size)
 {
-	send_packet(context, packet, size);
+	struct node *node = context;
+
+	if (segment_within(packet->destination, node->locator))
+		owner_receive(node->owner, packet, bytes, size);
+	else
+		send_packet(node, bytes, size);
 }
 
 static void on_forward(void *context, const uint8_t *packet, size_t size)
@@ -231,9 +237,17 @@ static void on_changed(void *context)
 		T_OK(view_put_site(edge->view, &site));
 }
 
-static char *on_describe(void *context, const struct plan *plan, const struct plan_part *part)
+static int on_attach(void *context, const struct owner_flow *flow)
 {
-	return NULL;
+	return 0;
+}
+
+static void on_detach(void *context, const struct identifier *program)
+{
+}
+
+static void on_granted(void *context, const struct identifier *task)
+{
 }
 
 static void on_finished(void *context, const struct identifier *task)
@@ -369,6 +383,8 @@ static void open_owner(struct node *node)
 	                                  .forward = on_forward,
 	                                  .fetch = on_fetch,
 	                                  .deliver = on_deliver,
+	                                  .attach = on_attach,
+	                                  .detach = on_detach,
 	                                  .changed = on_changed};
 
 	memcpy(settings.locator, node->locator, sizeof(settings.locator));
@@ -389,7 +405,7 @@ static void open_tasks(struct node *node)
 	const struct task_ports ports = {.context = node,
 	                                 .send = on_send,
 	                                 .acknowledge = on_acknowledge,
-	                                 .describe = on_describe,
+	                                 .granted = on_granted,
 	                                 .finished = on_finished};
 
 	if (node->number != TWIN_EDGE)
@@ -554,7 +570,7 @@ static void take_packet(struct node *node, struct message *message)
 	if (node->mute)
 		return;
 	T_OK(packet_decode(message->bytes, message->size, &node->twin->ring, &packet));
-	owner_receive(node->owner, message->bytes, message->size, &packet);
+	owner_receive(node->owner, &packet, message->bytes, message->size);
 }
 
 static void take_answer(struct node *node, const struct answer *answer)

@@ -359,6 +359,8 @@ struct answer sample_answer(enum answer_type type)
 	                        .sender = type == ANSWER_ACKNOWLEDGE ? edge : data_centre,
 	                        .processing = 170 * CLOCK_MICROSECOND};
 
+	if (type == ANSWER_GRANTED)
+		answer.valid = SAMPLE_TIME + 30 * CLOCK_SECOND;
 	if (type == ANSWER_REFUSED)
 		answer.refusal = (struct answer_refusal){.error = BUSBAR_ERROR_NO_CAPACITY,
 		                                         .resource = RESOURCE_MEMORY,

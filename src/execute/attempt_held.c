@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A reservation that all its owners have granted: refreshed in rounds until its time is over, reserved again
+ * when an owner lost it.
+ *
+ * The first round comes soon, since it confirms the reservation at its owners. A round is repeated until the
+ * last owner on the path has answered; then all before it have been refreshed too.
+ */
+#include "base/error.h"
+#include "base/log.h"
+#include "compile/compile.h"
+#include "execute/task_internal.h"
+
+#define TAG "attempt"
+
+#define REFRESH_FIRST CLOCK_SECOND
+#define REFRESH_EVERY (10 * CLOCK_SECOND)
+#define REFRESH_REPEAT (200 * CLOCK_MILLISECOND)
+#define REFRESH_REPEAT_MOST (2 * CLOCK_SECOND)
+/* What is lost so shortly before its end is not reserved again. */
+#define REST_LEAST CLOCK_SECOND
+
+static struct part *part_of(const struct attempt *attempt)
+{
+	return &attempt->task->parts[attempt->part];
+}
+
+/* How far a program made at `made` reaches at each owner, at least. */
+static int64_t reach(const struct attempt *attempt, int64_t made)
+{
+	return MINIMUM(made + PLAN_RESERVATION_LIFETIME, part_of(attempt)->ends);
+}
+
+static void extend(struct attempt_owner *owner, int64_t until)
+{
+	owner->granted = true;
+	owner->until = MAXIMUM(owner->until, until);
+}
+
+void attempt_hold(struct tasks *tasks, struct attempt *attempt, const struct answer *answer)
+{
+	struct task *task = attempt->task;
+	struct part *part = part_of(attempt);
+	int64_t now = task_monotonic(tasks);
+	int64_t network = now - attempt->sent - answer->processing;
+
+	if (part->ends == 0)
+		part->ends = task_wall(tasks) + task->reserve_time;
+	part->tries = 0;
+	/* A retransmission makes it unknown which packet was answered. */
+	if (!attempt->resent && network > 0)
+		part->network = network + task->access_up + task->access_down;
+	for (uint32_t i = 0; i < attempt->owner_count; i++)
+		extend(&attempt->owners[i], reach(attempt, attempt->expires - TASK_PROGRAM_VALID));
+	attempt->round = 0;
+	attempt->repeat_at = now + REFRESH_FIRST;
+	attempt_set_state(attempt, ATTEMPT_HELD, "granted");
+	attempt_schedule(tasks, attempt);
+	attempt_save(tasks, attempt);
+	task_set_part_state(tasks, task, attempt->part, TASK_GRANTED, "granted");
+	task_review(tasks, task);
+}
+
+/* The owner that is known to hold for the shortest time; NULL when all have settled. */
+static struct attempt_owner *shortest(const struct attempt *attempt)
+{
+	const struct attempt_owner *first = NULL;
+
+	for (uint32_t i = 0; i < attempt->owner_count; i++)
+		if (!attempt->owners[i].settled && (first == NULL || attempt->owners[i].until < first->until))
+			first = &attempt->owners[i];
+	return (struct attempt_owner *)(uintptr_t)first;
+}
+
+int64_t attempt_held_due(const struct tasks *tasks, const struct attempt *attempt)
+{
+	const struct attempt_owner *owner = shortest(attempt);
+	int64_t now = task_wall(tasks), first = part_of(attempt)->ends;
+
+	if (owner != NULL && first - now >= REST_LEAST)
+		first = MINIMUM(first, owner->until);
+	return MINIMUM(attempt->repeat_at, task_monotonic(tasks) + first - now);
+}
+
+void attempt_held_answer(struct tasks *tasks, struct attempt *attempt, const struct answer *answer)
+{
+	struct attempt_owner *owner = attempt_owner_of(attempt, answer->sender);
+	int64_t made = answer->valid - TASK_PROGRAM_VALID;
+	int64_t until = reach(attempt, made);
+
+	/* Of the program itself, or of a round before. */
+	if (attempt->round == 0 || answer->valid < attempt->round)
+		return;
+	extend(owner, until);
+	if (owner == &attempt->owners[attempt->owner_count - 1]) {
+		for (uint32_t i = 0; i < attempt->owner_count; i++)
+			extend(&attempt->owners[i], until);
+		attempt->round = 0;
+		attempt->repeat_at = until >= part_of(attempt)->ends
+		                             ? INT64_MAX
+		                             : task_monotonic(tasks) + made - task_wall(tasks) + REFRESH_EVERY;
+	}
+	attempt_schedule(tasks, attempt);
+}
+
+void attempt_held_lost(struct tasks *tasks, struct attempt *attempt, struct gateway_identity owner, int error)
+{
+	char text[GATEWAY_TEXT];
+
+	if (part_of(attempt)->ends - task_wall(tasks) < REST_LEAST) {
+		attempt_schedule(tasks, attempt);
+		return;
+	}
+	log_notice(TAG, "event=lost owner=%s cause=\"%s\"", gateway_text(owner, text), error_text(error));
+	attempt_crank_back(tasks, attempt, 0, error);
+}
+
+static void end_of_time(struct tasks *tasks, struct attempt *attempt)
+{
+	task_enter(tasks);
+	task_set_part_state(tasks, attempt->task, attempt->part, TASK_DONE, "time-over");
+	attempt_release(tasks, attempt, 0, "time-over");
+	task_review(tasks, attempt->task);
+	task_leave(tasks);
+}
+
+static void end_of_patience(struct tasks *tasks, struct attempt *attempt, struct gateway_identity owner)
+{
+	task_enter(tasks);
+	attempt_suspect(tasks, owner, BUSBAR_ERROR_NO_ANSWER);
+	attempt_held_lost(tasks, attempt, owner, BUSBAR_ERROR_NO_ANSWER);
+	task_leave(tasks);
+}
+
+static void refresh(struct tasks *tasks, struct attempt *attempt)
+{
+	int64_t now = task_wall(tasks);
+	int64_t expires = now + TASK_PROGRAM_VALID;
+	struct program program;
+	struct packet packet;
+
+	attempt->repeat_after = attempt->round == 0 ? REFRESH_REPEAT
+	                                            : MINIMUM(attempt->repeat_after * 2, REFRESH_REPEAT_MOST);
+	if (attempt->round == 0)
+		attempt->round = expires;
+	attempt->repeat_at = task_monotonic(tasks) + attempt->repeat_after;
+	attempt_schedule(tasks, attempt);
+	if (attempt_program(attempt, &program) < 0)
+		return;
+	compile_refresh(&program, reach(attempt, now) - now, expires, &packet.program);
+	attempt_transmit(tasks, &packet, NULL, 0);
+}
+
+void attempt_held_tend(struct tasks *tasks, struct attempt *attempt)
+{
+	const struct attempt_owner *owner = shortest(attempt);
+	int64_t now = task_wall(tasks);
+
+	if (now >= part_of(attempt)->ends)
+		end_of_time(tasks, attempt);
+	else if (owner != NULL && now >= owner->until && part_of(attempt)->ends - now >= REST_LEAST)
+		end_of_patience(tasks, attempt, owner->identity);
+	else if (task_monotonic(tasks) >= attempt->repeat_at)
+		refresh(tasks, attempt);
+	else
+		attempt_schedule(tasks, attempt);
+}
