@@ -27,7 +27,7 @@ static bool has_reasons(int code)
 
 /* The complaint first, since asking why may change what the gateway last said. */
 int explain_failure(struct session *session, const struct request *request, int code, const char *what,
-                   FILE *stream)
+                    FILE *stream)
 {
 	int status = complain_code(session->busbar, code, what);
 	json_t *quote = NULL;

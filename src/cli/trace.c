@@ -9,9 +9,9 @@
 #include "cli/table.h"
 
 static const struct table_column columns[] = {
-        {"FROM", TABLE_LEFT},      {"TOWARD", TABLE_LEFT},  {"WAY", TABLE_LEFT},       {"CLASS", TABLE_RIGHT},
-        {"CEILING", TABLE_RIGHT},  {"WORST", TABLE_RIGHT},  {"MEASURED", TABLE_RIGHT}, {"PROBES", TABLE_RIGHT},
-        {"LEAST", TABLE_RIGHT},    {"RATE", TABLE_RIGHT},   {"BURST", TABLE_RIGHT},    {"LOAD", TABLE_RIGHT},
+        {"FROM", TABLE_LEFT},      {"TOWARD", TABLE_LEFT}, {"WAY", TABLE_LEFT},       {"CLASS", TABLE_RIGHT},
+        {"CEILING", TABLE_RIGHT},  {"WORST", TABLE_RIGHT}, {"MEASURED", TABLE_RIGHT}, {"PROBES", TABLE_RIGHT},
+        {"LEAST", TABLE_RIGHT},    {"RATE", TABLE_RIGHT},  {"BURST", TABLE_RIGHT},    {"LOAD", TABLE_RIGHT},
         {"CAPACITY", TABLE_RIGHT}, {NULL, TABLE_LEFT},
 };
 

@@ -6,7 +6,8 @@
 #include <jansson.h>
 #include <stdio.h>
 
-/* One line: the bound, whether it is hard, the limit that was asked for, and the longest that was measured. */
+/* One line: the bound, whether it is hard, the limit that was asked for, and the longest that was measured.
+ */
 void trace_print_bound(const json_t *trace, FILE *stream);
 
 #endif
