@@ -91,7 +91,8 @@ struct journal_record {
 	const uint8_t *octets; /* valid until the next read */
 	size_t size;
 };
-/* Reads on behind `after`. MALFORMED when records are missing there. */
+/* Reads from the begin of the segment that has the record behind `after`, which is not always the first
+ * there. MALFORMED when that record is missing. */
 int journal_reader_open(struct journal *journal, uint64_t after, struct journal_reader **ret_reader) CHECKED;
 struct journal_reader *journal_reader_close(struct journal_reader *reader);
 /* 1 for a record, 0 when none is durable yet, MALFORMED when the files are damaged, -errno. */

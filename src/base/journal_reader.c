@@ -90,35 +90,34 @@ static int find_record(struct journal_reader *reader, uint64_t position, struct 
 	return code < 0 ? code : is_in_memory(reader, position, ret_record);
 }
 
-static void skip(struct journal_reader *reader, const struct journal_record *record)
-{
-	reader->start += JOURNAL_FRAME + record->size;
-}
-
-/* The segment of the next record, and on to it. */
-static int seek(struct journal_reader *reader)
+/* On to the segment that begins with the next record. */
+static int go_on(struct journal_reader *reader)
 {
 	struct journal_segment segment;
-	struct journal_record record;
-	int code;
 
-	if (!find_segment(reader, &segment) || segment.number == reader->segment.number)
+	if (!find_segment(reader, &segment) || segment.first != reader->next ||
+	    segment.number == reader->segment.number)
 		return BUSBAR_ERROR_MALFORMED;
-	code = open_segment(reader, &segment);
-	for (uint64_t position = segment.first; position < reader->next && code >= 0; position++) {
-		code = find_record(reader, position, &record);
-		if (code == 0)
-			return BUSBAR_ERROR_MALFORMED;
-		if (code > 0)
-			skip(reader, &record);
-	}
-	return code < 0 ? code : 0;
+	return open_segment(reader, &segment);
+}
+
+/* To the begin of the segment that has the next record, or will have it. */
+static int start(struct journal_reader *reader)
+{
+	struct journal_segment segment;
+
+	if (!find_segment(reader, &segment))
+		return reader->next <= reader->durable ? BUSBAR_ERROR_MALFORMED : 0;
+	if (segment.first > reader->durable)
+		return 0;
+	reader->next = segment.first;
+	return open_segment(reader, &segment);
 }
 
 int journal_reader_open(struct journal *journal, uint64_t after, struct journal_reader **ret_reader)
 {
 	struct journal_reader *reader = malloc(sizeof(*reader));
-	int code = 0;
+	int code;
 
 	if (reader == NULL)
 		return -ENOMEM;
@@ -128,8 +127,7 @@ int journal_reader_open(struct journal *journal, uint64_t after, struct journal_
 	reader->segment = (struct journal_segment){.number = 0};
 	reader->descriptor = -1;
 	reader->offset = reader->start = reader->have = 0;
-	if (reader->next <= reader->durable)
-		code = seek(reader);
+	code = start(reader);
 	if (code < 0) {
 		(void)journal_reader_close(reader);
 		return code;
@@ -159,7 +157,7 @@ int journal_read(struct journal_reader *reader, struct journal_record *ret_recor
 	if (reader->descriptor >= 0)
 		code = find_record(reader, reader->next, ret_record);
 	if (code == 0) {
-		code = seek(reader);
+		code = go_on(reader);
 		if (code == 0)
 			code = find_record(reader, reader->next, ret_record);
 		if (code == 0)
@@ -168,7 +166,7 @@ int journal_read(struct journal_reader *reader, struct journal_record *ret_recor
 	if (code < 0)
 		return code;
 	ret_record->segment = reader->segment.number;
-	skip(reader, ret_record);
+	reader->start += JOURNAL_FRAME + ret_record->size;
 	reader->next++;
 	return 1;
 }
