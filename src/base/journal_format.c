@@ -33,7 +33,7 @@ int journal_read_head(const uint8_t *octets, size_t size, uint64_t *ret_first)
 	first = cursor_u64(&cursor);
 	(void)cursor_u32(&cursor);
 	if (cursor_u32(&cursor) != checksum(0, octets, MINIMUM(size, (size_t)HEAD_CHECKED)) ||
-	    cursor.error < 0 || memcmp(name, magic, sizeof(magic)) != 0 || first == 0)
+	    cursor.error < 0 || memcmp(name, magic, sizeof(magic)) != 0 || first == 0 || first > INT64_MAX)
 		return BUSBAR_ERROR_MALFORMED;
 	if (version != VERSION)
 		return BUSBAR_ERROR_VERSION;

@@ -469,8 +469,8 @@ static void test_kills(void **state)
 	struct random random;
 
 	random_seed(&random, 7);
-	place->settings.segment = 20000;
-	for (int round = 0; round < 30; round++) {
+	place->settings.segment = 200000;
+	for (int round = 0; round < 20; round++) {
 		uint64_t told = kill_a_writer(place, &random), position;
 
 		begin(place);

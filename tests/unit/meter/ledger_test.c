@@ -516,6 +516,44 @@ static void test_many_owners(void **state)
 	ledger_close(ledger);
 }
 
+/* More closed holds than memory keeps: they are known all the same, and take late receipts. */
+static void test_forgotten_holds_are_known(void **state)
+{
+	enum { COUNT = 17000 };
+	struct place *place = *state;
+	struct ledger *ledger = open_ledger(place, 0);
+	struct identifier task = number_identifier(100000);
+	money charge;
+
+	T_OK(ledger_deposit(ledger, "demo", 1000000, "a", NOW));
+	for (uint64_t number = 1; number <= COUNT; number++) {
+		if (number % 1000 == 1)
+			T_OK(database_begin(place->database));
+		T_ERROR(hold(ledger, number, 10, 2), 0);
+		T_ERROR(post(ledger, number, 1, 4), 0);
+		T_ERROR(excuse(ledger, number, 2), 0);
+		if (number % 1000 == 0)
+			T_OK(database_commit(place->database));
+	}
+	T_EQ(balance(ledger, "supplier:s1"), 4 * COUNT);
+	(void)checked(ledger);
+	for (uint64_t number = 1; number <= 5; number++) {
+		T_ERROR(hold(ledger, number, 10, 2), 1);
+		T_ERROR(post(ledger, number, 1, 4), 1);
+		T_ERROR(excuse(ledger, number, 2), 1);
+		T_EQ(closed(ledger, number), 1);
+		T_ERROR(post(ledger, number, 2, 4), 0);
+		T_ERROR(post(ledger, number, 2, 4), 1);
+	}
+	T_ERROR(closed(ledger, 0), BUSBAR_ERROR_NOT_FOUND);
+	T_ERROR(closed(ledger, COUNT + 1), BUSBAR_ERROR_NOT_FOUND);
+	T_EQ(balance(ledger, "supplier:s2"), 0);
+	T_EQ(checked(ledger).disputes, 5);
+	T_OK(ledger_task_charge(ledger, &task, &charge));
+	T_EQ(charge, 9 * 4);
+	ledger_close(ledger);
+}
+
 /* Posts until it is killed, and says so after each one that is durable. */
 static void child(struct place *place, int descriptor)
 {
@@ -595,6 +633,7 @@ int main(void)
 	        BOTH_WAYS(test_tampering),
 	        BOTH_WAYS(test_summaries_equal_usage),
 	        BOTH_WAYS(test_many_owners),
+	        BOTH_WAYS(test_forgotten_holds_are_known),
 	        BOTH_WAYS(test_survives_kill),
 	};
 

@@ -22,7 +22,7 @@ struct place {
 /* Small segments, so that there are many. */
 static inline int place_open(struct place *place)
 {
-	static const struct database_settings settings = {.segment = 20000, .delay = 1000000};
+	static const struct database_settings settings = {.segment = 200000, .delay = 1000000};
 
 	return place->behind
 	               ? database_open_behind(NULL, place->path, place->journal, &settings, &place->database)
