@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include <errno.h>
+#include <linux/genetlink.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -157,4 +158,40 @@ int netlink_ask(struct netlink *netlink, struct netlink_request *request, const 
 			return (int)size;
 	} while (!take_answers(netlink, (size_t)size, &conversation, &code));
 	return code;
+}
+
+static int find_identifier(const struct nlattr *attribute, void *context)
+{
+	uint16_t *family = context;
+
+	if (mnl_attr_get_type(attribute) == CTRL_ATTR_FAMILY_ID &&
+	    mnl_attr_validate(attribute, MNL_TYPE_U16) >= 0)
+		*family = mnl_attr_get_u16(attribute);
+	return MNL_CB_OK;
+}
+
+static void take_family(void *context, const struct nlmsghdr *header)
+{
+	if (header->nlmsg_type == GENL_ID_CTRL &&
+	    mnl_nlmsg_get_payload_len(header) >= sizeof(struct genlmsghdr))
+		(void)mnl_attr_parse(header, sizeof(struct genlmsghdr), find_identifier, context);
+}
+
+int netlink_find_family(struct netlink *netlink, const char *name, uint16_t *ret_family)
+{
+	struct netlink_request request;
+	uint16_t family = 0;
+	struct genlmsghdr *body = netlink_begin(netlink, &request, GENL_ID_CTRL, NLM_F_ACK, sizeof(*body));
+	int code;
+
+	body->cmd = CTRL_CMD_GETFAMILY;
+	body->version = 1;
+	mnl_attr_put_strz(request.header, CTRL_ATTR_FAMILY_NAME, name);
+	code = netlink_ask(netlink, &request, "find-family", take_family, &family);
+	if (code < 0)
+		return code;
+	if (family == 0)
+		return -ENOENT;
+	*ret_family = family;
+	return 0;
 }

@@ -38,5 +38,7 @@ void *netlink_begin(struct netlink *netlink, struct netlink_request *request, ui
  */
 int netlink_ask(struct netlink *netlink, struct netlink_request *request, const char *what, netlink_take take,
                 void *context) CHECKED;
+/* The type of requests to a family of generic netlink (NETLINK_GENERIC); -ENOENT. */
+int netlink_find_family(struct netlink *netlink, const char *name, uint16_t *ret_family) CHECKED;
 
 #endif

@@ -230,11 +230,11 @@ int route_remove_service(struct route *route, const uint8_t address[16])
 
 struct encapsulation {
 	struct seg6_iptunnel_encap head;
-	uint8_t bytes[sizeof(struct ipv6_sr_hdr) + 16 * ROUTE_SEGMENTS + sizeof(struct sr6_tlv_hmac)];
+	uint8_t bytes[sizeof(struct ipv6_sr_hdr) + 16 * STEER_SEGMENTS + sizeof(struct sr6_tlv_hmac)];
 };
 
 /* RFC 8754 2: the last segment comes first. Returns the size. The kernel fills in the HMAC. */
-static size_t make_encapsulation(const struct route_flow *flow, struct encapsulation *encapsulation)
+static size_t make_encapsulation(const struct steer_flow *flow, struct encapsulation *encapsulation)
 {
 	size_t size = sizeof(struct ipv6_sr_hdr) + 16 * (size_t)flow->segment_count;
 	struct ipv6_sr_hdr header = {.type = ROUTING_TYPE_SEGMENTS,
@@ -258,14 +258,14 @@ static size_t make_encapsulation(const struct route_flow *flow, struct encapsula
 	return offsetof(struct encapsulation, bytes) + size;
 }
 
-int route_put_flow(struct route *route, const struct route_flow *flow, uint32_t interface)
+int route_put_flow(struct route *route, const struct steer_flow *flow, uint32_t interface)
 {
 	struct place place = place_of_flow(flow->source, flow->destination);
 	struct encapsulation encapsulation;
 	struct netlink_request request;
 	struct nlattr *nest;
 
-	assert(flow->segment_count > 0 && flow->segment_count <= ROUTE_SEGMENTS);
+	assert(flow->segment_count > 0 && flow->segment_count <= STEER_SEGMENTS);
 	open_put(route, &request, &place);
 	mnl_attr_put_u32(request.header, RTA_OIF, interface);
 	mnl_attr_put_u16(request.header, RTA_ENCAP_TYPE, LWTUNNEL_ENCAP_SEG6);

@@ -14,6 +14,7 @@
 #define STEER_ROUTE_H
 
 #include "base/compiler.h"
+#include "steer/steer.h"
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -26,15 +27,6 @@ enum {
 	ROUTE_TABLE_SERVICES = 186,
 	ROUTE_TABLE_FLOWS = 187,
 	ROUTE_TABLE_MAIN = 254,
-	ROUTE_SEGMENTS = 16,
-};
-
-/* Packets from source to destination, encapsulated to go by segments (RFC 8986 5.1, H.Encaps). */
-struct route_flow {
-	uint8_t source[16], destination[16];
-	uint8_t segments[ROUTE_SEGMENTS][16]; /* in order of travel */
-	uint32_t segment_count;
-	uint32_t key; /* of the SRH HMAC; 0: none */
 };
 
 /* Belongs to the network namespace that the caller is in. */
@@ -61,9 +53,9 @@ int route_put_service(struct route *route, const uint8_t address[16], const uint
                       uint32_t interface) CHECKED;
 int route_remove_service(struct route *route, const uint8_t address[16]) CHECKED;
 
-/* The interface only ties the route to a device and its MTU. */
-int route_put_flow(struct route *route, const struct route_flow *flow, uint32_t interface) CHECKED;
-int route_remove_flow(struct route *route, const uint8_t source[16], const uint8_t destination[16]) CHECKED;
+/* Encapsulation (RFC 8986 5.1, H.Encaps). The interface only ties the route to a device and its MTU. */
+int route_put_flow(struct route *route, const struct steer_flow *flow, uint32_t interface) CHECKED;
+int route_remove_flow(struct route *route, const uint8_t source[16], const uint8_t destination[16]);
 /* Whether the table of flows is asked. */
 int route_use_flows(struct route *route, bool use) CHECKED;
 
