@@ -65,7 +65,9 @@ static void put_sent(FILE *text)
 	        QUEUE_CONTROL);
 	fprintf(text, "meta l4proto . th sport { tcp . 179, udp . 862 } meta priority set 1:%x\n",
 	        QUEUE_CONTROL);
-	fprintf(text, "icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } meta priority set 1:%x\n}\n",
+	fprintf(text,
+	        "icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert, mld2-listener-report } meta priority "
+	        "set 1:%x\n}\n",
 	        QUEUE_CONTROL);
 }
 

@@ -169,12 +169,9 @@ static int put_leaf(struct queue *queue, const struct output *output, const stru
 static int remove_root(struct queue *queue, uint32_t interface)
 {
 	struct netlink_request request;
-	int code;
 
 	open_request(queue, &request, RTM_DELQDISC, 0, interface, 0, TC_H_ROOT);
-	code = request_send(queue, &request, "remove-queues");
-	/* The kernel's words for an interface that has only what it begins with, and for none. */
-	return code == -ENOENT || code == -EINVAL || code == -ENODEV ? 0 : code;
+	return request_send(queue, &request, "remove-queues");
 }
 
 static int put_root(struct queue *queue, uint32_t interface)
@@ -192,6 +189,17 @@ static int put_root(struct queue *queue, uint32_t interface)
 	mnl_attr_put(request.header, TCA_HTB_INIT, sizeof(option), &option);
 	mnl_attr_nest_end(request.header, nest);
 	return request_send(queue, &request, "put-queues");
+}
+
+/* Instead of what a former life, or somebody else, has put there. */
+static int replace_root(struct queue *queue, uint32_t interface)
+{
+	int code = put_root(queue, interface);
+
+	if (code != -EEXIST)
+		return code;
+	code = remove_root(queue, interface);
+	return code == 0 ? put_root(queue, interface) : code;
 }
 
 int queue_set_single(struct queue *queue, uint32_t interface, bool single)
@@ -273,17 +281,15 @@ int queue_add(struct queue *queue, const struct steer_output *output)
 		return -EEXIST;
 	if (queue->count == STEER_INTERFACES)
 		return BUSBAR_ERROR_TABLE_FULL;
-	code = remove_root(queue, added.interface);
+	code = queue_set_single(queue, added.interface, true);
 	if (code == 0)
-		code = queue_set_single(queue, added.interface, true);
-	if (code == 0)
-		code = put_root(queue, added.interface);
+		code = replace_root(queue, added.interface);
 	if (code == 0)
 		code = put_classes(queue, &added);
 	if (code == 0)
 		queue->outputs[queue->count++] = added;
 	else
-		(void)remove_root(queue, added.interface);
+		(void)remove_root(queue, added.interface); /* as it was, when nothing was put there */
 	return code;
 }
 
@@ -386,7 +392,8 @@ int queue_read(struct queue *queue, uint32_t interface, uint32_t minor,
 
 	if (find(queue, interface) == NULL)
 		return -ENODEV;
-	open_request(queue, &request, RTM_GETTCLASS, 0, interface, handle_of(minor), 0);
+	/* Without NLM_F_ECHO the answer goes to those who watch, and not to who asked. */
+	open_request(queue, &request, RTM_GETTCLASS, NLM_F_ECHO, interface, handle_of(minor), 0);
 	code = netlink_ask(queue->netlink, &request, "read", take_class, &statistics);
 	if (code == 0)
 		*ret_statistics = statistics;
