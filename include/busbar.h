@@ -20,7 +20,7 @@ extern "C" {
 
 struct busbar;
 
-enum { BUSBAR_SECRET = 32, BUSBAR_TASK_TEXT = 33, BUSBAR_DIGEST = 32 };
+enum { BUSBAR_SECRET = 32, BUSBAR_TASK_TEXT = 33, BUSBAR_DIGEST = 32, BUSBAR_GATEWAY_TEXT = 18 };
 
 struct busbar_options {
 	const char *gateway;                 /* "[2001:db8::1]:4179" */
@@ -66,6 +66,23 @@ int busbar_call(struct busbar *busbar, const char *demand, const void *input, si
                 void **ret_output, size_t *ret_size, char ret_task[BUSBAR_TASK_TEXT]);
 int busbar_cancel(struct busbar *busbar, const char *task);
 
+/*
+ * Holds what a demand with `reserve for` asks for, and waits until all of it is granted. The flow of a
+ * reservation is the traffic between this host's address, as the gateway sees it, and the service's. The
+ * gateway keeps it alive; it ends after its time or by busbar_release(). The anchor ("4.1", may be NULL) is
+ * the gateway that keeps it: busbar_follow() names it.
+ */
+int busbar_reserve(struct busbar *busbar, const char *demand, char ret_task[BUSBAR_TASK_TEXT],
+                   char ret_anchor[BUSBAR_GATEWAY_TEXT]);
+/* Gives back what a reservation holds; the time until now is billed. Released twice is released. */
+int busbar_release(struct busbar *busbar, const char *task);
+/*
+ * For a client that moved to the handle's gateway (busbar_set_gateway()) from another: the task's flow, and
+ * what is still to come of its results, go to this host's present address from now on. Returns once the
+ * anchor has said so.
+ */
+int busbar_follow(struct busbar *busbar, const char *task, const char *anchor);
+
 enum busbar_document {
 	BUSBAR_VIEW = 2,
 	BUSBAR_TASKS,
@@ -74,6 +91,7 @@ enum busbar_document {
 	BUSBAR_LEDGER,  /* operators */
 	BUSBAR_PROGRAM, /* task */
 	BUSBAR_STATUS,  /* operators */
+	BUSBAR_TRACE,   /* task */
 };
 /* A document as JSON text. `task` NULL where none is needed. */
 int busbar_document(struct busbar *busbar, enum busbar_document document, const char *task,

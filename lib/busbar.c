@@ -21,6 +21,9 @@
 #define PUBLIC __attribute__((visibility("default")))
 #define PATIENCE (10 * CLOCK_SECOND)
 
+/* Task states, docs/wire.md 12: from here on a reservation holds, and from there on it has ended. */
+enum { TASK_GRANTED = 2, TASK_ENDED = 5 };
+
 enum { BUSBAR_ARENA = 4 << 20, DOCUMENT_MAXIMUM = 64 << 20, OUTPUT_MAXIMUM = 1 << 30, HTTP_OFFSET = 2 };
 
 struct busbar {
@@ -233,6 +236,19 @@ static int read_demand(struct busbar *busbar, const char *text, const void *inpu
 	return 0;
 }
 
+/* What reserves is not run, what runs is not reserved; anything has a price. */
+static int check_kind(struct busbar *busbar, enum datagram_type type, const struct demand *demand)
+{
+	bool reserves = demand->body.reserve_time > 0;
+
+	if (type == DATAGRAM_QUOTE || (type == DATAGRAM_RESERVE) == reserves)
+		return 0;
+	(void)snprintf(busbar->problem, sizeof(busbar->problem), "%s",
+	               reserves ? "a demand with `reserve for` is reserved, not run"
+	                        : "a demand without `reserve for` is run, not reserved");
+	return BUSBAR_ERROR_BAD_VALUE;
+}
+
 /* Sends a demand in a request of `type`. */
 static int send_demand(struct busbar *busbar, enum datagram_type type, const char *text, const void *input,
                        size_t input_size, bool (*is_final)(const struct datagram *), struct datagram *request,
@@ -244,6 +260,8 @@ static int send_demand(struct busbar *busbar, enum datagram_type type, const cha
 
 	*request = begin(busbar, type);
 	code = read_demand(busbar, text, input, input_size, busbar->arena, &demand);
+	if (code == 0)
+		code = check_kind(busbar, type, &demand);
 	if (code == 0) {
 		demand.identifier = request->identifier;
 		code = ask(busbar, request, &demand, is_final, reply);
@@ -366,6 +384,48 @@ PUBLIC int busbar_cancel(struct busbar *busbar, const char *task)
 	return code < 0 ? code : ask(busbar, &request, NULL, NULL, &reply);
 }
 
+static bool is_decided(const struct datagram *reply)
+{
+	return reply->type == DATAGRAM_TASK && reply->task.state >= TASK_GRANTED;
+}
+
+PUBLIC int busbar_reserve(struct busbar *busbar, const char *demand, char ret_task[BUSBAR_TASK_TEXT],
+                          char ret_anchor[BUSBAR_GATEWAY_TEXT])
+{
+	struct datagram request, reply;
+	int code = send_demand(busbar, DATAGRAM_RESERVE, demand, NULL, 0, is_decided, &request, &reply);
+
+	if (code < 0)
+		return code;
+	if (reply.task.state >= TASK_ENDED)
+		return reply.task.code < 0 ? reply.task.code : BUSBAR_ERROR_STATE;
+	(void)identifier_text(&reply.task.task, ret_task);
+	if (ret_anchor != NULL)
+		(void)gateway_text(reply.task.anchor, ret_anchor);
+	return 0;
+}
+
+PUBLIC int busbar_release(struct busbar *busbar, const char *task)
+{
+	return busbar_cancel(busbar, task);
+}
+
+PUBLIC int busbar_follow(struct busbar *busbar, const char *task, const char *anchor)
+{
+	struct datagram request = begin(busbar, DATAGRAM_FOLLOW), reply;
+	int code = identifier_parse(task, &request.follow.task);
+
+	if (code == 0)
+		code = gateway_parse(anchor, &request.follow.anchor);
+	if (code == 0)
+		code = ask(busbar, &request, NULL, NULL, &reply);
+	if (code < 0)
+		return code;
+	if (reply.type != DATAGRAM_TASK)
+		return BUSBAR_ERROR_MALFORMED;
+	return reply.task.code;
+}
+
 PUBLIC int busbar_document(struct busbar *busbar, enum busbar_document document, const char *task,
                            char **ret_document)
 {
@@ -420,6 +480,7 @@ PUBLIC int busbar_get(struct busbar *busbar, const unsigned char digest[BUSBAR_D
 	return 0;
 }
 
-_Static_assert(BUSBAR_VIEW == (int)DOCUMENT_VIEW && BUSBAR_STATUS == (int)DOCUMENT_STATUS,
+_Static_assert(BUSBAR_VIEW == (int)DOCUMENT_VIEW && BUSBAR_TRACE == (int)DOCUMENT_TRACE,
                "public and wire numbers of documents agree");
 _Static_assert((int)BUSBAR_TASK_TEXT == (int)IDENTIFIER_TEXT, "a task's text is an identifier's");
+_Static_assert((int)BUSBAR_GATEWAY_TEXT == (int)GATEWAY_TEXT, "an anchor's text is a gateway's");

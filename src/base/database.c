@@ -4,22 +4,15 @@
  * their SQL text; every failure leaves its text in `problem`, for SQLite forgets it at the next call.
  */
 #include "base/database.h"
+#include "base/database_internal.h"
 #include "base/hash.h"
 #include "busbar-error.h"
 #include <errno.h>
-#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { STATEMENT_MAXIMUM = 1024, BUSY_TIMEOUT = 5000 /* ms */ };
-
-struct database {
-	sqlite3 *handle;
-	struct hash *statements; /* address of the SQL text -> sqlite3_stmt */
-	uint64_t position;       /* commits so far */
-	char problem[256];
-};
+enum { BUSY_TIMEOUT = 5000 /* ms */ };
 
 /* Keeps the text of a failure and gives its code. */
 static int fail(struct database *database, int result)
@@ -37,7 +30,7 @@ static int fail(struct database *database, int result)
 	}
 }
 
-static int refuse(struct database *database, int code, const char *reason)
+int database_refuse(struct database *database, int code, const char *reason)
 {
 	(void)snprintf(database->problem, sizeof(database->problem), "%s", reason);
 	return code;
@@ -58,7 +51,7 @@ static int set_journal(struct database *database)
 	else
 		mode = (const char *)sqlite3_column_text(statement, 0);
 	if (code == 0 && (!mode || (strcmp(mode, "wal") != 0 && strcmp(mode, "memory") != 0)))
-		code = refuse(database, BUSBAR_ERROR_DATABASE, "no write-ahead log here");
+		code = database_refuse(database, BUSBAR_ERROR_DATABASE, "no write-ahead log here");
 	(void)sqlite3_finalize(statement);
 	return code;
 }
@@ -87,7 +80,7 @@ int database_open(const char *path, struct database **ret_database)
 
 	if (!database)
 		return -ENOMEM;
-	database->statements = hash_create(sizeof(const char *), STATEMENT_MAXIMUM, 0);
+	database->statements = hash_create(sizeof(const char *), DATABASE_STATEMENTS, 0);
 	code = database->statements ? set_up(database, path) : -ENOMEM;
 	if (code < 0) {
 		(void)database_close(database);
@@ -105,6 +98,7 @@ struct database *database_close(struct database *database)
 
 	if (!database)
 		return NULL;
+	database->behind = behind_close(database->behind);
 	while (database->statements && hash_next(database->statements, &position, &key, &statement))
 		(void)sqlite3_finalize(statement);
 	(void)hash_free(database->statements);
@@ -113,43 +107,89 @@ struct database *database_close(struct database *database)
 	return NULL;
 }
 
-int database_execute(struct database *database, const char *sql)
+static int execute(struct database *database, const char *sql)
 {
 	int result = sqlite3_exec(database->handle, sql, NULL, NULL, NULL);
 
 	return result == SQLITE_OK ? 0 : fail(database, result);
 }
 
+int database_execute(struct database *database, const char *sql)
+{
+	return database->behind ? behind_execute(database, sql) : execute(database, sql);
+}
+
+/* Transactions. */
+
 int database_begin(struct database *database)
 {
-	if (database_in_transaction(database))
-		return refuse(database, BUSBAR_ERROR_STATE, "a transaction is open");
-	/* Immediate: the only place where another process can keep us waiting is here. */
-	return database_execute(database, "BEGIN IMMEDIATE");
+	int code = 0;
+
+	if (database->open)
+		return database_refuse(database, BUSBAR_ERROR_STATE, "a transaction is open");
+	if (database->behind)
+		behind_begin(database->behind);
+	else
+		/* Immediate: the only place where another process can keep us waiting is here. */
+		code = execute(database, "BEGIN IMMEDIATE");
+	database->open = code == 0;
+	return code;
+}
+
+static void end(struct database *database, bool committed)
+{
+	database->open = false;
+	for (size_t i = 0; i < database->watcher_count; i++)
+		database->watchers[i].ended(database->watchers[i].context, committed);
 }
 
 int database_commit(struct database *database)
 {
 	int code;
 
-	if (!database_in_transaction(database))
-		return refuse(database, BUSBAR_ERROR_STATE, "no transaction is open");
-	code = database_execute(database, "COMMIT");
-	database->position += code == 0;
+	if (!database->open)
+		return database_refuse(database, BUSBAR_ERROR_STATE, "no transaction is open");
+	code = database->behind ? behind_commit(database) : execute(database, "COMMIT");
+	if (code == 0)
+		end(database, true);
 	return code;
 }
 
 void database_rollback(struct database *database)
 {
-	/* Cannot fail while a transaction is open; `problem` keeps the failure that led here. */
-	if (database_in_transaction(database))
+	if (!database->open)
+		return;
+	if (database->behind)
+		behind_rollback(database->behind);
+	/* After some failures SQLite has done so itself. `problem` keeps the failure that led here. */
+	else if (sqlite3_get_autocommit(database->handle) == 0)
 		(void)sqlite3_exec(database->handle, "ROLLBACK", NULL, NULL, NULL);
+	end(database, false);
 }
 
 bool database_in_transaction(const struct database *database)
 {
-	return sqlite3_get_autocommit(database->handle) == 0;
+	return database->open;
 }
+
+int database_watch(struct database *database, database_ended ended, void *context)
+{
+	if (database->watcher_count == DATABASE_WATCHERS)
+		return BUSBAR_ERROR_TABLE_FULL;
+	database->watchers[database->watcher_count].ended = ended;
+	database->watchers[database->watcher_count].context = context;
+	database->watcher_count++;
+	return 0;
+}
+
+void database_unwatch(struct database *database, void *context)
+{
+	for (size_t i = database->watcher_count; i-- > 0;)
+		if (database->watchers[i].context == context)
+			database->watchers[i] = database->watchers[--database->watcher_count];
+}
+
+/* Statements. */
 
 static int prepare_new(struct database *database, const char *sql, struct sqlite3_stmt **ret_statement)
 {
@@ -162,7 +202,7 @@ static int prepare_new(struct database *database, const char *sql, struct sqlite
 	if (result != SQLITE_OK)
 		return fail(database, result);
 	if (!statement || rest[strspn(rest, " \t\n")] != '\0')
-		code = refuse(database, BUSBAR_ERROR_DATABASE, "not exactly one statement");
+		code = database_refuse(database, BUSBAR_ERROR_DATABASE, "not exactly one statement");
 	else
 		code = hash_put(database->statements, &sql, statement);
 	if (code < 0) {
@@ -193,7 +233,7 @@ int database_run(struct database *database, struct sqlite3_stmt *statement)
 	if (code <= 0)
 		return code;
 	(void)sqlite3_reset(statement);
-	return refuse(database, BUSBAR_ERROR_STATE, "the statement gives rows");
+	return database_refuse(database, BUSBAR_ERROR_STATE, "the statement gives rows");
 }
 
 int database_step(struct database *database, struct sqlite3_stmt *statement)
@@ -236,7 +276,8 @@ int database_start(struct database *database, const char *sql, const struct data
 		return code;
 	for (size_t i = 0; i < count; i++)
 		if (bind(statement, (int)i + 1, &values[i]) != SQLITE_OK)
-			return refuse(database, BUSBAR_ERROR_DATABASE, sqlite3_errmsg(database->handle));
+			return database_refuse(database, BUSBAR_ERROR_DATABASE,
+			                       sqlite3_errmsg(database->handle));
 	*ret_statement = statement;
 	return 0;
 }
@@ -245,12 +286,15 @@ int database_write(struct database *database, const char *sql, const struct data
                    size_t count)
 {
 	struct sqlite3_stmt *statement;
-	int code = database_start(database, sql, values, count, &statement);
+	int code;
 
-	if (code == 0)
-		code = database_run(database, statement);
-	database->position += code == 0 && !database_in_transaction(database);
-	return code;
+	if (database->behind)
+		return behind_write(database, sql, values, count);
+	if (database->open && sqlite3_get_autocommit(database->handle) != 0)
+		return database_refuse(database, BUSBAR_ERROR_DATABASE,
+		                       "SQLite has given the transaction up");
+	code = database_start(database, sql, values, count, &statement);
+	return code < 0 ? code : database_run(database, statement);
 }
 
 int database_numbers(struct database *database, const char *sql, const struct database_value *values,
@@ -270,24 +314,34 @@ int database_numbers(struct database *database, const char *sql, const struct da
 	(void)sqlite3_reset(statement);
 	if (code < 0)
 		return code;
-	return code == 0 ? 1 : refuse(database, BUSBAR_ERROR_DATABASE, "more than one row");
+	return code == 0 ? 1 : database_refuse(database, BUSBAR_ERROR_DATABASE, "more than one row");
 }
 
 uint64_t database_position(const struct database *database)
 {
-	return database->position;
+	return database->behind ? behind_position(database->behind) : 0;
 }
 
 uint64_t database_durable(const struct database *database)
 {
-	return database->position;
+	return database->behind ? behind_durable(database->behind) : 0;
+}
+
+uint64_t database_applied(const struct database *database)
+{
+	return database->behind ? behind_applied(database->behind) : 0;
 }
 
 int database_settle(struct database *database, int64_t patience)
 {
-	(void)database;
-	(void)patience;
-	return 0;
+	return database->behind ? behind_settle(database, patience) : 0;
+}
+
+void database_statistics(const struct database *database, struct database_statistics *ret_statistics)
+{
+	*ret_statistics = (struct database_statistics){.position = 0};
+	if (database->behind)
+		behind_statistics(database->behind, ret_statistics);
 }
 
 const char *database_problem(const struct database *database)

@@ -206,15 +206,12 @@ static void move_reserve(struct book *book, const struct program_reserve *reserv
 	move_flow(book, reserve->back, &back, take);
 }
 
-/* The program's entry, made when it is new; NULL when the table is full. */
-static struct entry *open_entry(struct book *book, const struct identifier *program,
-                                struct gateway_identity ingress, int64_t now)
+/* An entry for a program that has none; NULL when the table is full. */
+static struct entry *add_entry(struct book *book, const struct identifier *program,
+                               struct gateway_identity ingress, int64_t now)
 {
-	struct entry *entry = hash_get(book->holdings, program->octets);
+	struct entry *entry = slab_take(book->slab);
 
-	if (entry != NULL)
-		return entry;
-	entry = slab_take(book->slab);
 	if (entry == NULL)
 		return NULL;
 	entry->holding.program = *program;
@@ -317,7 +314,8 @@ int book_reserve(struct book *book, const struct identifier *program, struct gat
 		code = check_reserve(book, reserve, ret_refusal);
 	if (code < 0)
 		return code;
-	entry = open_entry(book, program, ingress, now);
+	if (entry == NULL)
+		entry = add_entry(book, program, ingress, now);
 	if (entry == NULL)
 		return refuse(ret_refusal, (struct book_refusal){.error = BUSBAR_ERROR_TABLE_FULL});
 	take_reserve(book, entry, reserve);
@@ -367,7 +365,8 @@ int book_claim(struct book *book, const struct identifier *program, struct gatew
 		code = check_claim(book, claim, ret_refusal);
 	if (code < 0)
 		return code;
-	entry = open_entry(book, program, ingress, now);
+	if (entry == NULL)
+		entry = add_entry(book, program, ingress, now);
 	if (entry == NULL)
 		return refuse(ret_refusal, (struct book_refusal){.error = BUSBAR_ERROR_TABLE_FULL});
 	take_claim(book, entry, claim, claimed_cores(book, claim));
@@ -419,13 +418,14 @@ static int check_amounts_free(struct book *book, const struct program_claim *cla
 	return code;
 }
 
-static int check_put_back(struct book *book, const struct book_holding *holding, uint64_t cores)
+static int check_put_back(struct book *book, const struct entry *entry, const struct book_holding *holding,
+                          uint64_t cores)
 {
-	const struct book_holding *held = book_find(book, &holding->program);
 	struct program_reserve reserve = holding->reserve;
 	int code = holding->reserved || holding->claimed ? 0 : BUSBAR_ERROR_AMOUNT_ZERO;
 
-	if (held != NULL && ((held->reserved && holding->reserved) || (held->claimed && holding->claimed)))
+	if (entry != NULL &&
+	    ((entry->holding.reserved && holding->reserved) || (entry->holding.claimed && holding->claimed)))
 		return BUSBAR_ERROR_DUPLICATE;
 	/* Prices do not matter for what was granted in a former life. */
 	reserve.limit = INT64_MAX;
@@ -438,12 +438,13 @@ static int check_put_back(struct book *book, const struct book_holding *holding,
 
 int book_put_back(struct book *book, const struct book_holding *holding, uint64_t cores)
 {
-	struct entry *entry;
-	int code = check_put_back(book, holding, cores);
+	struct entry *entry = hash_get(book->holdings, holding->program.octets);
+	int code = check_put_back(book, entry, holding, cores);
 
 	if (code < 0)
 		return code;
-	entry = open_entry(book, &holding->program, holding->ingress, holding->granted);
+	if (entry == NULL)
+		entry = add_entry(book, &holding->program, holding->ingress, holding->granted);
 	if (entry == NULL)
 		return BUSBAR_ERROR_TABLE_FULL;
 	if (holding->reserved)

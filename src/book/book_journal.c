@@ -464,6 +464,8 @@ static int get_all(struct cursor *cursor, struct book *book)
 	int code = 0;
 
 	book->ticked = get_signed(cursor);
+	if (book->ticked < 0)
+		cursor_fail(cursor, BUSBAR_ERROR_MALFORMED);
 	get_prices(cursor, &book->prices);
 	book->gflops_per_core = cursor_u64(cursor);
 	get_averages(cursor, book);

@@ -126,7 +126,7 @@ void book_move_prices(struct book *book, int64_t now)
 
 		settle(&link->price, link->offer.free, link->offer.capacity, time, half_life);
 	}
-	book->ticked = now;
+	book->ticked = MAXIMUM(now, 0);
 	book_set_bases(book);
 }
 

@@ -17,6 +17,12 @@ int view_show(struct session *session);
 int run_quote(struct session *session);
 int run_demand(struct session *session);
 int run_call(struct session *session);
+/* reserve.c */
+int reserve_demand(struct session *session);
+int reserve_release(struct session *session);
+int reserve_follow(struct session *session);
+/* trace.c */
+int trace_show(struct session *session);
 /* task.c */
 int task_show_list(struct session *session);
 int task_show_one(struct session *session);

@@ -97,7 +97,7 @@ static void put_subject(struct draft *draft, const struct options *options)
 		put_program(draft, options);
 	else if (options->service != NULL)
 		put_service(draft, options->service);
-	else
+	else if (options->reserve_time == NULL)
 		refuse(draft, BUSBAR_ERROR_MISSING_FIELD, "a demand needs a file, --service or --run");
 }
 
@@ -123,6 +123,7 @@ struct statement_option {
 #define AT(member) offsetof(struct options, member)
 
 static const struct statement_option statements[] = {
+        {"for", "reserve for", AT(reserve_time)},
         {"work", "work", AT(work)},
         {"network-within", "network within", AT(network_within)},
         {"respond-within", "respond within", AT(respond_within)},
@@ -145,6 +146,8 @@ static const char *value_of(const struct options *options, size_t offset)
 
 static void put_statements(struct draft *draft, const struct options *options)
 {
+	if (options->guaranteed && options->network_within == NULL)
+		refuse(draft, BUSBAR_ERROR_MISSING_FIELD, "--guaranteed goes with --network-within");
 	for (size_t i = 0; i < ARRAY_SIZE(statements); i++) {
 		const char *value = value_of(options, statements[i].offset);
 
@@ -152,6 +155,8 @@ static void put_statements(struct draft *draft, const struct options *options)
 			continue;
 		(void)fprintf(draft->stream, "\t%s", statements[i].statement);
 		put_plain(draft, statements[i].option, " ", value);
+		if (options->guaranteed && statements[i].offset == AT(network_within))
+			(void)fputs(" guaranteed", draft->stream);
 		(void)fputs(";\n", draft->stream);
 	}
 }

@@ -28,10 +28,11 @@ static const struct option_description descriptions[] = {
         {"run", 0, OPTION_FLAG, AT(run), OPTION_SERVICE, NULL, "run the program after --"},
         {"name", 'n', OPTION_TEXT, AT(name), OPTION_DEMAND, "NAME", "name of the demand"},
         {"need", 0, OPTION_MANY, AT(needs), OPTION_DEMAND, "\"KIND AMOUNT [each]\"", "resource held"},
-        {"for", 0, OPTION_TEXT, AT(need_time), OPTION_DEMAND, "TIME", "how long needs are held"},
+        {"for", 0, OPTION_TEXT, AT(need_time), OPTION_DEMAND, "TIME", "how long it is held"},
         {"work", 0, OPTION_TEXT, AT(work), OPTION_DEMAND, "\"KIND AMOUNT\"", "work in all"},
         {"network-within", 0, OPTION_TEXT, AT(network_within), OPTION_DEMAND, "TIME",
          "both ways on the path"},
+        {"guaranteed", 0, OPTION_FLAG, AT(guaranteed), OPTION_DEMAND, NULL, "... by what all hops promise"},
         {"respond-within", 0, OPTION_TEXT, AT(respond_within), OPTION_DEMAND, "TIME", "until the response"},
         {"finish-within", 0, OPTION_TEXT, AT(finish_within), OPTION_DEMAND, "TIME", "until all is done"},
         {"up", 0, OPTION_TEXT, AT(up), OPTION_DEMAND, "RATE", "bandwidth towards the site"},
@@ -47,6 +48,7 @@ static const struct option_description descriptions[] = {
         {"input", 'i', OPTION_TEXT, AT(input), OPTION_INPUT, "FILE", "input of the task, - for stdin"},
         {"output", 'o', OPTION_TEXT, AT(output), OPTION_OUTPUT, "FILE", "output (FILE.N for several parts)"},
         {"wait", 'w', OPTION_FLAG, AT(wait), OPTION_WAIT, NULL, "wait for the end"},
+        {"guarantee", 0, OPTION_FLAG, AT(guarantee), OPTION_TRACE, NULL, "of a reservation's path"},
         {"allow-open", 0, OPTION_FLAG, AT(allow_open), OPTION_LEDGER, NULL, "open programs are no failure"},
 };
 _Static_assert(ARRAY_SIZE(descriptions) <= 64, "options.given has a bit for each");

@@ -22,6 +22,7 @@ enum option_group {
 	OPTION_OUTPUT = 16,
 	OPTION_WAIT = 32,
 	OPTION_LEDGER = 64,
+	OPTION_TRACE = 128,
 };
 
 struct option_list {
@@ -33,13 +34,15 @@ struct options {
 	const char *config, *gateway;
 	bool as_operator, json, help, version;
 	const char *service, *name, *need_time, *work;
+	const char *reserve_time; /* of no option: what the command `reserve` makes of need_time */
 	const char *network_within, *respond_within, *finish_within;
+	bool guaranteed;
 	const char *up, *down, *burst;
 	const char *split, *split_up_to, *budget, *prefer;
 	struct option_list needs, regions, operators, models;
 	bool run;
 	const char *input, *output;
-	bool wait, allow_open;
+	bool wait, allow_open, guarantee;
 	size_t program_count; /* after `--` */
 	char *const *program;
 	size_t word_count; /* all that is neither option nor program */

@@ -4,6 +4,7 @@
 #include "cli/command.h"
 #include "cli/complain.h"
 #include "cli/document.h"
+#include "cli/explain.h"
 #include "cli/outcome.h"
 #include "cli/quote.h"
 #include "cli/request.h"
@@ -21,19 +22,6 @@ static const char *file_of(const struct session *session)
 	return session->word_count > 0 ? session->words[0] : NULL;
 }
 
-static int ask_quote(struct session *session, const struct request *request, json_t **ret_quote)
-{
-	char *text;
-	int code =
-	        busbar_quote(session->busbar, request->text, request->inlined, request->inlined_size, &text);
-
-	if (code < 0)
-		return code;
-	code = document_parse(text, ret_quote);
-	busbar_free(text);
-	return code;
-}
-
 static int print_quote(struct session *session, const json_t *quote)
 {
 	return session->options->json ? document_write(quote, session->out)
@@ -49,7 +37,7 @@ int run_quote(struct session *session)
 
 	if (status != COMPLAIN_DONE)
 		return status;
-	code = ask_quote(session, &request, &quote);
+	code = explain_quote(session, &request, &quote);
 	if (code == 0)
 		code = print_quote(session, quote);
 	status = session_status(session, code, "quote");
@@ -57,30 +45,6 @@ int run_quote(struct session *session)
 		status = complain(COMPLAIN_FAILED, "quote: %s", document_error(quote));
 	json_decref(quote);
 	request_clear(&request);
-	return status;
-}
-
-/* Is the answer to "why" a plan with its reasons? */
-static bool has_reasons(int code)
-{
-	return code == BUSBAR_ERROR_INFEASIBLE || code == BUSBAR_ERROR_BUDGET ||
-	       code == BUSBAR_ERROR_UNKNOWN_SERVICE || code == BUSBAR_ERROR_NO_CAPACITY;
-}
-
-/* The complaint first, since asking why may change what the gateway last said. */
-static int explain(struct session *session, const struct request *request, int code, const char *what,
-                   FILE *stream)
-{
-	int status = complain_code(session->busbar, code, what);
-	json_t *quote = NULL;
-
-	if (!has_reasons(code) || ask_quote(session, request, &quote) < 0)
-		return status;
-	if (!session->options->json || stream != session->out)
-		quote_print_reasons(json_object_get(quote, "reasons"), stream);
-	else if (document_write(quote, stream) < 0)
-		status = complain(COMPLAIN_FAILED, "output cannot be written");
-	json_decref(quote);
 	return status;
 }
 
@@ -124,7 +88,8 @@ int run_demand(struct session *session)
 	if (status != COMPLAIN_DONE)
 		return status;
 	code = busbar_run(session->busbar, request.text, request.inlined, request.inlined_size, task);
-	status = code < 0 ? explain(session, &request, code, "run", session->out) : follow(session, task);
+	status = code < 0 ? explain_failure(session, &request, code, "run", session->out)
+	                  : follow(session, task);
 	request_clear(&request);
 	return status;
 }
@@ -150,7 +115,7 @@ static int call(struct session *session, const struct request *request)
 	code = busbar_call(session->busbar, request->text, request->inlined, request->inlined_size, &output,
 	                   &size, NULL);
 	if (code < 0)
-		return explain(session, request, code, options->service, stderr);
+		return explain_failure(session, request, code, options->service, stderr);
 	code = stream_write(options->output == NULL ? "-" : options->output, output, size);
 	busbar_free(output);
 	return code < 0 ? complain_code(NULL, code, "output") : COMPLAIN_DONE;

@@ -187,9 +187,15 @@ void demand_builder_stage_close(struct demand_builder *builder)
 	builder->stage = NULL;
 }
 
-/* What a body that lacks something must say. */
-static const char *missing(const struct demand_body *target)
+/* What a demand lacks, or has too much. */
+static const char *explain(const struct demand_body *target, int code)
 {
+	if (code == BUSBAR_ERROR_BAD_VALUE && target->reserve_time > 0)
+		return "only needs, bandwidth to a service and 'network within' go with 'reserve for'";
+	if (code == BUSBAR_ERROR_BAD_VALUE && target->network_guaranteed)
+		return "'guaranteed' goes with 'reserve for'";
+	if (code != BUSBAR_ERROR_MISSING_FIELD)
+		return error_text(code);
 	if (target->reserve_time == 0)
 		return "either a service or a command to run must be given";
 	if (target->network_guaranteed)
@@ -200,17 +206,14 @@ static const char *missing(const struct demand_body *target)
 int demand_builder_finish(struct demand_builder *builder, struct demand *ret_demand)
 {
 	struct report *report = builder->report;
-	const char *what = NULL;
 	int code;
 
 	if (report->code < 0)
 		return report->code;
 	code = demand_check(&builder->demand);
-	if (code == BUSBAR_ERROR_MISSING_FIELD)
-		what = missing(&builder->demand.body);
 	if (code < 0)
 		return REPORT(report, code, &builder->place, "the demand: %s",
-		              what ? what : error_text(code));
+		              explain(&builder->demand.body, code));
 	*ret_demand = builder->demand;
 	return 0;
 }

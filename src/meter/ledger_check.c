@@ -21,6 +21,7 @@ struct proof {
 	struct ledger_check check;
 	struct summary_builder builder;
 	uint64_t broken; /* rows that break a rule */
+	bool in_transaction;
 };
 
 typedef int (*visit_row)(struct proof *proof, sqlite3_stmt *statement);
@@ -81,21 +82,26 @@ static int visit_transaction(struct proof *proof, sqlite3_stmt *statement)
 	return 0;
 }
 
-/* Columns: row, name, balance, sum. Only the world may owe. */
+/* Columns: row, name, balance, sum. Only the world may owe. Memory is what the rows say, between
+ * transactions. */
 static int visit_account(struct proof *proof, sqlite3_stmt *statement)
 {
 	const char *name = (const char *)sqlite3_column_text(statement, 1);
 	money balance = sqlite3_column_int64(statement, 2);
 	wide sum = read_sum(statement, 3);
+	const struct ledger_account *account;
 
 	if (name == NULL)
 		return BUSBAR_ERROR_DATABASE;
-	if (strcmp(name, LEDGER_ESCROW) == 0)
+	if (strcmp(name, proof->ledger->escrow->name) == 0)
 		proof->check.escrow = clamp(sum);
 	if (sum != balance)
 		note(proof, "balance-is-sum-of-entries", sqlite3_column_int64(statement, 0));
-	if (sum < 0 && strcmp(name, LEDGER_WORLD) != 0)
+	if (sum < 0 && strcmp(name, proof->ledger->world->name) != 0)
 		note(proof, "account-does-not-owe", sqlite3_column_int64(statement, 0));
+	account = ledger_find_account(proof->ledger, name);
+	if (!proof->in_transaction && (account == NULL || account->state.balance != balance))
+		note(proof, "memory-is-rows", sqlite3_column_int64(statement, 0));
 	return 0;
 }
 
@@ -205,6 +211,9 @@ static int prove(struct proof *proof)
 		return code;
 	if (check->escrow != check->open_holds)
 		note(proof, "escrow-is-open-holds", 0);
+	if (!proof->in_transaction &&
+	    hash_count(proof->ledger->holds) - proof->ledger->closed_count != check->open_programs)
+		note(proof, "memory-is-holds", 0);
 	check->summary_count = proof->builder.count;
 	check->summaries_dropped = proof->builder.dropped;
 	return proof->broken > 0 ? BUSBAR_ERROR_LEDGER : 0;
@@ -212,9 +221,11 @@ static int prove(struct proof *proof)
 
 int ledger_check(struct ledger *ledger, struct ledger_check *ret_check)
 {
-	struct proof proof = {.ledger = ledger};
-	bool own;
-	int code = ledger_enter(ledger, &own);
+	struct proof proof = {
+	        .ledger = ledger,
+	        .in_transaction = database_in_transaction(ledger->database),
+	};
+	int code = database_settle(ledger->database, LEDGER_PATIENCE);
 
 	if (code < 0)
 		return code;
@@ -225,5 +236,5 @@ int ledger_check(struct ledger *ledger, struct ledger_check *ret_check)
 	code = prove(&proof);
 	if (code == 0 || code == BUSBAR_ERROR_LEDGER)
 		*ret_check = proof.check;
-	return ledger_leave(ledger, own, code);
+	return code;
 }

@@ -1,227 +1,140 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * rtnetlink by libmnl: one request, one acknowledgement. Acknowledgements carry the kernel's reason as text
- * (NETLINK_EXT_ACK) and not the request (NETLINK_CAP_ACK).
- */
+/* rtnetlink: routes, rules, addresses and links, one request each. */
 #include "steer/route.h"
 
-#include "base/error.h"
-#include "base/log.h"
+#include "steer/netlink.h"
 #include <arpa/inet.h>
 #include <assert.h>
 #include <errno.h>
-#include <libmnl/libmnl.h>
+#include <linux/fib_rules.h>
 #include <linux/if.h>
 #include <linux/if_addr.h>
 #include <linux/if_link.h>
 #include <linux/lwtunnel.h>
 #include <linux/rtnetlink.h>
+#include <linux/seg6.h>
+#include <linux/seg6_hmac.h>
+#include <linux/seg6_iptunnel.h>
 #include <linux/seg6_local.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
-#define TAG "route"
-
-enum { REQUEST_SIZE = 1024, ANSWER_SIZE = 32768, FLUSH_BATCH = 256, SHUT_SECONDS = 5 };
+enum {
+	FLUSH_BATCH = 256,
+	ROUTING_TYPE_SEGMENTS = 4, /* RFC 8754 2 */
+};
 
 struct route {
-	struct mnl_socket *socket;
-	uint32_t sequence;
-	char answer[ANSWER_SIZE] __attribute__((aligned(8)));
+	struct netlink *netlink;
 };
 
-struct request {
-	struct nlmsghdr *header;
-	char bytes[REQUEST_SIZE] __attribute__((aligned(8)));
-};
-
-/* A destination, as dumped. */
-struct destination {
-	uint8_t prefix[16];
-	uint8_t length;
+/* What tells one of our routes from the others. */
+struct place {
+	uint8_t table;
+	uint8_t length, source_length;
+	uint8_t prefix[16], source[16];
 };
 
 struct dump {
-	struct destination found[FLUSH_BATCH];
+	struct place found[FLUSH_BATCH];
 	size_t count;
 };
 
-/* What to do with the answers before the last one. */
-struct conversation {
-	const char *what;                                           /* for the log */
-	void (*take)(void *context, const struct nlmsghdr *header); /* may be NULL */
-	void *context;
-};
-
-/* Requests and answers. */
-
-static int enable(struct mnl_socket *socket, int option)
-{
-	int on = 1;
-
-	return mnl_socket_setsockopt(socket, option, &on, sizeof(on));
-}
-
 int route_open(struct route **ret_route)
 {
-	struct timeval patience = {.tv_sec = SHUT_SECONDS};
 	struct route *route = calloc(1, sizeof(*route));
-	int code;
+	int code = route ? netlink_open(NETLINK_ROUTE, &route->netlink) : -ENOMEM;
 
-	if (!route)
-		return -ENOMEM;
-	route->socket = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
-	if (!route->socket || mnl_socket_bind(route->socket, 0, MNL_SOCKET_AUTOPID) < 0 ||
-	    setsockopt(mnl_socket_get_fd(route->socket), SOL_SOCKET, SO_RCVTIMEO, &patience,
-	               sizeof(patience)) < 0) {
-		code = -errno;
+	if (code < 0) {
 		route_close(route);
 		return code;
 	}
-	/* Only comfort: a kernel without them answers less. */
-	(void)enable(route->socket, NETLINK_EXT_ACK);
-	(void)enable(route->socket, NETLINK_CAP_ACK);
-	(void)enable(route->socket, NETLINK_GET_STRICT_CHK);
 	*ret_route = route;
 	return 0;
 }
 
 struct route *route_close(struct route *route)
 {
-	if (route && route->socket)
-		mnl_socket_close(route->socket);
+	if (route)
+		netlink_close(route->netlink);
 	free(route);
 	return NULL;
 }
 
-static void *request_open(struct route *route, struct request *request, uint16_t type, uint16_t flags,
-                          size_t body)
+static int request_send(struct route *route, struct netlink_request *request, const char *what)
 {
-	memset(request->bytes, 0, sizeof(request->bytes));
-	request->header = mnl_nlmsg_put_header(request->bytes);
-	request->header->nlmsg_type = type;
-	request->header->nlmsg_flags = (uint16_t)(NLM_F_REQUEST | flags);
-	request->header->nlmsg_seq = ++route->sequence;
-	return mnl_nlmsg_put_extra_header(request->header, body);
-}
-
-static int find_text(const struct nlattr *attribute, void *context)
-{
-	const char **text = context;
-
-	if (mnl_attr_get_type(attribute) == NLMSGERR_ATTR_MSG &&
-	    mnl_attr_validate(attribute, MNL_TYPE_NUL_STRING) >= 0)
-		*text = mnl_attr_get_str(attribute);
-	return MNL_CB_OK;
-}
-
-/* The kernel's own words about a refused request; "" when it has none. */
-static const char *reason_of(const struct nlmsghdr *header)
-{
-	const char *text = "";
-
-	if (header->nlmsg_flags & NLM_F_ACK_TLVS)
-		(void)mnl_attr_parse(header, sizeof(struct nlmsgerr), find_text, &text);
-	return text;
-}
-
-static ssize_t receive(struct route *route)
-{
-	ssize_t size = mnl_socket_recvfrom(route->socket, route->answer, sizeof(route->answer));
-
-	if (size < 0)
-		return errno == EAGAIN ? -ETIMEDOUT : -errno;
-	return size;
-}
-
-static int error_of(const struct nlmsghdr *header, const char *what)
-{
-	const struct nlmsgerr *error = mnl_nlmsg_get_payload(header);
-
-	if (mnl_nlmsg_get_payload_len(header) < sizeof(*error))
-		return -EBADMSG;
-	if (error->error < 0 && *reason_of(header))
-		log_info(TAG, "request=%s error=\"%s\" reason=\"%s\"", what, strerror(-error->error),
-		         reason_of(header));
-	return error->error;
-}
-
-/* One datagram of answers: true when it holds the last one of `conversation`. */
-static bool take_answers(struct route *route, size_t size, const struct conversation *conversation,
-                         int *ret_code)
-{
-	const struct nlmsghdr *header = (const struct nlmsghdr *)route->answer;
-	int left = (int)size;
-
-	for (; mnl_nlmsg_ok(header, left); header = mnl_nlmsg_next(header, &left)) {
-		/* Answers to a request that was given up are passed over. */
-		if (header->nlmsg_seq != route->sequence)
-			continue;
-		if (header->nlmsg_type == NLMSG_ERROR || header->nlmsg_type == NLMSG_DONE) {
-			*ret_code =
-			        header->nlmsg_type == NLMSG_DONE ? 0 : error_of(header, conversation->what);
-			return true;
-		}
-		if (conversation->take)
-			conversation->take(conversation->context, header);
-	}
-	return false;
-}
-
-/* Sends, and waits for the acknowledgement or, after a dump, for its end. */
-static int converse(struct route *route, struct request *request, const struct conversation *conversation)
-{
-	int code = 0;
-	ssize_t size;
-
-	if (mnl_socket_sendto(route->socket, request->header, request->header->nlmsg_len) < 0)
-		return -errno;
-	do {
-		size = receive(route);
-		if (size < 0)
-			return (int)size;
-	} while (!take_answers(route, (size_t)size, conversation, &code));
-	return code;
-}
-
-static int request_send(struct route *route, struct request *request, const char *what)
-{
-	const struct conversation conversation = {.what = what};
-
-	return converse(route, request, &conversation);
+	return netlink_ask(route->netlink, request, what, NULL, NULL);
 }
 
 /* Routes. */
 
-static void open_route(struct route *route, struct request *request, uint16_t type, uint16_t flags,
-                       const uint8_t prefix[16], uint32_t length)
+static struct place place_of(uint8_t table, const uint8_t prefix[16], uint32_t length)
 {
-	struct rtmsg *body = request_open(route, request, type, flags | NLM_F_ACK, sizeof(*body));
+	struct place place = {.table = table, .length = (uint8_t)length};
 
 	assert(length <= 128);
+	memcpy(place.prefix, prefix, sizeof(place.prefix));
+	return place;
+}
+
+static struct place place_of_flow(const uint8_t source[16], const uint8_t destination[16])
+{
+	struct place place = place_of(ROUTE_TABLE_FLOWS, destination, 128);
+
+	place.source_length = 128;
+	memcpy(place.source, source, sizeof(place.source));
+	return place;
+}
+
+static void open_route(struct route *route, struct netlink_request *request, uint16_t type, uint16_t flags,
+                       const struct place *place)
+{
+	struct rtmsg *body = netlink_begin(route->netlink, request, type, flags | NLM_F_ACK, sizeof(*body));
+
 	body->rtm_family = AF_INET6;
-	body->rtm_dst_len = (uint8_t)length;
-	body->rtm_table = RT_TABLE_MAIN;
+	body->rtm_dst_len = place->length;
+	body->rtm_src_len = place->source_length;
+	body->rtm_table = place->table;
 	body->rtm_protocol = ROUTE_PROTOCOL;
 	body->rtm_scope = RT_SCOPE_UNIVERSE;
 	body->rtm_type = RTN_UNICAST;
-	mnl_attr_put(request->header, RTA_DST, 16, prefix);
+	mnl_attr_put(request->header, RTA_DST, 16, place->prefix);
+	if (place->source_length > 0)
+		mnl_attr_put(request->header, RTA_SRC, 16, place->source);
 	mnl_attr_put_u32(request->header, RTA_PRIORITY, ROUTE_METRIC);
 }
 
-static void open_put(struct route *route, struct request *request, const uint8_t prefix[16], uint32_t length)
+static void open_put(struct route *route, struct netlink_request *request, const struct place *place)
 {
-	open_route(route, request, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, prefix, length);
+	open_route(route, request, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, place);
+}
+
+static void set_type(const struct netlink_request *request, uint8_t type)
+{
+	struct rtmsg *body = mnl_nlmsg_get_payload(request->header);
+
+	body->rtm_type = type;
+}
+
+static int remove_route(struct route *route, const struct place *place)
+{
+	struct netlink_request request;
+	int code;
+
+	open_route(route, &request, RTM_DELROUTE, 0, place);
+	code = request_send(route, &request, "remove");
+	return code == -ESRCH ? 0 : code;
 }
 
 int route_put_via(struct route *route, const uint8_t prefix[16], uint32_t length, const uint8_t next_hop[16],
                   const uint8_t *source, uint32_t interface)
 {
-	struct request request;
+	struct place place = place_of(RT_TABLE_MAIN, prefix, length);
+	struct netlink_request request;
 
-	open_put(route, &request, prefix, length);
+	open_put(route, &request, &place);
 	mnl_attr_put(request.header, RTA_GATEWAY, 16, next_hop);
 	mnl_attr_put_u32(request.header, RTA_OIF, interface);
 	if (source)
@@ -231,114 +144,244 @@ int route_put_via(struct route *route, const uint8_t prefix[16], uint32_t length
 
 int route_put_device(struct route *route, const uint8_t prefix[16], uint32_t length, uint32_t interface)
 {
-	struct request request;
+	struct place place = place_of(RT_TABLE_MAIN, prefix, length);
+	struct netlink_request request;
 
-	open_put(route, &request, prefix, length);
+	open_put(route, &request, &place);
 	mnl_attr_put_u32(request.header, RTA_OIF, interface);
 	return request_send(route, &request, "put-device");
 }
 
-int route_put_end(struct route *route, const uint8_t prefix[16], uint32_t length, uint32_t interface)
+/* A behaviour of RFC 8986; `table` is 0 for those that look nothing up in one. */
+static int put_behaviour(struct route *route, const struct place *place, uint32_t action, uint32_t table,
+                         uint32_t interface)
 {
-	struct request request;
+	struct netlink_request request;
 	struct nlattr *nest;
 
-	open_put(route, &request, prefix, length);
+	open_put(route, &request, place);
 	mnl_attr_put_u32(request.header, RTA_OIF, interface);
 	mnl_attr_put_u16(request.header, RTA_ENCAP_TYPE, LWTUNNEL_ENCAP_SEG6_LOCAL);
 	nest = mnl_attr_nest_start(request.header, RTA_ENCAP);
-	mnl_attr_put_u32(request.header, SEG6_LOCAL_ACTION, SEG6_LOCAL_ACTION_END);
+	mnl_attr_put_u32(request.header, SEG6_LOCAL_ACTION, action);
+	if (table > 0)
+		mnl_attr_put_u32(request.header, SEG6_LOCAL_TABLE, table);
 	mnl_attr_nest_end(request.header, nest);
-	return request_send(route, &request, "put-end");
+	return request_send(route, &request, "put-behaviour");
+}
+
+int route_put_end(struct route *route, const uint8_t prefix[16], uint32_t length, uint32_t interface)
+{
+	struct place place = place_of(RT_TABLE_MAIN, prefix, length);
+
+	return put_behaviour(route, &place, SEG6_LOCAL_ACTION_END, 0, interface);
+}
+
+int route_put_decapsulate(struct route *route, const uint8_t prefix[16], uint32_t length, uint32_t table,
+                          uint32_t interface)
+{
+	struct place place = place_of(RT_TABLE_MAIN, prefix, length);
+
+	return put_behaviour(route, &place, SEG6_LOCAL_ACTION_END_DT6, table, interface);
 }
 
 int route_put_unreachable(struct route *route, const uint8_t prefix[16], uint32_t length)
 {
-	struct request request;
+	struct place place = place_of(RT_TABLE_MAIN, prefix, length);
+	struct netlink_request request;
 
-	open_put(route, &request, prefix, length);
-	((struct rtmsg *)mnl_nlmsg_get_payload(request.header))->rtm_type = RTN_UNREACHABLE;
+	open_put(route, &request, &place);
+	set_type(&request, RTN_UNREACHABLE);
 	return request_send(route, &request, "put-unreachable");
 }
 
 int route_remove(struct route *route, const uint8_t prefix[16], uint32_t length)
 {
-	struct request request;
-	int code;
+	struct place place = place_of(RT_TABLE_MAIN, prefix, length);
 
-	open_route(route, &request, RTM_DELROUTE, 0, prefix, length);
-	code = request_send(route, &request, "remove");
-	return code == -ESRCH ? 0 : code;
+	return remove_route(route, &place);
 }
 
-/* What was asked of a route's attributes; unaligned copies, since only the kernel's word says they are
- * aligned. */
+/* Services. */
+
+int route_put_service(struct route *route, const uint8_t address[16], const uint8_t *next_hop,
+                      uint32_t interface)
+{
+	struct place place = place_of(ROUTE_TABLE_SERVICES, address, 128);
+	struct netlink_request request;
+
+	open_put(route, &request, &place);
+	if (next_hop)
+		mnl_attr_put(request.header, RTA_GATEWAY, 16, next_hop);
+	else
+		set_type(&request, RTN_LOCAL);
+	mnl_attr_put_u32(request.header, RTA_OIF, interface);
+	return request_send(route, &request, "put-service");
+}
+
+int route_remove_service(struct route *route, const uint8_t address[16])
+{
+	struct place place = place_of(ROUTE_TABLE_SERVICES, address, 128);
+
+	return remove_route(route, &place);
+}
+
+/* Flows. */
+
+struct encapsulation {
+	struct seg6_iptunnel_encap head;
+	uint8_t bytes[sizeof(struct ipv6_sr_hdr) + 16 * STEER_SEGMENTS + sizeof(struct sr6_tlv_hmac)];
+};
+
+/* RFC 8754 2: the last segment comes first. Returns the size. The kernel fills in the HMAC. */
+static size_t make_encapsulation(const struct steer_flow *flow, struct encapsulation *encapsulation)
+{
+	size_t size = sizeof(struct ipv6_sr_hdr) + 16 * (size_t)flow->segment_count;
+	struct ipv6_sr_hdr header = {.type = ROUTING_TYPE_SEGMENTS,
+	                             .segments_left = (uint8_t)(flow->segment_count - 1),
+	                             .first_segment = (uint8_t)(flow->segment_count - 1)};
+	struct sr6_tlv_hmac hmac = {.tlvhdr = {.type = SR6_TLV_HMAC,
+	                                       .len = sizeof(hmac) - sizeof(hmac.tlvhdr)},
+	                            .hmackeyid = htonl(flow->key)};
+
+	memset(encapsulation, 0, sizeof(*encapsulation));
+	encapsulation->head.mode = SEG6_IPTUN_MODE_ENCAP;
+	for (uint32_t i = 0; i < flow->segment_count; i++)
+		memcpy(encapsulation->bytes + size - 16 * (i + 1), flow->segments[i], 16);
+	if (flow->key > 0) {
+		header.flags = SR6_FLAG1_HMAC;
+		memcpy(encapsulation->bytes + size, &hmac, sizeof(hmac));
+		size += sizeof(hmac);
+	}
+	header.hdrlen = (uint8_t)(size / 8 - 1);
+	memcpy(encapsulation->bytes, &header, sizeof(header));
+	return offsetof(struct encapsulation, bytes) + size;
+}
+
+int route_put_flow(struct route *route, const struct steer_flow *flow, uint32_t interface)
+{
+	struct place place = place_of_flow(flow->source, flow->destination);
+	struct encapsulation encapsulation;
+	struct netlink_request request;
+	struct nlattr *nest;
+
+	assert(flow->segment_count > 0 && flow->segment_count <= STEER_SEGMENTS);
+	open_put(route, &request, &place);
+	mnl_attr_put_u32(request.header, RTA_OIF, interface);
+	mnl_attr_put_u16(request.header, RTA_ENCAP_TYPE, LWTUNNEL_ENCAP_SEG6);
+	nest = mnl_attr_nest_start(request.header, RTA_ENCAP);
+	mnl_attr_put(request.header, SEG6_IPTUNNEL_SRH, make_encapsulation(flow, &encapsulation),
+	             &encapsulation);
+	mnl_attr_nest_end(request.header, nest);
+	return request_send(route, &request, "put-flow");
+}
+
+int route_remove_flow(struct route *route, const uint8_t source[16], const uint8_t destination[16])
+{
+	struct place place = place_of_flow(source, destination);
+
+	return remove_route(route, &place);
+}
+
+int route_use_flows(struct route *route, bool use)
+{
+	struct netlink_request request;
+	struct fib_rule_hdr *body;
+	int code;
+
+	body = netlink_begin(route->netlink, &request, use ? RTM_NEWRULE : RTM_DELRULE,
+	                     NLM_F_ACK | (use ? NLM_F_CREATE | NLM_F_EXCL : 0), sizeof(*body));
+	body->family = AF_INET6;
+	body->table = ROUTE_TABLE_FLOWS;
+	body->action = FR_ACT_TO_TBL;
+	mnl_attr_put_u32(request.header, FRA_PRIORITY, ROUTE_RULE);
+	mnl_attr_put_u8(request.header, FRA_PROTOCOL, ROUTE_PROTOCOL);
+	code = request_send(route, &request, "use-flows");
+	return code == (use ? -EEXIST : -ENOENT) ? 0 : code;
+}
+
+/* What a former life left. */
+
 struct wanted {
-	bool has_prefix, has_metric;
-	uint8_t prefix[16];
+	struct place place;
+	bool has_prefix;
 	uint32_t metric;
 };
 
+/* Copies, since only the kernel's word says that attributes are aligned. */
 static int take_attribute(const struct nlattr *attribute, void *context)
 {
 	struct wanted *wanted = context;
-	uint16_t type = mnl_attr_get_type(attribute);
+	bool is_address = mnl_attr_get_payload_len(attribute) == 16;
 
-	if (type == RTA_DST && mnl_attr_get_payload_len(attribute) == sizeof(wanted->prefix)) {
-		memcpy(wanted->prefix, mnl_attr_get_payload(attribute), sizeof(wanted->prefix));
-		wanted->has_prefix = true;
-	}
-	if (type == RTA_PRIORITY && mnl_attr_validate(attribute, MNL_TYPE_U32) >= 0) {
-		wanted->metric = mnl_attr_get_u32(attribute);
-		wanted->has_metric = true;
+	switch (mnl_attr_get_type(attribute)) {
+	case RTA_DST:
+		wanted->has_prefix = is_address;
+		if (is_address)
+			memcpy(wanted->place.prefix, mnl_attr_get_payload(attribute), 16);
+		break;
+	case RTA_SRC:
+		if (is_address)
+			memcpy(wanted->place.source, mnl_attr_get_payload(attribute), 16);
+		break;
+	case RTA_PRIORITY:
+		if (mnl_attr_validate(attribute, MNL_TYPE_U32) >= 0)
+			wanted->metric = mnl_attr_get_u32(attribute);
+		break;
 	}
 	return MNL_CB_OK;
+}
+
+static bool is_own_table(uint8_t table)
+{
+	return table == RT_TABLE_MAIN || table == ROUTE_TABLE_SERVICES || table == ROUTE_TABLE_FLOWS;
 }
 
 static void take_route(void *context, const struct nlmsghdr *header)
 {
 	struct dump *dump = context;
 	const struct rtmsg *body = mnl_nlmsg_get_payload(header);
-	struct wanted wanted = {0};
+	struct wanted wanted = {.metric = 0};
 
 	if (header->nlmsg_type != RTM_NEWROUTE || mnl_nlmsg_get_payload_len(header) < sizeof(*body) ||
 	    dump->count == FLUSH_BATCH)
 		return;
 	if (body->rtm_family != AF_INET6 || body->rtm_protocol != ROUTE_PROTOCOL ||
-	    body->rtm_table != RT_TABLE_MAIN)
+	    !is_own_table(body->rtm_table))
 		return;
 	(void)mnl_attr_parse(header, sizeof(*body), take_attribute, &wanted);
 	/* ::/0 is dumped without a destination. */
-	if (!wanted.has_metric || wanted.metric != ROUTE_METRIC ||
-	    (!wanted.has_prefix && body->rtm_dst_len > 0))
+	if (wanted.metric != ROUTE_METRIC || (!wanted.has_prefix && body->rtm_dst_len > 0))
 		return;
-	dump->found[dump->count].length = body->rtm_dst_len;
-	memcpy(dump->found[dump->count++].prefix, wanted.prefix, sizeof(wanted.prefix));
+	wanted.place.table = body->rtm_table;
+	wanted.place.length = body->rtm_dst_len;
+	wanted.place.source_length = body->rtm_src_len;
+	dump->found[dump->count++] = wanted.place;
 }
 
 /* Up to FLUSH_BATCH own routes. */
 static int dump_own(struct route *route, struct dump *dump)
 {
-	const struct conversation conversation = {.what = "dump", .take = take_route, .context = dump};
-	struct request request;
-	struct rtmsg *body = request_open(route, &request, RTM_GETROUTE, NLM_F_DUMP, sizeof(*body));
+	struct netlink_request request;
+	struct rtmsg *body = netlink_begin(route->netlink, &request, RTM_GETROUTE, NLM_F_DUMP, sizeof(*body));
 
 	body->rtm_family = AF_INET6;
-	body->rtm_table = RT_TABLE_MAIN;
 	body->rtm_protocol = ROUTE_PROTOCOL;
 	dump->count = 0;
-	return converse(route, &request, &conversation);
+	return netlink_ask(route->netlink, &request, "dump", take_route, dump);
 }
 
 int route_flush_own(struct route *route)
 {
 	struct dump *dump = calloc(1, sizeof(*dump));
 	int removed = 0;
-	int code = dump ? dump_own(route, dump) : -ENOMEM;
+	int code = dump ? route_use_flows(route, false) : -ENOMEM;
 
+	if (code == 0)
+		code = dump_own(route, dump);
 	while (code == 0 && dump->count > 0) {
 		for (size_t i = 0; code == 0 && i < dump->count; i++)
-			code = route_remove(route, dump->found[i].prefix, dump->found[i].length);
+			code = remove_route(route, &dump->found[i]);
 		removed += (int)dump->count;
 		if (code == 0)
 			code = dump_own(route, dump);
@@ -349,10 +392,11 @@ int route_flush_own(struct route *route)
 
 /* Addresses. */
 
-static void open_address(struct route *route, struct request *request, uint16_t type, uint16_t flags,
+static void open_address(struct route *route, struct netlink_request *request, uint16_t type, uint16_t flags,
                          uint32_t interface, const uint8_t address[16], uint32_t length)
 {
-	struct ifaddrmsg *body = request_open(route, request, type, flags | NLM_F_ACK, sizeof(*body));
+	struct ifaddrmsg *body =
+	        netlink_begin(route->netlink, request, type, flags | NLM_F_ACK, sizeof(*body));
 
 	body->ifa_family = AF_INET6;
 	body->ifa_prefixlen = (uint8_t)length;
@@ -363,7 +407,7 @@ static void open_address(struct route *route, struct request *request, uint16_t 
 
 int route_add_address(struct route *route, uint32_t interface, const uint8_t address[16], uint32_t length)
 {
-	struct request request;
+	struct netlink_request request;
 
 	open_address(route, &request, RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE, interface, address, length);
 	mnl_attr_put_u32(request.header, IFA_FLAGS, IFA_F_NODAD);
@@ -372,7 +416,7 @@ int route_add_address(struct route *route, uint32_t interface, const uint8_t add
 
 int route_remove_address(struct route *route, uint32_t interface, const uint8_t address[16], uint32_t length)
 {
-	struct request request;
+	struct netlink_request request;
 	int code;
 
 	open_address(route, &request, RTM_DELADDR, 0, interface, address, length);
@@ -394,15 +438,14 @@ static void take_index(void *context, const struct nlmsghdr *header)
 int route_interface(struct route *route, const char *name, uint32_t *ret_interface)
 {
 	uint32_t index = 0;
-	const struct conversation conversation = {.what = "interface", .take = take_index, .context = &index};
-	struct request request;
+	struct netlink_request request;
 	int code;
 
 	if (name[0] == '\0' || strlen(name) >= IFNAMSIZ)
 		return -ENODEV;
-	request_open(route, &request, RTM_GETLINK, NLM_F_ACK, sizeof(struct ifinfomsg));
+	netlink_begin(route->netlink, &request, RTM_GETLINK, NLM_F_ACK, sizeof(struct ifinfomsg));
 	mnl_attr_put_strz(request.header, IFLA_IFNAME, name);
-	code = converse(route, &request, &conversation);
+	code = netlink_ask(route->netlink, &request, "interface", take_index, &index);
 	if (code < 0)
 		return code;
 	if (index == 0)
@@ -411,16 +454,17 @@ int route_interface(struct route *route, const char *name, uint32_t *ret_interfa
 	return 0;
 }
 
-static void open_link(struct route *route, struct request *request, uint32_t interface)
+static void open_link(struct route *route, struct netlink_request *request, uint32_t interface)
 {
-	struct ifinfomsg *body = request_open(route, request, RTM_NEWLINK, NLM_F_ACK, sizeof(*body));
+	struct ifinfomsg *body =
+	        netlink_begin(route->netlink, request, RTM_NEWLINK, NLM_F_ACK, sizeof(*body));
 
 	body->ifi_index = (int)interface;
 }
 
 int route_set_up(struct route *route, uint32_t interface)
 {
-	struct request request;
+	struct netlink_request request;
 	struct ifinfomsg *body;
 
 	open_link(route, &request, interface);
@@ -432,7 +476,7 @@ int route_set_up(struct route *route, uint32_t interface)
 
 int route_set_up_bare(struct route *route, uint32_t interface, uint32_t mtu)
 {
-	struct request request;
+	struct netlink_request request;
 	struct nlattr *families, *family;
 	int code;
 

@@ -5,7 +5,11 @@
 #include "base/cursor.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "steer/classify.h"
+#include "steer/flow.h"
+#include "steer/queue.h"
 #include "steer/route.h"
+#include "steer/segment_source.h"
 #include "steer/sysctl.h"
 #include "steer/tunnel.h"
 #include "wire/segment.h"
@@ -23,12 +27,17 @@ enum {
 	FUNCTIONS_BITS = SEGMENT_FUNCTION_BITS, /* all of them */
 };
 
+static const uint8_t no_address[16];
+
 struct steer {
-	uint8_t locator[16], address[16], end[16], functions[16];
+	uint8_t locator[16], address[16], end[16], services[16], clients[16], functions[16];
 	steer_packet packet;
 	void *context;
 	struct route *route;
 	struct tunnel *tunnel;
+	struct queue *queue; /* these three together, or none */
+	struct classify *classify;
+	struct flow *flow;
 	uint32_t loopback, interface; /* indices of lo and of the TUN device */
 	struct steer_statistics statistics;
 	steer_closed closed;
@@ -95,6 +104,19 @@ static int set_up_links(struct steer *steer, const char *tunnel)
 	return code == 0 ? route_set_up_bare(steer->route, steer->interface, STEER_MTU) : code;
 }
 
+static int put_segments(struct steer *steer)
+{
+	int code = changed(steer, route_put_end(steer->route, steer->end, FUNCTION_BITS, steer->interface));
+
+	if (code == 0)
+		code = changed(steer, route_put_decapsulate(steer->route, steer->services, FUNCTION_BITS,
+		                                            ROUTE_TABLE_SERVICES, steer->interface));
+	if (code == 0)
+		code = changed(steer, route_put_decapsulate(steer->route, steer->clients, FUNCTION_BITS,
+		                                            ROUTE_TABLE_MAIN, steer->interface));
+	return code;
+}
+
 static int install(struct steer *steer)
 {
 	int code = route_flush_own(steer->route);
@@ -106,8 +128,7 @@ static int install(struct steer *steer)
 	if (code == 0)
 		code = route_add_address(steer->route, steer->loopback, steer->address, ADDRESS_BITS);
 	if (code == 0)
-		code = changed(steer,
-		               route_put_end(steer->route, steer->end, FUNCTION_BITS, steer->interface));
+		code = put_segments(steer);
 	return code == 0 ? steer_enable_functions(steer, true) : code;
 }
 
@@ -116,7 +137,47 @@ static void make_segments(struct steer *steer, const uint8_t locator[16])
 	memcpy(steer->locator, locator, LOCATOR_BITS / 8);
 	segment_gateway_address(steer->locator, steer->address);
 	segment_make(steer->locator, SEGMENT_FUNCTION_END, 0, steer->end);
+	segment_make(steer->locator, SEGMENT_FUNCTION_SERVICES, 0, steer->services);
+	segment_make(steer->locator, SEGMENT_FUNCTION_CLIENTS, 0, steer->clients);
 	segment_make(steer->locator, SEGMENT_FUNCTION_BASE, 0, steer->functions);
+}
+
+static void close_enforcement(struct steer *steer)
+{
+	steer->classify = classify_close(steer->classify);
+	steer->flow = flow_close(steer->flow);
+	steer->queue = queue_close(steer->queue);
+}
+
+static int open_enforcement(struct steer *steer, const struct steer_settings *settings)
+{
+	struct flow_ports ports = {.route = steer->route, .interface = steer->interface};
+	int code = queue_open(&steer->queue);
+
+	if (code == 0)
+		code = classify_open(settings->interfaces, settings->interface_count, settings->tunnel,
+		                     &steer->classify);
+	/* What this host sends with segments is routed to the tunnel before it has them. */
+	if (code == 0)
+		code = queue_set_single(steer->queue, steer->interface, true);
+	ports.queue = steer->queue;
+	ports.classify = steer->classify;
+	if (code == 0)
+		code = flow_open(&ports, &steer->flow);
+	if (code == 0)
+		code = segment_source_set(steer->address);
+	return code == 0 ? route_use_flows(steer->route, true) : code;
+}
+
+/* A gateway that cannot enforce reservations still forwards; it must not promise any. */
+static void try_enforcement(struct steer *steer, const struct steer_settings *settings)
+{
+	int code = open_enforcement(steer, settings);
+
+	if (code == 0)
+		return;
+	log_warning(TAG, "error=\"reservations cannot be enforced: %s\"", error_text(code));
+	close_enforcement(steer);
 }
 
 int steer_open(uv_loop_t *loop, const struct steer_settings *settings, struct steer **ret_steer)
@@ -138,6 +199,8 @@ int steer_open(uv_loop_t *loop, const struct steer_settings *settings, struct st
 		code = set_up_links(steer, settings->tunnel);
 	if (code == 0)
 		code = install(steer);
+	if (code == 0)
+		try_enforcement(steer, settings);
 	if (code < 0) {
 		log_error(TAG, "tunnel=%s error=\"cannot open: %s\"", settings->tunnel, error_text(code));
 		steer_close(steer, NULL, NULL);
@@ -164,6 +227,9 @@ void steer_close(struct steer *steer, steer_closed closed, void *context)
 		return;
 	steer->closed = closed;
 	steer->closed_context = context;
+	if (steer->flow)
+		(void)segment_source_set(no_address);
+	close_enforcement(steer);
 	if (steer->loopback) {
 		int code = route_remove_address(steer->route, steer->loopback, steer->address, ADDRESS_BITS);
 
@@ -197,10 +263,78 @@ int steer_route_remove(struct steer *steer, const uint8_t prefix[16], uint32_t l
 	return changed(steer, route_remove(steer->route, prefix, length));
 }
 
+int steer_service_put(struct steer *steer, const uint8_t address[16], const uint8_t *next_hop,
+                      uint32_t interface)
+{
+	return changed(steer, route_put_service(steer->route, address, next_hop,
+	                                        next_hop == NULL ? steer->loopback : interface));
+}
+
+int steer_service_remove(struct steer *steer, const uint8_t address[16])
+{
+	return changed(steer, route_remove_service(steer->route, address));
+}
+
 int steer_interface(struct steer *steer, const char *name, uint32_t *ret_interface)
 {
 	return route_interface(steer->route, name, ret_interface);
 }
+
+/* Reservations. */
+
+int steer_output_add(struct steer *steer, const struct steer_output *output)
+{
+	return steer->flow == NULL ? -ENOTSUP : queue_add(steer->queue, output);
+}
+
+int steer_output_set(struct steer *steer, uint32_t interface, uint32_t class, uint64_t rate, uint64_t burst)
+{
+	if (steer->flow == NULL)
+		return -ENOTSUP;
+	return queue_set(steer->queue, interface, class, (struct queue_bucket){.rate = rate, .burst = burst});
+}
+
+int steer_output_statistics(struct steer *steer, uint32_t interface, enum steer_queue which,
+                            struct steer_queue_statistics *ret_statistics)
+{
+	struct steer_queue_statistics through;
+	int code;
+
+	if (steer->flow == NULL)
+		return -ENOTSUP;
+	if (which == STEER_QUEUE_CONTROL)
+		return queue_read(steer->queue, interface, QUEUE_CONTROL, ret_statistics);
+	if (which == STEER_QUEUE_BEST_EFFORT)
+		return queue_read(steer->queue, interface, QUEUE_BEST_EFFORT, ret_statistics);
+	code = queue_read(steer->queue, interface, QUEUE_THROUGH + which, &through);
+	if (code == 0)
+		code = queue_read(steer->queue, interface, QUEUE_GUARANTEED + which, ret_statistics);
+	if (code == 0) {
+		ret_statistics->drops = through.drops;
+		ret_statistics->backlog = through.backlog;
+	}
+	return code;
+}
+
+int steer_flow_put(struct steer *steer, const struct steer_flow *flow)
+{
+	return steer->flow == NULL ? -ENOTSUP : changed(steer, flow_put(steer->flow, flow));
+}
+
+int steer_flow_remove(struct steer *steer, const uint8_t source[16], const uint8_t destination[16])
+{
+	return steer->flow == NULL ? 0 : changed(steer, flow_remove(steer->flow, source, destination));
+}
+
+int steer_flow_statistics(struct steer *steer, const uint8_t source[16], const uint8_t destination[16],
+                          struct steer_queue_statistics *ret_statistics)
+{
+	if (steer->flow == NULL)
+		return -ENOTSUP;
+	return flow_read(steer->flow, source, destination, ret_statistics);
+}
+
+/* Functions. */
 
 int steer_send(struct steer *steer, const uint8_t *bytes, size_t size)
 {
@@ -231,4 +365,5 @@ void steer_statistics(const struct steer *steer, struct steer_statistics *ret_st
 	ret_statistics->received = tunnel.received;
 	ret_statistics->sent = tunnel.sent;
 	ret_statistics->dropped = tunnel.dropped;
+	ret_statistics->flows = steer->flow == NULL ? 0 : flow_count(steer->flow);
 }

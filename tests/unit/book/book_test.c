@@ -471,6 +471,195 @@ static void test_restore(void **state)
 	book_free(book);
 }
 
+/* 100 Mbit/s, 1250 octets begun before, 100 us on the way; ceilings of 1 ms and 3 ms. */
+static struct book *open_guaranteed(void)
+{
+	struct book *book = book_create(HOLDINGS, 1);
+	const struct book_output output = {.rate = 100 * MEGABIT,
+	                                   .largest_packet = 1250,
+	                                   .latency = 100 * CLOCK_MICROSECOND};
+	struct link_offer link = {.from = self,
+	                          .toward = next,
+	                          .ceilings = {CLOCK_MILLISECOND, 3 * CLOCK_MILLISECOND},
+	                          .capacity = 80 * MEGABIT,
+	                          .free = 80 * MEGABIT,
+	                          .base = 100,
+	                          .steepness = 1000};
+
+	assert_non_null(book);
+	T_OK(book_add_link(book, &link, &output));
+	link.toward = previous;
+	link.ceilings[0] = 0; /* promised in the second class alone */
+	T_OK(book_add_link(book, &link, &output));
+	return book;
+}
+
+static void check_load(const struct book *book, uint32_t class, uint64_t rate, uint64_t burst, uint32_t flows,
+                       int64_t delay)
+{
+	struct book_load load;
+
+	T_OK(book_load_at(book, 0, class, &load));
+	T_EQ(load.rate, rate);
+	T_EQ(load.burst, burst);
+	T_EQ(load.flows, flows);
+	T_EQ(load.delay, delay);
+	T_EQ(load.ceiling, (class == 0 ? 1 : 3) * CLOCK_MILLISECOND);
+}
+
+static void test_ceilings(void **state)
+{
+	struct book *book = open_guaranteed();
+	struct program_reserve flow = reserve_of(20 * MEGABIT, 0);
+	struct book_refusal refusal;
+	struct book_load load;
+
+	check_load(book, 0, 0, 0, 0, 200 * CLOCK_MICROSECOND);
+	flow.burst = 5000;
+	flow.jitter = 400 * CLOCK_MICROSECOND; /* lets the burst grow by 1000 octets */
+	T_OK(reserve(book, 1, &flow, NULL));
+	check_load(book, 0, 20 * MEGABIT, 6000, 1, 680 * CLOCK_MICROSECOND);
+	check_load(book, 1, 0, 0, 0, 825 * CLOCK_MICROSECOND); /* (6000 + 1250) x 8 / (100 - 20) Mbit/s */
+	/* The first class has room for 4000 octets more. */
+	flow.jitter = 0;
+	flow.burst = 4001;
+	T_ERROR(reserve(book, 2, &flow, &refusal), BUSBAR_ERROR_CEILING);
+	T_TRUE(gateway_equal(refusal.toward, next));
+	T_EQ(refusal.have, 1000080);
+	T_EQ(refusal.need, CLOCK_MILLISECOND);
+	T_EQ(refusal.price, 100);
+	flow.class = 1;
+	flow.burst = 21750; /* (6000 + 21750 + 1250) x 8 / 80 Mbit/s = 2.9 ms */
+	T_OK(reserve(book, 2, &flow, NULL));
+	check_load(book, 1, 20 * MEGABIT, 21750, 1, 3 * CLOCK_MILLISECOND);
+	/* A tight flow may not break the ceiling of the looser class: it takes rate and burst from it. */
+	flow.class = 0;
+	flow.burst = 64;
+	flow.rate = MEGABIT;
+	T_ERROR(reserve(book, 3, &flow, &refusal), BUSBAR_ERROR_CEILING);
+	T_EQ(refusal.need, 3 * CLOCK_MILLISECOND);
+	T_TRUE(refusal.have > refusal.need);
+	/* A looser one does not touch the tighter class. */
+	T_OK(book_release(book, &(struct identifier){.octets = {2}}, NULL));
+	T_OK(reserve(book, 3, &flow, NULL));
+	check_load(book, 0, 21 * MEGABIT, 6064, 2, 685120);
+	T_ERROR(book_load_at(book, 2, 0, &load), BUSBAR_ERROR_NOT_FOUND);
+	T_ERROR(book_load_at(book, 0, LINK_CLASSES, &load), BUSBAR_ERROR_NOT_FOUND);
+	book_free(book);
+}
+
+/* Both outputs must keep their ceilings; what promises nothing refuses nothing but rate. */
+static void test_ceilings_of_both_outputs(void **state)
+{
+	struct book *book = open_guaranteed();
+	struct program_reserve flow = reserve_of(MEGABIT, MEGABIT);
+	struct book_refusal refusal;
+
+	flow.back_burst = 1000000;
+	T_OK(reserve(book, 1, &flow, NULL)); /* the first class is not promised on the way back */
+	flow.class = 1;
+	flow.back_burst = 1;
+	T_ERROR(reserve(book, 2, &flow, &refusal), BUSBAR_ERROR_CEILING); /* it is behind that burst */
+	T_TRUE(gateway_equal(refusal.toward, previous));
+	T_EQ(refusal.need, 3 * CLOCK_MILLISECOND);
+	check_load(book, 1, 0, 0, 0, 201011); /* and nothing is kept of it on the way there */
+	flow.class = 0;
+	flow.back_burst = 0;
+	flow.burst = 20000;
+	T_ERROR(reserve(book, 2, &flow, &refusal), BUSBAR_ERROR_CEILING);
+	T_TRUE(gateway_equal(refusal.toward, next));
+	book_free(book);
+}
+
+/* The tightest class may take the whole output; a looser one then has no bound, and no flow. */
+static void test_whole_output(void **state)
+{
+	struct book *book = book_create(HOLDINGS, 1);
+	const struct link_offer link = {.from = self,
+	                                .toward = next,
+	                                .ceilings = {CLOCK_SECOND, CLOCK_SECOND},
+	                                .capacity = MEGABIT,
+	                                .free = MEGABIT,
+	                                .steepness = 1000};
+	struct program_reserve flow = reserve_of(MEGABIT, 0);
+	struct book_load load;
+
+	T_OK(book_add_link(book, &link, &(struct book_output){.rate = MEGABIT}));
+	T_OK(reserve(book, 1, &flow, NULL));
+	T_OK(book_load_at(book, 0, 1, &load));
+	T_EQ(load.delay, INT64_MAX);
+	flow.class = 1;
+	flow.rate = 1;
+	T_ERROR(reserve(book, 2, &flow, NULL), BUSBAR_ERROR_NO_CAPACITY);
+	book_free(book);
+}
+
+static void test_senseless_flows(void **state)
+{
+	struct book *book = open_guaranteed();
+	struct program_reserve flow = reserve_of(MEGABIT, 0);
+	struct link_offer link = {.toward = nobody, .capacity = 10, .free = 10, .base = 1, .steepness = 1000};
+	struct book_output output = {.rate = 10, .largest_packet = 1, .latency = 1};
+
+	flow.class = LINK_CLASSES;
+	T_ERROR(reserve(book, 1, &flow, NULL), BUSBAR_ERROR_BAD_VALUE);
+	flow.class = 0;
+	flow.jitter = -1;
+	T_ERROR(reserve(book, 1, &flow, NULL), BUSBAR_ERROR_BAD_VALUE);
+	flow.jitter = INT64_MAX;
+	T_ERROR(reserve(book, 1, &flow, NULL), BUSBAR_ERROR_AMOUNT_OVERFLOW);
+	flow.jitter = 0;
+	flow.burst = UINT64_MAX;
+	T_ERROR(reserve(book, 1, &flow, NULL), BUSBAR_ERROR_AMOUNT_OVERFLOW);
+	flow.burst = UINT64_C(1) << 40; /* the most that is a number; no ceiling of ours holds it */
+	T_ERROR(reserve(book, 1, &flow, NULL), BUSBAR_ERROR_CEILING);
+	flow.burst = 0;
+	flow.time = -1;
+	T_ERROR(reserve(book, 1, &flow, NULL), BUSBAR_ERROR_BAD_VALUE);
+	/* The empty output needs 0.8 s and 1 ns. */
+	link.ceilings[0] = 800000000;
+	T_ERROR(book_check_link(&link, &output), BUSBAR_ERROR_BAD_VALUE);
+	link.ceilings[0]++;
+	T_OK(book_check_link(&link, &output));
+	link.ceilings[1] = link.ceilings[0] - 1;
+	T_ERROR(book_check_link(&link, &output), BUSBAR_ERROR_BAD_VALUE);
+	link.ceilings[1] = link.ceilings[0];
+	output.rate--; /* less than may be reserved of it */
+	T_ERROR(book_check_link(&link, &output), BUSBAR_ERROR_BAD_VALUE);
+	output.rate++;
+	output.latency = -1;
+	T_ERROR(book_add_link(book, &link, &output), BUSBAR_ERROR_BAD_VALUE);
+	T_EQ(book_link_count(book), 2);
+	book_free(book);
+}
+
+static void test_refresh(void **state)
+{
+	struct book *book = open_book();
+	struct program_claim wanted = claim_of(RESOURCE_CPU, CORE);
+	struct identifier one = program(1), two = program(2);
+	int64_t end = NOW + 10 * CLOCK_SECOND;
+
+	T_OK(claim(book, 1, &wanted, NULL));
+	wanted.time = 15 * CLOCK_SECOND;
+	T_OK(claim(book, 2, &wanted, NULL));
+	T_OK(book_refresh(book, &one, 2 * CLOCK_SECOND, NOW)); /* never earlier */
+	T_EQ(book_find(book, &one)->expires, end);
+	T_OK(book_refresh(book, &one, 10 * CLOCK_SECOND, NOW + 8 * CLOCK_SECOND));
+	T_EQ(book_find(book, &one)->expires, NOW + 18 * CLOCK_SECOND);
+	T_TRUE(identifier_equal(&book_expired(book, NOW + 15 * CLOCK_SECOND)->program, &two));
+	T_ERROR(book_refresh(book, &one, -1, NOW), BUSBAR_ERROR_BAD_VALUE);
+	T_ERROR(book_refresh(book, &one, BOOK_REFRESH_MAXIMUM + 1, NOW), BUSBAR_ERROR_BAD_VALUE);
+	/* What is over is over, whether or not anybody has put it away. */
+	T_ERROR(book_refresh(book, &two, CLOCK_SECOND, NOW + 15 * CLOCK_SECOND), BUSBAR_ERROR_NOT_FOUND);
+	T_OK(book_refresh(book, &one, BOOK_REFRESH_MAXIMUM, NOW));
+	T_EQ(book_find(book, &one)->expires, NOW + BOOK_REFRESH_MAXIMUM);
+	two = program(3);
+	T_ERROR(book_refresh(book, &two, 1, NOW), BUSBAR_ERROR_NOT_FOUND);
+	T_EQ(free_of(book, RESOURCE_CPU), 6 * CORE);
+	book_free(book);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -486,6 +675,11 @@ int main(void)
 	        cmocka_unit_test(test_full_table),
 	        cmocka_unit_test(test_expiry),
 	        cmocka_unit_test(test_restore),
+	        cmocka_unit_test(test_ceilings),
+	        cmocka_unit_test(test_ceilings_of_both_outputs),
+	        cmocka_unit_test(test_whole_output),
+	        cmocka_unit_test(test_senseless_flows),
+	        cmocka_unit_test(test_refresh),
 	};
 
 	return T_RUN(tests);

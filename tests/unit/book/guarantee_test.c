@@ -324,7 +324,7 @@ static void test_ceilings_are_kept(void **state)
 	T_TRUE(tightest > 0.98);
 }
 
-/* Flows of one level whose bursts are whole packets reach the bound exactly. */
+/* Flows of one class whose bursts are whole packets reach the bound exactly. */
 static void test_bound_is_reached(void **state)
 {
 	struct scene *scene = open_scene(1);

@@ -129,6 +129,29 @@ int busbar_cancel(struct busbar *busbar, const char *task)
 	return twin.cancel_code;
 }
 
+int busbar_reserve(struct busbar *busbar, const char *demand, char ret_task[BUSBAR_TASK_TEXT],
+                   char ret_anchor[BUSBAR_GATEWAY_TEXT])
+{
+	remember(demand, 0);
+	if (twin.reserve_code < 0)
+		return twin.reserve_code;
+	(void)snprintf(ret_task, BUSBAR_TASK_TEXT, "018f3c00000070008000000000000001");
+	(void)snprintf(ret_anchor, BUSBAR_GATEWAY_TEXT, "1.1");
+	return 0;
+}
+
+int busbar_release(struct busbar *busbar, const char *task)
+{
+	(void)snprintf(twin.released, sizeof(twin.released), "%s", task);
+	return twin.cancel_code;
+}
+
+int busbar_follow(struct busbar *busbar, const char *task, const char *anchor)
+{
+	(void)snprintf(twin.followed, sizeof(twin.followed), "%s %s", task, anchor);
+	return twin.follow_code;
+}
+
 int busbar_document(struct busbar *busbar, enum busbar_document document, const char *task,
                     char **ret_document)
 {

@@ -20,12 +20,12 @@ struct twin_answer {
 struct twin {
 	const char *gateways[8]; /* the configuration's list */
 	struct twin_answer answers[TWIN_ANSWERS];
-	int open_code, run_code, call_code, cancel_code;
+	int open_code, run_code, call_code, cancel_code, reserve_code, follow_code;
 	const char *output; /* of calls, and of every blob */
 	const char *problem;
 	/* what was asked */
 	int opened, closed, as_operator;
-	char gateway[64], demand[TWIN_TEXT], cancelled[64];
+	char gateway[64], demand[TWIN_TEXT], cancelled[64], released[64], followed[96];
 	size_t input_size, put_size;
 	unsigned patience_ms;
 	unsigned gets, puts;

@@ -98,8 +98,9 @@ static void usage_is_status_two(void **state)
 
 static void help_names_every_command(void **state)
 {
-	HAS(RUN("help"), COMPLAIN_DONE, "view", "quote", "run", "call", "task list", "task cancel", "bill",
-	    "ledger check", "status", "program assemble", "--config FILE");
+	HAS(RUN("help"), COMPLAIN_DONE, "view", "quote", "run", "call", "reserve", "follow",
+	    "trace --guarantee TASK", "task list", "task cancel", "bill", "ledger check", "status",
+	    "program assemble", "--config FILE");
 	HAS(RUN("help", "run"), COMPLAIN_DONE, "--network-within", "--output");
 	HAS(RUN("--help", "ledger"), COMPLAIN_DONE, "--allow-open");
 	HAS(RUN("--version"), COMPLAIN_DONE, "busbar ");
@@ -335,6 +336,102 @@ static void tasks_are_listed_and_shown(void **state)
 	check(RUN("task", "cancel", TASK), COMPLAIN_FAILED, "");
 }
 
+#define HOP(from, toward, direction, rest) \
+	"{\"from\":\"" from "\",\"toward\":\"" toward "\",\"direction\":\"" direction "\"," rest "}"
+#define HOP_UP                                                                                           \
+	HOP("edge-a", "dc-1", "up",                                                                      \
+	    "\"class\":0,\"ceiling_ms\":2.5,\"least_ms\":2,\"rate_bps\":100000,\"burst_octets\":3000,"   \
+	    "\"load_bps\":20100000,\"capacity_bps\":80000000,\"worst_ms\":2.3125,\"measured_max_ms\":2." \
+	    "0812,"                                                                                      \
+	    "\"measured_count\":311")
+#define HOP_DOWN                                                                                     \
+	HOP("dc-1", "edge-a", "down",                                                                \
+	    "\"class\":0,\"ceiling_ms\":3,\"least_ms\":2,\"rate_bps\":100000,\"burst_octets\":3000," \
+	    "\"load_bps\":null,\"capacity_bps\":80000000,\"worst_ms\":null,\"measured_max_ms\":2.1," \
+	    "\"measured_count\":42")
+#define TRACE_OF(hard, rest, hops)                                                                           \
+	"{\"task\":\"" TASK "\",\"state\":\"granted\",\"class\":0,\"hard\":" hard "," rest "\"hops\":[" hops \
+	"]}"
+#define TRACE_HARD \
+	TRACE_OF("true", "\"bound_ms\":5.5,\"limit_ms\":20,\"guaranteed\":true,", HOP_UP "," HOP_DOWN)
+
+static void a_reservation_tells_its_bound(void **state)
+{
+	twin.answers[0] =
+	        (struct twin_answer){.document = BUSBAR_TASK,
+	                             .text = TASK_OF("granted", "null", PART("1", "granted", "null"))};
+	twin.answers[1] = (struct twin_answer){.document = BUSBAR_TRACE, .text = TRACE_HARD};
+	HAS(RUN("reserve", "--service", "voice", "--for", "10 min", "--network-within", "20 ms",
+	        "--guaranteed", "--up", "100 kbit/s", "--down", "100 kbit/s"),
+	    COMPLAIN_DONE, "task " TASK ", anchor 1.1\nPART", "edge-a > core-1 > dc-1",
+	    "\nbound 5.500 ms, hard; limit 20.000 ms guaranteed; measured at most 4.181 ms\n");
+	T_TEXT(twin.demand, "demand {\n\tservice \"voice\";\n\treserve for 10 min;\n\tnetwork within 20 ms "
+	                    "guaranteed;\n\tbandwidth up 100 kbit/s down 100 kbit/s;\n}\n");
+	check(RUN("reserve", EXAMPLES "/demands/voice.demand", "--json"), COMPLAIN_DONE,
+	      "{\"task\":\"" TASK "\",\"anchor\":\"1.1\"}\n");
+	T_TRUE(strncmp(twin.demand, "demand voice {\n", 15) == 0);
+	/* Needs alone have no path. */
+	twin.answers[1].text = TRACE_OF("false", "", "");
+	HAS(RUN("reserve", "--need", "cpu 2", "--for", "1 h"), COMPLAIN_DONE, "not chosen:");
+	T_TEXT(twin.demand, "demand {\n\treserve for 1 h;\n\tneed cpu 2;\n}\n");
+}
+
+static void what_cannot_be_reserved_says_why(void **state)
+{
+	twin.reserve_code = BUSBAR_ERROR_INFEASIBLE;
+	twin.answers[0] = (struct twin_answer){.text = REFUSED};
+	check(RUN("reserve", EXAMPLES "/demands/voice.demand"), COMPLAIN_FAILED,
+	      "not chosen:\n  hpc-1: network 31.2 ms > 25 ms\n");
+	check(RUN("reserve"), COMPLAIN_USAGE, "");
+	check(RUN("reserve", "--for", "1 h"), COMPLAIN_USAGE, "");
+	check(RUN("reserve", "--service", "voice", "--need", "cpu 1"), COMPLAIN_FAILED,
+	      "not chosen:\n  hpc-1: network 31.2 ms > 25 ms\n");
+	check(RUN("reserve", "--run", "--for", "1 h", "--need", "cpu 1", "--", "sh"), COMPLAIN_USAGE, "");
+	check(RUN("reserve", "--for", "1 h", "--need", "cpu 1", "--guaranteed"), COMPLAIN_USAGE, "");
+	check(RUN("reserve", "--for", "1 h", "--need", "cpu 1", "--wait"), COMPLAIN_USAGE, "");
+}
+
+static void reservations_are_released_and_taken_along(void **state)
+{
+	check(RUN("release", TASK), COMPLAIN_DONE, "");
+	T_TEXT(twin.released, TASK);
+	check(RUN("--gateway", "[::1]:4179", "follow", TASK, "1.1"), COMPLAIN_DONE, "");
+	T_TEXT(twin.followed, TASK " 1.1");
+	T_TEXT(twin.gateway, "[::1]:4179");
+	twin.cancel_code = twin.follow_code = BUSBAR_ERROR_NOT_FOUND;
+	check(RUN("release", TASK), COMPLAIN_FAILED, "");
+	check(RUN("follow", TASK, "1.1"), COMPLAIN_FAILED, "");
+	check(RUN("follow", TASK), COMPLAIN_USAGE, "");
+}
+
+static void a_trace_shows_every_hop(void **state)
+{
+	twin.answers[0] = (struct twin_answer){.document = BUSBAR_TRACE, .text = TRACE_HARD};
+	check(RUN("trace", "--guarantee", TASK), COMPLAIN_DONE,
+	      "FROM    TOWARD  WAY   CLASS   CEILING     WORST  MEASURED  PROBES     LEAST        RATE  "
+	      "BURST  "
+	      "        LOAD   CAPACITY\n"
+	      "edge-a  dc-1    up        0  2.500 ms  2.312 ms  2.081 ms     311  2.000 ms  100 kbit/s   3 "
+	      "kB  "
+	      "20100 kbit/s  80 Mbit/s\n"
+	      "dc-1    edge-a  down      0  3.000 ms         -  2.100 ms      42  2.000 ms  100 kbit/s   3 "
+	      "kB  "
+	      "           -  80 Mbit/s\n"
+	      "task " TASK ", granted; bound 5.500 ms, hard; limit 20.000 ms guaranteed; measured at most "
+	      "4.181 ms\n");
+	HAS(RUN("trace", "--guarantee", TASK, "--json"), COMPLAIN_DONE, "\"worst_ms\":2.3125,");
+	/* What promises nothing has no bound, and what was never measured no maximum. */
+	twin.answers[0].text =
+	        TRACE_OF("false", "\"bound_ms\":null,\"limit_ms\":25,\"guaranteed\":false,",
+	                 HOP_UP "," HOP("core\\u001b", "edge-a", "down", "\"ceiling_ms\":null"));
+	HAS(RUN("trace", "--guarantee", TASK), COMPLAIN_DONE, "core?  ",
+	    "task " TASK ", granted; no bound: the path is measured; limit 25.000 ms\n");
+	check(RUN("trace", TASK), COMPLAIN_USAGE, "");
+	check(RUN("trace", "--guarantee"), COMPLAIN_USAGE, "");
+	twin.answers[0] = (struct twin_answer){.document = BUSBAR_TRACE, .code = BUSBAR_ERROR_NOT_FOUND};
+	check(RUN("trace", "--guarantee", TASK), COMPLAIN_FAILED, "");
+}
+
 static void a_bill_has_lines_and_a_total(void **state)
 {
 	twin.answers[0] = (struct twin_answer){
@@ -499,6 +596,10 @@ int main(void)
 	        CLEAN(small_inputs_travel_along),
 	        CLEAN(devices_stay_devices),
 	        CLEAN(tasks_are_listed_and_shown),
+	        CLEAN(a_reservation_tells_its_bound),
+	        CLEAN(what_cannot_be_reserved_says_why),
+	        CLEAN(reservations_are_released_and_taken_along),
+	        CLEAN(a_trace_shows_every_hop),
 	        CLEAN(a_bill_has_lines_and_a_total),
 	        CLEAN(the_ledger_is_proven_over_all_gateways),
 	        CLEAN(one_gateway_is_asked_when_none_is_listed),

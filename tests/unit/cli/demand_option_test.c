@@ -106,6 +106,31 @@ static void one_limit_of_bandwidth_is_enough(void **state)
 	T_TRUE(fixture->demand.body.split_exactly);
 }
 
+/* The command `reserve` makes of --for what all is held for. */
+static void a_reservation_is_a_demand_too(void **state)
+{
+	struct fixture *fixture = *state;
+	const char *words[] = {"--service=voice", "--for=10 min",    "--network-within=20 ms",
+	                       "--guaranteed",    "--up=100 kbit/s", "--down=1 Mbit/s"};
+	char problem[OPTIONS_PROBLEM];
+
+	T_OK(options_read(ARRAY_SIZE(words), (char *const *)(void *)(uintptr_t)words, &fixture->options,
+	                  problem));
+	fixture->options.reserve_time = fixture->options.need_time;
+	fixture->options.need_time = NULL;
+	check_text(
+	        fixture,
+	        demand_option_read(&fixture->options, NULL, fixture->arena, &fixture->demand,
+	                           fixture->problem),
+	        "demand {\n\tservice \"voice\";\n\treserve for 10 min;\n\tnetwork within 20 ms guaranteed;\n"
+	        "\tbandwidth up 100 kbit/s down 1 Mbit/s;\n}\n");
+	/* It alone can be guaranteed. */
+	T_ERROR(FLAGS(fixture, "--service=a", "--network-within=1 s", "--guaranteed"),
+	        BUSBAR_ERROR_BAD_VALUE);
+	T_ERROR(FLAGS(fixture, "--service=a", "--guaranteed"), BUSBAR_ERROR_MISSING_FIELD);
+	T_TEXT(fixture->problem, "--guaranteed goes with --network-within");
+}
+
 static void texts_are_quoted(void **state)
 {
 	struct fixture *fixture = *state;
@@ -264,6 +289,7 @@ int main(void)
 	        WITH_FIXTURE(a_service_is_enough),
 	        WITH_FIXTURE(every_flag_is_a_statement),
 	        WITH_FIXTURE(one_limit_of_bandwidth_is_enough),
+	        WITH_FIXTURE(a_reservation_is_a_demand_too),
 	        WITH_FIXTURE(texts_are_quoted),
 	        WITH_FIXTURE(a_value_is_no_statement),
 	        WITH_FIXTURE(mistakes_are_explained),

@@ -101,6 +101,56 @@ static void what_is_printed_reads_back(void **state)
 	arena_free(arena);
 }
 
+#define LINK                                                                                               \
+	"bgp: {as: 1}\ndomain: {keys: [{id: 1, secret: "                                                   \
+	"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef}]}\nlinks: [{name: a, site: 2, " \
+	"as: 5, interface: e, local: \"fd00::1\", remote: \"fd00::2\", capacity: 10 Mbit/s"
+
+/* What a guarantee rests on, and prices: as the book gets them. */
+static void links_and_prices_reach_the_book(void **state)
+{
+	struct arena *arena = arena_create(1 << 20);
+	struct book *book = book_create(1, 1);
+	const struct settings_link *links;
+	struct resource_offer offers[RESOURCE_KINDS];
+	struct settings settings;
+	struct link_offer link;
+	struct book_output output;
+	struct book_load load;
+	char text[512];
+
+	T_OK(read_text(
+	        "supply: {cores: 1, resources: [{kind: cpu, price: 0.001, tide: [2, 3]}, {kind: memory}]}\n"
+	        "prices: {energy: 1.5, carbon: 2, half-life: 0 s}\n" LINK
+	        ", rate: 20 Mbit/s, largest-packet: 1500 B, latency: 1 ms, ceilings: [2 ms, 9 ms]"
+	        ", price: 0.000001, tide: [0.5]}]\n",
+	        arena, &settings, text));
+	links = settings.links.items;
+	output = settings_link_output(&links[0]);
+	T_EQ(output.rate, 20000000);
+	T_EQ(output.largest_packet, 1500);
+	T_EQ(output.latency, CLOCK_MILLISECOND);
+	link = settings_link_offer(&settings, &links[0]);
+	T_EQ(link.capacity, 10000000);
+	T_OK(book_add_link(book, &link, &output));
+	T_EQ(settings_resources(&settings, offers), 1);
+	T_OK(book_add_resource(book, &offers[0]));
+	T_OK(settings_set_prices(&settings, book)); /* also for the memory that is not there */
+	T_OK(book_load_at(book, 0, 1, &load));
+	T_EQ(load.ceiling, 9 * CLOCK_MILLISECOND);
+	T_EQ(load.delay, 1600 * CLOCK_MICROSECOND);
+	T_OK(book_link_at(book, 0, &link));
+	T_EQ(link.base, 1500); /* 1000 x 0.5 x 1.5 x 2 */
+	book_tick(book, INT64_C(11) * 3600 * CLOCK_SECOND);
+	T_OK(book_resource_at(book, 0, &offers[0]));
+	T_EQ(offers[0].base, 6000000); /* 0.001 x 2 x 3: the first half of the day */
+	book_tick(book, INT64_C(12) * 3600 * CLOCK_SECOND);
+	T_OK(book_resource_at(book, 0, &offers[0]));
+	T_EQ(offers[0].base, 9000000);
+	book_free(book);
+	arena_free(arena);
+}
+
 static void mistakes_are_said_where_they_are(void **state)
 {
 	static const struct {
@@ -126,6 +176,15 @@ static void mistakes_are_said_where_they_are(void **state)
 	        {"links: [{name: a, site: 2, as: 5, interface: e, local: \"fd00::1\", remote: \"fd00::2\","
 	         " capacity: 1 Gbit/s}]\n",
 	         BUSBAR_ERROR_BAD_VALUE, "bgp.as"},
+	        {LINK ", ceilings: [1 ms, 500 us]}]\n", BUSBAR_ERROR_BAD_VALUE, "ceilings"},
+	        {LINK ", latency: 2 ms, ceilings: [2 ms]}]\n", BUSBAR_ERROR_BAD_VALUE, "ceilings"},
+	        {LINK ", ceilings: [1 ms, 2 ms, 3 ms]}]\n", BUSBAR_ERROR_TOO_LARGE, "ceilings"},
+	        {LINK ", rate: 9 Mbit/s}]\n", BUSBAR_ERROR_BAD_VALUE, "rate"},
+	        {LINK ", tide: [1, 2, 3, 4, 5]}]\n", BUSBAR_ERROR_BAD_VALUE, "links[0].tide"},
+	        {LINK ", tide: [1001]}]\n", BUSBAR_ERROR_BAD_VALUE, "tide"},
+	        {"supply: {cores: 1, resources: [{kind: cpu, tide: [1, 1, 1, 1, 1]}]}\n",
+	         BUSBAR_ERROR_BAD_VALUE, "resources[0].tide"},
+	        {"prices: {energy: -1}\n", BUSBAR_ERROR_AMOUNT_NEGATIVE, "energy"},
 	        {"access: [{delay: 1 ms}]\n", BUSBAR_ERROR_MISSING_FIELD, "listen"},
 	        {"supply: {memory: -1 GiB}\n", BUSBAR_ERROR_AMOUNT_NEGATIVE, "memory"},
 	};
@@ -164,6 +223,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(an_empty_file_is_a_gateway_alone),
 	        cmocka_unit_test(values_reach_the_rooms),
+	        cmocka_unit_test(links_and_prices_reach_the_book),
 	        cmocka_unit_test(what_is_printed_reads_back),
 	        cmocka_unit_test(mistakes_are_said_where_they_are),
 	        cmocka_unit_test(used_twice_is_refused),

@@ -346,6 +346,97 @@ static void results_may_be_empty_or_a_failure(void **state)
 	stop();
 }
 
+#define HELD "demand d { service \"work\"; reserve for 1 min; bandwidth up 1 Mbit/s; budget 1; }"
+
+/* A sign of life, then what became of it: by the number of the request. */
+static void serve_reservation(struct gateway_twin *gateway, const struct datagram *request, unsigned number)
+{
+	static const struct {
+		uint32_t state;
+		int32_t code;
+	} ends[] = {{2, 0}, {6, BUSBAR_ERROR_NO_CAPACITY}, {7, 0}};
+	struct datagram reply = {.type = DATAGRAM_TASK};
+
+	reply.task.task = request->identifier;
+	reply.task.anchor = (struct gateway_identity){4, 1};
+	reply.task.state = 1;
+	gateway_twin_reply(gateway, request, reply, gateway_twin_secret);
+	reply.task.state = ends[number].state;
+	reply.task.code = ends[number].code;
+	gateway_twin_reply(gateway, request, reply, gateway_twin_secret);
+}
+
+static void a_reservation_waits_for_its_grant(void **state)
+{
+	char task[BUSBAR_TASK_TEXT], anchor[BUSBAR_GATEWAY_TEXT], digits[33];
+
+	start(serve_reservation);
+	T_OK(busbar_reserve(busbar, HELD, task, anchor));
+	T_TEXT(task, hex_format(twin.first + 10, 16, digits));
+	T_TEXT(anchor, "4.1");
+	/* One that failed says why, one that was cancelled meanwhile is none. */
+	task[0] = anchor[0] = '\0';
+	T_ERROR(busbar_reserve(busbar, HELD, task, anchor), BUSBAR_ERROR_NO_CAPACITY);
+	T_ERROR(busbar_reserve(busbar, HELD, task, NULL), BUSBAR_ERROR_STATE);
+	T_TEXT(task, "");
+	T_TEXT(anchor, "");
+	stop();
+	T_EQ(twin.requests, 3);
+	T_EQ(twin.demand.body.reserve_time, INT64_C(60000000000));
+}
+
+static void what_reserves_is_not_run(void **state)
+{
+	char task[BUSBAR_TASK_TEXT] = "untouched", *text;
+	void *output;
+	size_t size;
+
+	start(serve_document);
+	T_ERROR(busbar_run(busbar, HELD, NULL, 0, task), BUSBAR_ERROR_BAD_VALUE);
+	T_TEXT(busbar_problem(busbar), "a demand with `reserve for` is reserved, not run");
+	T_ERROR(busbar_call(busbar, HELD, NULL, 0, &output, &size, NULL), BUSBAR_ERROR_BAD_VALUE);
+	T_ERROR(busbar_reserve(busbar, WORK, task, NULL), BUSBAR_ERROR_BAD_VALUE);
+	T_TEXT(busbar_problem(busbar), "a demand without `reserve for` is run, not reserved");
+	T_TEXT(task, "untouched");
+	T_OK(busbar_quote(busbar, HELD, NULL, 0, &text));
+	busbar_free(text);
+	stop();
+}
+
+static struct identifier followed;
+static struct gateway_identity followed_anchor;
+
+static void serve_follow(struct gateway_twin *gateway, const struct datagram *request, unsigned number)
+{
+	followed = request->follow.task;
+	followed_anchor = request->follow.anchor;
+	if (request->type != DATAGRAM_FOLLOW)
+		gateway_twin_reply_error(gateway, request, BUSBAR_ERROR_NOT_SUPPORTED, "");
+	else if (number == 0)
+		serve_task(gateway, request, number);
+	else
+		gateway_twin_reply_slice(gateway, request, document, 10);
+}
+
+static void a_client_takes_its_task_along(void **state)
+{
+	static const char task[] = "000102030405060708090a0b0c0d0e0f";
+	char text[BUSBAR_TASK_TEXT];
+
+	start(serve_follow);
+	T_OK(busbar_follow(busbar, task, "4.1"));
+	T_TEXT(identifier_text(&followed, text), task);
+	T_EQ(followed_anchor.site, 4);
+	T_EQ(followed_anchor.gateway, 1);
+	T_ERROR(busbar_follow(busbar, task, "4.1"), BUSBAR_ERROR_MALFORMED);
+	T_ERROR(busbar_follow(busbar, task, "edge-a"), BUSBAR_ERROR_BAD_VALUE);
+	T_ERROR(busbar_follow(busbar, "no task", "4.1"), BUSBAR_ERROR_BAD_VALUE);
+	T_ERROR(busbar_release(busbar, "no task"), BUSBAR_ERROR_BAD_VALUE);
+	T_ERROR(busbar_release(busbar, task), BUSBAR_ERROR_NOT_SUPPORTED);
+	stop();
+	T_EQ(twin.requests, 3);
+}
+
 static void serve_nothing(struct gateway_twin *gateway, const struct datagram *request, unsigned number)
 {
 }
@@ -466,6 +557,9 @@ int main(void)
 	        cmocka_unit_test(replies_of_another_kind_are_malformed),
 	        cmocka_unit_test(a_call_brings_its_output),
 	        cmocka_unit_test(results_may_be_empty_or_a_failure),
+	        cmocka_unit_test(a_reservation_waits_for_its_grant),
+	        cmocka_unit_test(what_reserves_is_not_run),
+	        cmocka_unit_test(a_client_takes_its_task_along),
 	        cmocka_unit_test(patience_is_the_handles),
 	        cmocka_unit_test(a_handle_changes_its_gateway),
 	        cmocka_unit_test(no_handle_without_an_address),

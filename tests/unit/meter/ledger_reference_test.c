@@ -262,7 +262,7 @@ static void test_against_reference(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        cmocka_unit_test_setup_teardown(test_against_reference, place_set_up, place_tear_down),
+	        BOTH_WAYS(test_against_reference),
 	};
 
 	/* Disputes are meant here, by the hundred. */

@@ -14,11 +14,22 @@ enum { NOW = 1000 };
 
 struct place {
 	char folder[64];
-	char path[128];
+	char path[128], journal[128];
+	bool behind; /* written behind a journal */
 	struct database *database;
 };
 
-static inline int place_set_up(void **state)
+/* Small segments, so that there are many. */
+static inline int place_open(struct place *place)
+{
+	static const struct database_settings settings = {.segment = 200000, .delay = 1000000};
+
+	return place->behind
+	               ? database_open_behind(NULL, place->path, place->journal, &settings, &place->database)
+	               : database_open(place->path, &place->database);
+}
+
+static inline int place_make(void **state, bool behind)
 {
 	struct place *place = calloc(1, sizeof(*place));
 
@@ -28,8 +39,20 @@ static inline int place_set_up(void **state)
 	if (!mkdtemp(place->folder))
 		return -1;
 	(void)snprintf(place->path, sizeof(place->path), "%s/accounts.db", place->folder);
+	(void)snprintf(place->journal, sizeof(place->journal), "%s/journal", place->folder);
+	place->behind = behind;
 	*state = place;
-	return database_open(place->path, &place->database);
+	return place_open(place);
+}
+
+static inline int place_set_up(void **state)
+{
+	return place_make(state, false);
+}
+
+static inline int place_set_up_behind(void **state)
+{
+	return place_make(state, true);
 }
 
 static inline int place_tear_down(void **state)
@@ -46,8 +69,15 @@ static inline int place_tear_down(void **state)
 static inline void place_reopen(struct place *place)
 {
 	place->database = database_close(place->database);
-	T_OK(database_open(place->path, &place->database));
+	T_OK(place_open(place));
 }
+
+/* A test in both ways of writing. */
+#define BOTH_WAYS(test)                                                           \
+	cmocka_unit_test_setup_teardown(test, place_set_up, place_tear_down),     \
+	{                                                                         \
+#test "_behind", test, place_set_up_behind, place_tear_down, NULL \
+	}
 
 static inline struct identifier number_identifier(uint64_t number)
 {

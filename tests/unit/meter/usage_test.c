@@ -185,7 +185,7 @@ static void test_rows_are_kept(void **state)
 {
 	struct place *place = *state;
 	struct usage *usage = open_usage(place);
-	struct receipt receipt = from_ingress(1, 1, 10);
+	struct receipt receipt = from_ingress(1, 1, 10), other = from_ingress(2, 1, 10);
 	struct ledger_summary summary;
 
 	T_OK(usage_put(usage, &receipt));
@@ -197,21 +197,55 @@ static void test_rows_are_kept(void **state)
 	T_OK(database_execute(place->database, "DROP TRIGGER usage_receipt_changed"));
 	T_OK(database_execute(place->database, "UPDATE usage_receipt SET site = 2"));
 	T_ERROR(usage_summary(usage, &summary, 1), BUSBAR_ERROR_LEDGER);
-	T_OK(database_execute(place->database, "UPDATE usage_receipt SET octets = x'00'"));
-	T_ERROR(usage_get(usage, &receipt.program, &receipt), BUSBAR_ERROR_DATABASE);
-	T_ERROR(usage_pending(usage, &receipt, 1), BUSBAR_ERROR_DATABASE);
+	T_OK(usage_put(usage, &other));
+	T_OK(usage_acknowledge(usage, &receipt.program));
 	usage_close(usage);
+	/* A receipt that cannot be read: one that is acknowledged when it is asked for, another at the start.
+	 */
+	T_OK(database_execute(place->database, "UPDATE usage_receipt SET octets = x'00' WHERE sequence = 1"));
+	usage = open_usage(place);
+	T_ERROR(usage_get(usage, &receipt.program, &receipt), BUSBAR_ERROR_DATABASE);
+	T_OK(usage_get(usage, &other.program, &other));
+	usage_close(usage);
+	T_OK(database_execute(place->database, "DROP TRIGGER usage_receipt_changed;"
+	                                       "UPDATE usage_receipt SET octets = x'00'"));
+	T_ERROR(usage_open(place->database, &usage), BUSBAR_ERROR_DATABASE);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, place_set_up, place_tear_down)
+/* Receipts leave memory when their acknowledgement can be read, and are known all the same. */
+static void test_forgotten_receipts_are_known(void **state)
+{
+	enum { COUNT = 300 };
+	struct place *place = *state;
+	struct usage *usage = open_usage(place);
+	struct receipt receipt, found;
+
+	for (uint64_t number = 1; number <= COUNT; number++) {
+		receipt = from_ingress(number, 1, 10);
+		T_OK(usage_put(usage, &receipt));
+		if (number % 3 > 0)
+			T_OK(usage_acknowledge(usage, &receipt.program));
+		if (number % 50 == 0)
+			T_OK(database_settle(place->database, INT64_C(60000000000)));
+	}
+	for (uint64_t number = 1; number <= COUNT; number++) {
+		receipt = from_ingress(number, 2, 10);
+		T_ERROR(usage_put(usage, &receipt), BUSBAR_ERROR_DUPLICATE);
+		T_OK(usage_get(usage, &receipt.program, &found));
+		T_EQ(found.ingress.site, 1);
+		T_OK(usage_acknowledge(usage, &receipt.program));
+	}
+	T_EQ(usage_pending(usage, &found, 1), 0);
+	usage_close(usage);
+}
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        TEST(test_put_and_get),       TEST(test_refuses_wrong_charge),
-	        TEST(test_joins_transaction), TEST(test_pending),
-	        TEST(test_summary),           TEST(test_digest_is_of_the_set),
-	        TEST(test_rows_are_kept),
+	        BOTH_WAYS(test_put_and_get),       BOTH_WAYS(test_refuses_wrong_charge),
+	        BOTH_WAYS(test_joins_transaction), BOTH_WAYS(test_pending),
+	        BOTH_WAYS(test_summary),           BOTH_WAYS(test_digest_is_of_the_set),
+	        BOTH_WAYS(test_rows_are_kept),     BOTH_WAYS(test_forgotten_receipts_are_known),
 	};
 
 	return T_RUN(tests);

@@ -8,6 +8,7 @@
  */
 #include "base/compiler.h"
 #include "base/log.h"
+#include "namespaces.h"
 #include "steer/route.h"
 #include "steer/steer.h"
 #include "steer/sysctl.h"
@@ -16,11 +17,8 @@
 #include "wire/segment.h"
 #include <arpa/inet.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <libmnl/libmnl.h>
-#include <linux/if_link.h>
 #include <linux/rtnetlink.h>
-#include <linux/veth.h>
 #include <sched.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -38,6 +36,7 @@ enum {
 enum { A, B, C };
 /* Offsets within IPv6 and a segment routing header. */
 enum {
+	TRAFFIC_CONTROL = 0xc0, /* the traffic class of CS6, in octets 0 and 1 */
 	HOP_LIMIT = 7,
 	SOURCE = 8,
 	DESTINATION = 24,
@@ -64,100 +63,6 @@ struct fixture {
 	int home;
 	struct node nodes[NODES];
 };
-
-static void parse(const char *text, uint8_t address[16])
-{
-	T_EQ(inet_pton(AF_INET6, text, address), 1);
-}
-
-static struct in6_addr address_of(const char *text)
-{
-	struct in6_addr address;
-
-	parse(text, address.s6_addr);
-	return address;
-}
-
-/* Namespaces and links. */
-
-static int current_namespace(void)
-{
-	int descriptor = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
-
-	T_TRUE(descriptor >= 0);
-	return descriptor;
-}
-
-static void enter(int namespace)
-{
-	T_EQ(setns(namespace, CLONE_NEWNET), 0);
-}
-
-static int ask(struct nlmsghdr *header)
-{
-	struct mnl_socket *socket = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
-	char answer[8192] __attribute__((aligned(8)));
-	int code = -1;
-	ssize_t size;
-
-	assert_non_null(socket);
-	header->nlmsg_flags |= NLM_F_REQUEST | NLM_F_ACK;
-	if (mnl_socket_bind(socket, 0, 0) == 0 && mnl_socket_sendto(socket, header, header->nlmsg_len) > 0) {
-		size = mnl_socket_recvfrom(socket, answer, sizeof(answer));
-		code = size > 0 && mnl_cb_run(answer, (size_t)size, 0, 0, NULL, NULL) >= 0 ? 0 : -errno;
-	}
-	mnl_socket_close(socket);
-	return code;
-}
-
-/* `name` here, `peer` in another namespace; MTU 2000. */
-static int add_pair(const char *name, const char *peer, int peer_namespace)
-{
-	char bytes[1024] __attribute__((aligned(8))) = {0};
-	struct nlmsghdr *header = mnl_nlmsg_put_header(bytes);
-	struct nlattr *information, *data, *end;
-
-	header->nlmsg_type = RTM_NEWLINK;
-	header->nlmsg_flags = NLM_F_CREATE | NLM_F_EXCL;
-	mnl_nlmsg_put_extra_header(header, sizeof(struct ifinfomsg));
-	mnl_attr_put_strz(header, IFLA_IFNAME, name);
-	mnl_attr_put_u32(header, IFLA_MTU, 2000);
-	information = mnl_attr_nest_start(header, IFLA_LINKINFO);
-	mnl_attr_put_strz(header, IFLA_INFO_KIND, "veth");
-	data = mnl_attr_nest_start(header, IFLA_INFO_DATA);
-	end = mnl_attr_nest_start(header, VETH_INFO_PEER);
-	mnl_nlmsg_put_extra_header(header, sizeof(struct ifinfomsg));
-	mnl_attr_put_strz(header, IFLA_IFNAME, peer);
-	mnl_attr_put_u32(header, IFLA_MTU, 2000);
-	mnl_attr_put_u32(header, IFLA_NET_NS_FD, (uint32_t)peer_namespace);
-	mnl_attr_nest_end(header, end);
-	mnl_attr_nest_end(header, data);
-	mnl_attr_nest_end(header, information);
-	return ask(header);
-}
-
-static uint32_t interface_of(const char *name)
-{
-	struct route *route = NULL;
-	uint32_t interface = 0;
-
-	T_OK(route_open(&route));
-	T_OK(route_interface(route, name, &interface));
-	route_close(route);
-	return interface;
-}
-
-static void set_up(const char *name, const char *address)
-{
-	struct in6_addr octets = address_of(address);
-	struct route *route = NULL;
-	uint32_t interface = interface_of(name);
-
-	T_OK(route_open(&route));
-	T_OK(route_add_address(route, interface, octets.s6_addr, 64));
-	T_OK(route_set_up(route, interface));
-	route_close(route);
-}
 
 /* Gateways. */
 
@@ -247,12 +152,7 @@ static int setup_bare(void **state)
 	for (int i = 0; i < NODES; i++) {
 		fixture->nodes[i].fixture = fixture;
 		parse(locators[i], fixture->nodes[i].locator);
-		T_EQ(unshare(CLONE_NEWNET), 0);
-		fixture->nodes[i].namespace = current_namespace();
-		/* Neighbours are asked for from a link-local address, which would be tentative for two
-		 * seconds. */
-		T_OK(sysctl_write("all", "accept_dad", 0));
-		T_OK(sysctl_write("default", "accept_dad", 0));
+		fixture->nodes[i].namespace = new_namespace();
 	}
 	T_OK(uv_loop_init(&fixture->loop));
 	T_OK(uv_timer_init(&fixture->loop, &fixture->tick));
@@ -432,9 +332,11 @@ static void functions(void **state)
 	nodes[B].forwards = true;
 	T_OK(steer_send(nodes[A].steer, packet, size));
 	wait_for(&nodes[C], 1);
-	/* At B: two routers have lowered the hop limit, and nothing else has changed. */
+	/* At B: two routers have lowered the hop limit, and marked it as control (CS6); nothing else has
+	 * changed. */
 	T_EQ(nodes[B].count, 1);
 	T_EQ(nodes[B].last_size, size);
+	packet[0] |= TRAFFIC_CONTROL >> 4;
 	packet[HOP_LIMIT] -= 2;
 	T_BYTES(nodes[B].last, packet, size);
 	/* At C: B's user space has moved it on, B and C have routed it. */
@@ -693,7 +595,7 @@ static void former_life(void **state)
 	/* Others' routes stay, also where ours had the same prefix. */
 	T_ERROR(reach("fd00:0:e::1"), -EHOSTUNREACH);
 	T_ERROR(reach("fd00:1:5::1"), -EHOSTUNREACH);
-	T_EQ(route_flush_own(route), 3); /* the locator, End, the functions */
+	T_EQ(route_flush_own(route), 5); /* the locator, End, twice End.DT6, the functions */
 	T_EQ(route_flush_own(route), 0);
 	route_close(route);
 }
@@ -743,27 +645,6 @@ static void switches(void **state)
 	T_OK(sysctl_write("all", "seg6_enabled", 0));
 	T_OK(sysctl_read("all", "seg6_enabled", &value));
 	T_EQ(value, 0);
-}
-
-/* What this machine lacks, in words. */
-static const char *missing(void)
-{
-	int home = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
-	const char *what = NULL;
-
-	if (access("/dev/net/tun", R_OK | W_OK) < 0)
-		what = "no access to /dev/net/tun";
-	else if (access("/proc/sys/net/ipv6/conf/all/seg6_enabled", F_OK) < 0)
-		what = "the kernel has no segment routing";
-	else if (home < 0 || unshare(CLONE_NEWNET) < 0)
-		what = "no right to make network namespaces";
-	else if (sysctl_write("all", "forwarding", 1) < 0)
-		what = "/proc/sys/net cannot be written";
-	if (home >= 0) {
-		(void)setns(home, CLONE_NEWNET);
-		close(home);
-	}
-	return what;
 }
 
 #define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)

@@ -1,0 +1,443 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/database_apply.h"
+
+#include "base/clock.h"
+#include "base/cursor.h"
+#include "base/database_internal.h"
+#include "busbar-error.h"
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+	BATCH_RECORDS = 2048,
+	BATCH_OCTETS = 1 << 20,
+	LOG_PAGES = 4096, /* of SQLite's log, after which a checkpoint is made */
+	CACHE = 32 << 10, /* KiB */
+	PRIORITY = 10,
+};
+#define RETRY CLOCK_SECOND
+
+struct applier {
+	struct applier_settings settings;
+	pthread_t thread;
+	bool started;
+
+	/* The thread's own. */
+	struct database *database;
+	struct journal_reader *reader;
+	uint64_t reached;                 /* position in the database */
+	uint32_t segment, checkpointed;   /* of the record at `reached`; at the last checkpoint */
+	int log_pages;                    /* in SQLite's log */
+	char *texts[DATABASE_STATEMENTS]; /* of all statements so far; the first `text_count` */
+	size_t text_count;
+	const char *numbered[DATABASE_STATEMENTS]; /* by the number that the journal gives at present */
+
+	/* Everything below is guarded by the mutex. */
+	pthread_mutex_t mutex;
+	pthread_cond_t work;   /* for the thread: more is durable, somebody waits, or the end */
+	pthread_cond_t change; /* for applier_wait(): more is applied, or it failed */
+	uint64_t durable, applied;
+	uint64_t urgent; /* somebody waits for this position */
+	uint64_t batches;
+	bool closing;
+	int failure;
+	char problem[256];
+};
+
+/* Statements. */
+
+/* The text, kept for the life of the applier: the statement is prepared by its address. */
+static int keep_text(struct applier *applier, const char *text, const char **ret_text)
+{
+	char *copy;
+
+	for (size_t i = 0; i < applier->text_count; i++) {
+		if (strcmp(applier->texts[i], text) == 0) {
+			*ret_text = applier->texts[i];
+			return 0;
+		}
+	}
+	if (applier->text_count == DATABASE_STATEMENTS)
+		return database_refuse(applier->database, BUSBAR_ERROR_TABLE_FULL, "too many statements");
+	copy = strdup(text);
+	if (copy == NULL)
+		return -ENOMEM;
+	applier->texts[applier->text_count++] = copy;
+	*ret_text = copy;
+	return 0;
+}
+
+/* Of what was applied before, the definitions may still be needed. */
+static int apply_item(struct applier *applier, const struct database_item *item, bool applied)
+{
+	if (item->text != NULL)
+		return keep_text(applier, item->text, &applier->numbered[item->number]);
+	if (applied)
+		return 0;
+	if (applier->numbered[item->number] == NULL)
+		return database_refuse(applier->database, BUSBAR_ERROR_MALFORMED, "statement not defined");
+	return database_write(applier->database, applier->numbered[item->number], item->values, item->count);
+}
+
+static int apply_record(struct applier *applier, const struct journal_record *record)
+{
+	struct cursor cursor = cursor_open(record->octets, record->size);
+	struct database_item item;
+	int code;
+
+	while ((code = database_record_next(&cursor, &item)) > 0) {
+		code = apply_item(applier, &item, record->position <= applier->reached);
+		if (code < 0)
+			break;
+	}
+	return code;
+}
+
+/* Batches. */
+
+/* Applies what is durable, as far as a batch goes; the position that was reached. */
+static int apply_records(struct applier *applier, uint64_t *position, uint32_t *segment)
+{
+	struct journal_record record;
+	size_t records = 0, octets = 0;
+	int code = 0;
+
+	while (records < BATCH_RECORDS && octets < BATCH_OCTETS) {
+		code = journal_read(applier->reader, &record);
+		if (code < 0)
+			return database_refuse(applier->database, code, "the journal cannot be read");
+		if (code == 0)
+			return 0;
+		code = apply_record(applier, &record);
+		if (code < 0)
+			return code;
+		*position = MAXIMUM(*position, record.position);
+		*segment = record.segment;
+		records++;
+		octets += record.size;
+	}
+	return code;
+}
+
+/* The reader goes back to where the database is. */
+static int read_again(struct applier *applier)
+{
+	applier->reader = journal_reader_close(applier->reader);
+	return journal_reader_open(applier->settings.journal, applier->reached, &applier->reader);
+}
+
+static int apply_batch(struct applier *applier)
+{
+	struct database *database = applier->database;
+	uint64_t position = applier->reached;
+	uint32_t segment = applier->segment;
+	int code = applier->reader == NULL ? read_again(applier) : 0;
+
+	if (code == 0)
+		code = database_begin(database);
+	if (code == 0)
+		code = apply_records(applier, &position, &segment);
+	if (code == 0)
+		code = database_write(database, "UPDATE journal_applied SET position = ?",
+		                      DATABASE_VALUES(DATABASE_NUMBER((int64_t)position)));
+	if (code == 0)
+		code = database_commit(database);
+	if (code < 0) {
+		database_rollback(database);
+		applier->reader = journal_reader_close(applier->reader);
+		return code;
+	}
+	applier->reached = position;
+	applier->segment = segment;
+	return 0;
+}
+
+static int on_commit(void *context, sqlite3 *handle, const char *name, int pages)
+{
+	struct applier *applier = context;
+
+	(void)handle;
+	(void)name;
+	applier->log_pages = pages;
+	return SQLITE_OK;
+}
+
+/* All of SQLite's log into the database file; the journal up to there is not needed any more then. */
+static int checkpoint(struct applier *applier)
+{
+	uint64_t position = applier->reached;
+	int pages = 0, done = 0;
+	int result = sqlite3_wal_checkpoint_v2(applier->database->handle, NULL, SQLITE_CHECKPOINT_PASSIVE,
+	                                       &pages, &done);
+
+	/* Somebody reads what is in the log, or checkpoints it: another time. */
+	if (result == SQLITE_BUSY || (result == SQLITE_OK && done < pages))
+		return 0;
+	if (result != SQLITE_OK)
+		return database_refuse(applier->database, BUSBAR_ERROR_DATABASE,
+		                       sqlite3_errmsg(applier->database->handle));
+	applier->log_pages = 0;
+	applier->checkpointed = applier->segment;
+	if (journal_discard(applier->settings.journal, position) < 0)
+		return database_refuse(applier->database, BUSBAR_ERROR_DATABASE,
+		                       "a part of the journal cannot be discarded");
+	return 0;
+}
+
+static int apply_some(struct applier *applier)
+{
+	int code = apply_batch(applier);
+
+	if (code == 0 && (applier->log_pages > LOG_PAGES || applier->checkpointed != applier->segment))
+		code = checkpoint(applier);
+	return code;
+}
+
+/* The thread. */
+
+/* Waits on a condition until a time of the monotonic clock; false when it has come. With the mutex. */
+static bool wait_until(struct applier *applier, pthread_cond_t *condition, int64_t end)
+{
+	struct timespec until = {.tv_sec = end / CLOCK_SECOND, .tv_nsec = end % CLOCK_SECOND};
+
+	return pthread_cond_timedwait(condition, &applier->mutex, &until) == 0;
+}
+
+/* Lets transactions gather, or a failure pass, unless somebody is in a hurry. With the mutex. */
+static void gather(struct applier *applier)
+{
+	int64_t pause = applier->failure < 0 ? RETRY : applier->settings.delay;
+	int64_t end = clock_monotonic(&clock_system) + pause;
+
+	while (!applier->closing && (applier->failure < 0 || applier->urgent <= applier->applied))
+		if (!wait_until(applier, &applier->work, end))
+			return;
+}
+
+/* False at the end, when all is applied or cannot be. With the mutex. */
+static bool wait_for_work(struct applier *applier)
+{
+	/* What is there since the last batch has waited while that was applied. */
+	bool idle = applier->failure < 0;
+
+	while (applier->durable <= applier->applied && !applier->closing) {
+		(void)pthread_cond_wait(&applier->work, &applier->mutex);
+		idle = true;
+	}
+	if (idle)
+		gather(applier);
+	return applier->durable > applier->applied && !(applier->closing && applier->failure < 0);
+}
+
+/* With the mutex. */
+static void note_batch(struct applier *applier, int code)
+{
+	applier->applied = applier->reached;
+	applier->batches += code == 0;
+	applier->failure = code;
+	if (code < 0)
+		(void)snprintf(applier->problem, sizeof(applier->problem), "%s",
+		               database_problem(applier->database));
+	(void)pthread_cond_broadcast(&applier->change);
+}
+
+static void *apply_on(void *context)
+{
+	struct applier *applier = context;
+
+	/* Of this thread alone; without it the work is done as well. */
+	(void)setpriority(PRIO_PROCESS, (id_t)gettid(), PRIORITY);
+	(void)pthread_mutex_lock(&applier->mutex);
+	while (wait_for_work(applier)) {
+		int code;
+
+		(void)pthread_mutex_unlock(&applier->mutex);
+		code = apply_some(applier);
+		(void)pthread_mutex_lock(&applier->mutex);
+		note_batch(applier, code);
+		if (code < 0) {
+			(void)pthread_mutex_unlock(&applier->mutex);
+			applier->settings.failing(applier->settings.context);
+			(void)pthread_mutex_lock(&applier->mutex);
+		}
+	}
+	(void)pthread_mutex_unlock(&applier->mutex);
+	return NULL;
+}
+
+static int start_thread(struct applier *applier)
+{
+	sigset_t all, before;
+	int error;
+
+	(void)sigfillset(&all);
+	(void)pthread_sigmask(SIG_SETMASK, &all, &before);
+	error = pthread_create(&applier->thread, NULL, apply_on, applier);
+	(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+	applier->started = error == 0;
+	return -error;
+}
+
+/* Opening and closing. */
+
+static int make_lock(struct applier *applier)
+{
+	pthread_condattr_t attributes;
+
+	if (pthread_mutex_init(&applier->mutex, NULL) != 0)
+		return -ENOMEM;
+	(void)pthread_condattr_init(&attributes);
+	(void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+	(void)pthread_cond_init(&applier->work, &attributes);
+	(void)pthread_cond_init(&applier->change, &attributes);
+	(void)pthread_condattr_destroy(&attributes);
+	return 0;
+}
+
+static int open_database(struct applier *applier)
+{
+	char sql[128];
+	int code = database_open(applier->settings.path, &applier->database);
+
+	(void)snprintf(sql, sizeof(sql),
+	               "PRAGMA synchronous=NORMAL; PRAGMA wal_autocheckpoint=0; PRAGMA cache_size=-%d",
+	               CACHE);
+	if (code == 0)
+		code = database_execute(applier->database, sql);
+	/* Takes the place of SQLite's own checkpoints. */
+	if (code == 0)
+		(void)sqlite3_wal_hook(applier->database->handle, on_commit, applier);
+	return code;
+}
+
+/* What an earlier life left in the journal. */
+static int catch_up(struct applier *applier)
+{
+	int code = 0;
+
+	while (code == 0 && applier->reached < applier->durable)
+		code = apply_some(applier);
+	applier->applied = applier->reached;
+	return code == 0 ? checkpoint(applier) : code;
+}
+
+int applier_open(const struct applier_settings *settings, char ret_problem[256], struct applier **ret_applier)
+{
+	struct applier *applier = calloc(1, sizeof(*applier));
+	int code = applier == NULL ? -ENOMEM : make_lock(applier);
+
+	if (code < 0) {
+		free(applier);
+		return code;
+	}
+	applier->settings = *settings;
+	applier->reached = settings->applied;
+	applier->durable = journal_durable(settings->journal);
+	code = open_database(applier);
+	if (code == 0)
+		code = catch_up(applier);
+	if (code == 0)
+		code = start_thread(applier);
+	if (code < 0) {
+		(void)snprintf(ret_problem, 256, "%s",
+		               applier->database == NULL ? "" : database_problem(applier->database));
+		(void)applier_close(applier);
+		return code;
+	}
+	*ret_applier = applier;
+	return 0;
+}
+
+struct applier *applier_close(struct applier *applier)
+{
+	if (applier == NULL)
+		return NULL;
+	if (applier->started) {
+		(void)pthread_mutex_lock(&applier->mutex);
+		applier->closing = true;
+		(void)pthread_cond_signal(&applier->work);
+		(void)pthread_mutex_unlock(&applier->mutex);
+		(void)pthread_join(applier->thread, NULL);
+		/* Spares the next life some work. */
+		(void)checkpoint(applier);
+	}
+	(void)journal_reader_close(applier->reader);
+	(void)database_close(applier->database);
+	for (size_t i = 0; i < applier->text_count; i++)
+		free(applier->texts[i]);
+	(void)pthread_cond_destroy(&applier->change);
+	(void)pthread_cond_destroy(&applier->work);
+	(void)pthread_mutex_destroy(&applier->mutex);
+	free(applier);
+	return NULL;
+}
+
+/* From other threads. */
+
+void applier_wake(struct applier *applier, uint64_t durable)
+{
+	bool idle;
+
+	(void)pthread_mutex_lock(&applier->mutex);
+	idle = applier->durable <= applier->applied;
+	applier->durable = durable;
+	if (idle || applier->urgent > applier->applied)
+		(void)pthread_cond_signal(&applier->work);
+	(void)pthread_mutex_unlock(&applier->mutex);
+}
+
+uint64_t applier_applied(struct applier *applier)
+{
+	uint64_t applied;
+
+	(void)pthread_mutex_lock(&applier->mutex);
+	applied = applier->applied;
+	(void)pthread_mutex_unlock(&applier->mutex);
+	return applied;
+}
+
+int applier_wait(struct applier *applier, uint64_t position, int64_t patience)
+{
+	int64_t end = clock_monotonic(&clock_system) + patience;
+	int code = 0;
+
+	(void)pthread_mutex_lock(&applier->mutex);
+	applier->urgent = MAXIMUM(applier->urgent, position);
+	(void)pthread_cond_signal(&applier->work);
+	while (code == 0 && applier->applied < position) {
+		if (applier->failure < 0)
+			code = applier->failure;
+		else if (!wait_until(applier, &applier->change, end))
+			code = BUSBAR_ERROR_NO_ANSWER;
+	}
+	(void)pthread_mutex_unlock(&applier->mutex);
+	return code;
+}
+
+int applier_failure(struct applier *applier, char ret_problem[256])
+{
+	int failure;
+
+	(void)pthread_mutex_lock(&applier->mutex);
+	failure = applier->failure;
+	(void)snprintf(ret_problem, 256, "%s", applier->problem);
+	(void)pthread_mutex_unlock(&applier->mutex);
+	return failure;
+}
+
+uint64_t applier_batches(struct applier *applier)
+{
+	uint64_t batches;
+
+	(void)pthread_mutex_lock(&applier->mutex);
+	batches = applier->batches;
+	(void)pthread_mutex_unlock(&applier->mutex);
+	return batches;
+}

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* reserve, release and follow: what is held, given back, and taken along. */
+#include "cli/command.h"
+#include "cli/complain.h"
+#include "cli/document.h"
+#include "cli/explain.h"
+#include "cli/outcome.h"
+#include "cli/request.h"
+#include "cli/trace.h"
+
+enum { RESERVE_PATIENCE_MS = 60000 };
+
+/* A reservation without bandwidth has no path to speak of. */
+static int print_bound(struct session *session, const char *task)
+{
+	json_t *trace = NULL;
+	int code = session_get(session, BUSBAR_TRACE, task, &trace);
+
+	if (code == 0 && document_count(trace, "hops") > 0)
+		trace_print_bound(trace, session->out);
+	json_decref(trace);
+	return code;
+}
+
+static int print_granted(struct session *session, const char *task, const char *anchor)
+{
+	json_t *object = NULL;
+	int code;
+
+	if (session->options->json) {
+		(void)fprintf(session->out, "{\"task\":\"%s\",\"anchor\":\"%s\"}\n", task, anchor);
+		return COMPLAIN_DONE;
+	}
+	(void)fprintf(session->out, "task %s, anchor %s\n", task, anchor);
+	(void)fflush(session->out);
+	code = session_get(session, BUSBAR_TASK, task, &object);
+	if (code == 0)
+		code = outcome_print_plan(session, object);
+	if (code == 0)
+		code = print_bound(session, task);
+	json_decref(object);
+	return session_status(session, code, task);
+}
+
+int reserve_demand(struct session *session)
+{
+	struct options options = *session->options;
+	const char *file = session->word_count > 0 ? session->words[0] : NULL;
+	char task[BUSBAR_TASK_TEXT], anchor[BUSBAR_GATEWAY_TEXT];
+	struct request request;
+	int status, code;
+
+	/* What needs are held for is what all is held for. */
+	options.reserve_time = options.need_time;
+	options.need_time = NULL;
+	session->options = &options;
+	status = request_make(session, file, NULL, false, &request);
+	if (status != COMPLAIN_DONE)
+		return status;
+	busbar_set_patience(session->busbar, RESERVE_PATIENCE_MS);
+	code = busbar_reserve(session->busbar, request.text, task, anchor);
+	busbar_set_patience(session->busbar, 0);
+	status = code < 0 ? explain_failure(session, &request, code, "reserve", session->out)
+	                  : print_granted(session, task, anchor);
+	request_clear(&request);
+	return status;
+}
+
+int reserve_release(struct session *session)
+{
+	int code = busbar_release(session->busbar, session->words[0]);
+
+	return session_status(session, code, session->words[0]);
+}
+
+int reserve_follow(struct session *session)
+{
+	int code = busbar_follow(session->busbar, session->words[0], session->words[1]);
+
+	return session_status(session, code, session->words[0]);
+}
