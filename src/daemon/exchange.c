@@ -138,14 +138,14 @@ static void send_along(struct exchange *exchange, const uint8_t *bytes, size_t s
                        const struct owner_return *way)
 {
 	uint8_t segments[PLAN_HOPS][16];
-	uint8_t packet[PACKET_MAXIMUM + 100];
+	uint8_t packet[STEER_MTU];
 	int code;
 
 	for (uint32_t i = 0; i < way->hop_count; i++)
 		segment_make(way->hops[i], SEGMENT_FUNCTION_END, 0, segments[i]);
 	code = packet_encode_plain(exchange->address, way->address, EXCHANGE_PORT, way->port,
-	                           (const uint8_t(*)[16])segments, way->hop_count, bytes, size, packet,
-	                           sizeof(packet));
+	                           (const uint8_t(*)[16])segments, way->hop_count,
+	                           seal_first(exchange->settings.ring), bytes, size, packet, sizeof(packet));
 	if (code > 0)
 		code = steer_send(exchange->steer, packet, (size_t)code);
 	if (code < 0)

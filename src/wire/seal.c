@@ -85,6 +85,11 @@ int seal_domain_mac(const struct seal_key *key, enum seal_purpose purpose, struc
 	return code;
 }
 
+int seal_segment_secret(const struct seal_key *key, uint8_t ret_secret[SEAL_SECRET])
+{
+	return seal_domain_mac(key, SEAL_SEGMENT, (struct gateway_identity){0, 0}, NULL, 0, ret_secret);
+}
+
 int seal_compare(const void *a, const void *b, size_t size)
 {
 	return gnutls_memcmp(a, b, size) != 0;

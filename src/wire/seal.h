@@ -43,6 +43,11 @@ int seal_mac(const uint8_t secret[SEAL_SECRET], const struct seal_bytes *parts, 
 /* HMAC with the domain key's sub-key of purpose and sender. */
 int seal_domain_mac(const struct seal_key *key, enum seal_purpose purpose, struct gateway_identity sender,
                     const struct seal_bytes *parts, size_t count, uint8_t ret_mac[SEAL_MAC]) CHECKED;
+/*
+ * The sub-key of SRH HMAC TLVs: of no sender, since kernels are given one secret per key id. Over no message:
+ * the HMAC itself is the secret.
+ */
+int seal_segment_secret(const struct seal_key *key, uint8_t ret_secret[SEAL_SECRET]) CHECKED;
 /* Constant time; 0 when equal, 1 when not. */
 int seal_compare(const void *a, const void *b, size_t size);
 
