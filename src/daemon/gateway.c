@@ -286,7 +286,7 @@ static int open_front(struct gateway *gateway)
 		code = front_listen(gateway->front, access[i].listen.octets, (uint16_t)access[i].listen.port,
 		                    access[i].delay, access[i].delay);
 	if (code >= 0 && gateway->steer != NULL)
-		code = front_listen(gateway->front, gateway->address, 4179, 0, 0);
+		code = front_listen(gateway->front, gateway->address, GATEWAY_PORT, 0, 0);
 	return code < 0 ? code : 0;
 }
 
@@ -338,6 +338,8 @@ static void fill_source(struct gateway *gateway)
 	        .usage = gateway->usage,
 	        .owner = gateway->owner,
 	        .packets_refused = exchange_refusals(gateway->exchange),
+	        .edge = gateway_edge,
+	        .edge_context = gateway,
 	};
 }
 
