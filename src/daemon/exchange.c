@@ -11,6 +11,8 @@
 
 #define TAG "exchange"
 
+enum { IPV6_HEADER = 40, IPV6_DESTINATION_AT = 24, QUIET = 1000 };
+
 enum item_kind { ITEM_PROGRAM, ITEM_ANSWER };
 
 enum { ROUND = 64 /* items that are taken before the loop looks at anything else */ };
@@ -35,22 +37,34 @@ struct exchange {
 	struct item *first, **last;
 	size_t queued;
 	uint64_t refusals[ERROR_COUNT];
+	uint64_t quiet_until[ERROR_COUNT]; /* of the loop's clock, ms */
 	uint8_t buffer[2048];
 };
 
+/* Counts all, tells one of each cause a second: a flood must not fill the log. */
 static void refuse(struct exchange *exchange, const char *what, int code)
 {
-	exchange->refusals[error_index(code)]++;
-	log_notice(TAG, "event=refused what=%s error=%d cause=\"%s\"", what, code, error_text(code));
+	unsigned index = error_index(code);
+	uint64_t now = uv_now(exchange->loop);
+
+	exchange->refusals[index]++;
+	if (now < exchange->quiet_until[index])
+		return;
+	exchange->quiet_until[index] = now + QUIET;
+	log_notice(TAG, "event=refused what=%s error=%d cause=\"%s\" count=%llu", what, code,
+	           error_text(code), (unsigned long long)exchange->refusals[index]);
 }
 
 void exchange_packet(struct exchange *exchange, uint8_t *bytes, size_t size)
 {
 	struct packet packet;
-	int code = packet_decode(bytes, size, exchange->settings.ring, &packet);
+	int code;
 
-	if (code == 0 && !segment_within(packet.destination, exchange->settings.locator))
+	/* What is not for us is not worth a MAC. */
+	if (size >= IPV6_HEADER && !segment_within(bytes + IPV6_DESTINATION_AT, exchange->settings.locator))
 		code = BUSBAR_ERROR_MALFORMED;
+	else
+		code = packet_decode(bytes, size, exchange->settings.ring, &packet);
 	if (code < 0) {
 		refuse(exchange, "program", code);
 		return;
@@ -119,10 +133,10 @@ static void put(struct exchange *exchange, enum item_kind kind, const void *byte
 
 void exchange_send(struct exchange *exchange, const uint8_t *bytes, size_t size)
 {
-	const uint8_t *destination = bytes + 24; /* RFC 8200 3 */
+	const uint8_t *destination = bytes + IPV6_DESTINATION_AT;
 	int code;
 
-	if (size < 40)
+	if (size < IPV6_HEADER)
 		return;
 	if (segment_within(destination, exchange->settings.locator) &&
 	    segment_function(destination) >= SEGMENT_FUNCTION_BASE) {
