@@ -16,10 +16,13 @@
 
 enum { SEGMENT_KEY_LAST = 255 };
 
-/*
- * Makes the kernel of the caller's network namespace know these keys of the domain and no other. Negative
- * errno; -ENOENT for a kernel without HMACs of segments.
- */
-int segment_key_set(const struct steer_key *keys, uint32_t count) CHECKED;
+struct segment_keys;
+
+/* Of the network namespace that the caller is in. -ENOENT for a kernel without HMACs of segments. */
+int segment_keys_open(struct segment_keys **ret_keys) CHECKED;
+/* Accepts NULL, returns NULL. The kernel keeps what it was given. */
+struct segment_keys *segment_keys_close(struct segment_keys *keys);
+/* Makes the kernel know these keys of the domain and no other. Negative errno; -EINVAL for a key 0. */
+int segment_keys_set(struct segment_keys *keys, const struct steer_key *wanted, uint32_t count) CHECKED;
 
 #endif

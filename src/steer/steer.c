@@ -41,7 +41,7 @@ struct steer {
 	struct classify *classify;
 	struct flow *flow;
 	struct filter *filter;        /* NULL: nothing is filtered */
-	bool keyed;                   /* the kernel has our keys */
+	struct segment_keys *keys;    /* NULL: none */
 	uint32_t loopback, interface; /* indices of lo and of the TUN device */
 	struct steer_statistics statistics;
 	steer_closed closed;
@@ -113,8 +113,9 @@ static int set_guards(struct steer *steer, const struct steer_settings *settings
 	    settings->operator_count > STEER_INTERFACES)
 		return -EINVAL;
 	if (settings->key_count > 0) {
-		code = segment_key_set(settings->keys, settings->key_count);
-		steer->keyed = code == 0;
+		code = segment_keys_open(&steer->keys);
+		if (code == 0)
+			code = segment_keys_set(steer->keys, settings->keys, settings->key_count);
 	}
 	if (code == 0 && settings->block_length > 0)
 		code = filter_open(settings, &steer->filter);
@@ -269,8 +270,9 @@ void steer_close(struct steer *steer, steer_closed closed, void *context)
 			log_warning(TAG, "error=\"cannot take routes out: %s\"", error_text(code));
 	}
 	steer->route = route_close(steer->route);
-	if (steer->keyed && segment_key_set(NULL, 0) < 0)
+	if (steer->keys && segment_keys_set(steer->keys, NULL, 0) < 0)
 		log_warning(TAG, "error=\"cannot take the domain's keys out\"");
+	steer->keys = segment_keys_close(steer->keys);
 	steer->filter = filter_close(steer->filter);
 	if (steer->tunnel)
 		tunnel_close(steer->tunnel, on_tunnel_closed, steer);
