@@ -55,6 +55,15 @@ static void refuse(struct exchange *exchange, const char *what, int code)
 	           error_text(code), (unsigned long long)exchange->refusals[index]);
 }
 
+/* None of an owner's instructions can be passed over: nothing authenticates Segments Left. */
+static bool is_at_first(const struct packet *packet)
+{
+	const struct instruction *instructions = packet->program.instructions;
+	uint32_t index = packet->segment_count - 1 - packet->segments_left;
+
+	return index == 0 || !gateway_equal(instructions[index - 1].at, instructions[index].at);
+}
+
 void exchange_packet(struct exchange *exchange, uint8_t *bytes, size_t size)
 {
 	struct packet packet;
@@ -65,6 +74,8 @@ void exchange_packet(struct exchange *exchange, uint8_t *bytes, size_t size)
 		code = BUSBAR_ERROR_MALFORMED;
 	else
 		code = packet_decode(bytes, size, exchange->settings.ring, &packet);
+	if (code == 0 && !is_at_first(&packet))
+		code = BUSBAR_ERROR_MALFORMED;
 	if (code < 0) {
 		refuse(exchange, "program", code);
 		return;
@@ -72,7 +83,7 @@ void exchange_packet(struct exchange *exchange, uint8_t *bytes, size_t size)
 	exchange->settings.program(exchange->settings.context, bytes, size, &packet);
 }
 
-static void receive_answer(struct exchange *exchange, const uint8_t *bytes, size_t size)
+void exchange_datagram(struct exchange *exchange, const uint8_t *bytes, size_t size)
 {
 	struct answer answer;
 	int code = answer_decode(bytes, size, exchange->settings.ring, &answer);
@@ -200,7 +211,7 @@ static void on_datagram(uv_udp_t *handle, ssize_t size, const uv_buf_t *buffer, 
 	if ((flags & UV_UDP_PARTIAL) != 0)
 		refuse(handle->data, "answer", BUSBAR_ERROR_TOO_LARGE);
 	else
-		receive_answer(handle->data, (const uint8_t *)buffer->base, (size_t)size);
+		exchange_datagram(handle->data, (const uint8_t *)buffer->base, (size_t)size);
 }
 
 int exchange_create(uv_loop_t *loop, const struct exchange_settings *settings, struct exchange **ret_exchange)

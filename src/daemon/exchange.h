@@ -42,8 +42,9 @@ int exchange_create(uv_loop_t *loop, const struct exchange_settings *settings,
                     struct exchange **ret_exchange) CHECKED;
 /* Opens the socket on the gateway's own address and sends through `steer` from now on. */
 int exchange_connect(struct exchange *exchange, struct steer *steer) CHECKED;
-/* A packet from the tunnel. */
+/* A packet from the tunnel, and a datagram from the socket. */
 void exchange_packet(struct exchange *exchange, uint8_t *bytes, size_t size);
+void exchange_datagram(struct exchange *exchange, const uint8_t *bytes, size_t size);
 /* A program packet on its way to its current segment, here or elsewhere. */
 void exchange_send(struct exchange *exchange, const uint8_t *bytes, size_t size);
 /* An answer back along the program's way. */

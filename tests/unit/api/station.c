@@ -17,13 +17,6 @@
 
 enum { SITES = 64, SETTLE_STEPS = 3000 };
 
-struct station_message {
-	bool answer;
-	size_t size;
-	uint8_t bytes[PACKET_MAXIMUM + 8];
-	struct answer content;
-};
-
 const struct front_tenant station_tenants[STATION_TENANTS] = {
         {.name = "demo", .key = 7, .secret = {1, 7}, .spot = true},
         {.name = "other", .key = 8, .secret = {1, 8}, .spot = true},
@@ -311,6 +304,8 @@ static void open_front(struct station *station)
 	station->port = (uint16_t)port;
 }
 
+static void take_message(struct station *station, struct station_message *message);
+
 void station_open(struct station *station)
 {
 	const struct view_limits limits = {
@@ -319,6 +314,7 @@ void station_open(struct station *station)
 
 	*station = (struct station){.identity = {4, 1}, .locator = {0xfc, 0, 0, 0, 0, 4}};
 	station->output_size = 100;
+	station->take = take_message;
 	station->ring = (struct seal_ring){.count = 1, .keys = {{.identifier = 1, .secret = {1, 2, 3}}}};
 	station->messages = calloc(STATION_QUEUE, sizeof(*station->messages));
 	T_TRUE(station->messages != NULL);
@@ -405,7 +401,7 @@ void station_turn(struct station *station)
 		station->message_count--;
 		memmove(&station->messages[0], &station->messages[1],
 		        station->message_count * sizeof(message));
-		take_message(station, &message);
+		station->take(station, &message);
 	}
 	(void)owner_tick(station->owner);
 	(void)task_tick(station->tasks);
