@@ -76,6 +76,8 @@ void exchange_packet(struct exchange *exchange, uint8_t *bytes, size_t size)
 		code = packet_decode(bytes, size, exchange->settings.ring, &packet);
 	if (code == 0 && !is_at_first(&packet))
 		code = BUSBAR_ERROR_MALFORMED;
+	if (code == 0 && latest_is_over(exchange->settings.latest, packet.program.expires))
+		code = BUSBAR_ERROR_EXPIRED;
 	if (code < 0) {
 		refuse(exchange, "program", code);
 		return;

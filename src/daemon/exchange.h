@@ -6,7 +6,8 @@
  * entered while it is at work; an answer needs no octets and no authentication there. (Programs of this
  * gateway's tasks for its own owner do not come by here: they are handed over, since the owner never calls
  * the tasks.) Programs arrive from the tunnel, answers at a UDP socket on the gateway's own address; both are
- * authenticated before anyone sees them, refusals are counted by cause.
+ * authenticated before anyone sees them, refusals are counted by cause. Programs that had expired before the
+ * clock was set back are refused here, all others that have expired by their owner.
  *
  * What is refused costs little: destination, lengths and key id are looked at before anything is hashed, the
  * segments' MAC before the program's, which is over more. The log has one line of each cause a second. The
@@ -18,6 +19,7 @@
 
 #include "base/clock.h"
 #include "base/compiler.h"
+#include "daemon/latest.h"
 #include "execute/owner.h"
 #include "steer/steer.h"
 #include "wire/answer.h"
@@ -32,6 +34,7 @@ struct exchange_settings {
 	struct gateway_identity identity;
 	uint8_t locator[16];
 	const struct seal_ring *ring;
+	struct latest *latest; /* NULL: clocks are not looked at */
 	/* An authenticated program whose current segment is ours; `bytes` may be changed. */
 	void (*program)(void *context, uint8_t *bytes, size_t size, const struct packet *packet);
 	void (*answer)(void *context, const struct answer *answer);

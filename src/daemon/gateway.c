@@ -266,9 +266,11 @@ static int open_exchange(struct gateway *gateway)
 	                                     .program = gateway_on_program,
 	                                     .answer = gateway_on_answer,
 	                                     .context = gateway};
+	int code = latest_open(gateway->database, &gateway->clock, &gateway->latest);
 
+	exchange.latest = gateway->latest;
 	memcpy(exchange.locator, gateway->locator, sizeof(exchange.locator));
-	return exchange_create(gateway->loop, &exchange, &gateway->exchange);
+	return code < 0 ? code : exchange_create(gateway->loop, &exchange, &gateway->exchange);
 }
 
 /* Clients' sockets, and the operator's on the gateway's own address where there is a network. */
@@ -468,6 +470,7 @@ struct gateway *gateway_free(struct gateway *gateway)
 		return NULL;
 	exchange_close(gateway->exchange);
 	(void)uv_run(gateway->loop, UV_RUN_DEFAULT);
+	(void)latest_close(gateway->latest);
 	(void)collect_free(gateway->collect);
 	(void)tasks_free(gateway->tasks);
 	(void)owner_free(gateway->owner);

@@ -55,6 +55,7 @@ struct gateway {
 	struct driver *driver;
 	struct owner *owner;
 	struct tasks *tasks;
+	struct latest *latest;
 	struct exchange *exchange;
 	struct announce *announce;
 	struct front *front;

@@ -134,12 +134,15 @@ static void on_changed(void *context)
 	                    .gflops_per_core = 2500000,
 	                    .measured = station_wall(station),
 	                    .validity = 3600 * CLOCK_SECOND};
+	int code;
 
 	memcpy(site.locator, station->locator, sizeof(site.locator));
 	while (book_resource_at(station->book, site.resource_count, &site.resources[site.resource_count]) ==
 	       0)
 		site.resource_count++;
-	T_OK(view_put_site(station->view, &site));
+	code = view_put_site(station->view, &site);
+	/* Where the test has set the clock back. */
+	T_TRUE(code == 0 || code == BUSBAR_ERROR_STALE);
 }
 
 static void on_granted(void *context, const struct identifier *task)
@@ -282,6 +285,15 @@ static void open_tasks(struct station *station)
 	T_OK(tasks_create(&settings, &rooms, &ports, &station->tasks));
 }
 
+static void connect_source(struct station *station)
+{
+	station->source.tasks = station->tasks;
+	station->source.ledger = station->ledger;
+	station->source.usage = station->usage;
+	station->source.owner = station->owner;
+	station->source.view = station->view;
+}
+
 static void open_front(struct station *station)
 {
 	const struct front_settings settings = {.source = &station->source,
@@ -291,11 +303,7 @@ static void open_front(struct station *station)
 	                                        .tenant_count = STATION_TENANTS};
 	int port;
 
-	station->source.tasks = station->tasks;
-	station->source.ledger = station->ledger;
-	station->source.usage = station->usage;
-	station->source.owner = station->owner;
-	station->source.view = station->view;
+	connect_source(station);
 	T_OK(front_create(&station->loop, &settings, &station->front));
 	station->source.requests_refused = front_refusals(station->front);
 	port = front_listen(station->front, in6addr_loopback.s6_addr, 0, CLOCK_MILLISECOND,
@@ -341,6 +349,20 @@ void station_open(struct station *station)
 	open_owner(station);
 	open_tasks(station);
 	open_front(station);
+}
+
+void station_restart(struct station *station)
+{
+	tasks_free(station->tasks);
+	owner_free(station->owner);
+	book_free(station->book);
+	station->run_count = 0;
+	station->message_count = 0;
+	open_supply(station);
+	on_changed(station);
+	open_owner(station);
+	open_tasks(station);
+	connect_source(station);
 }
 
 void station_shut(struct station *station)

@@ -65,6 +65,9 @@ extern const struct front_tenant station_tenants[STATION_TENANTS];
 
 void station_open(struct station *station);
 void station_shut(struct station *station);
+/* As after a kill: owner, tasks and book begin anew with what the database has; runs and messages are gone.
+ */
+void station_restart(struct station *station);
 int64_t station_wall(const struct station *station);
 /* A further site, so that the view is large. */
 void station_add_site(struct station *station, uint32_t number);
