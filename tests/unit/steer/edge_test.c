@@ -78,6 +78,19 @@ static const char *hear(const char *command)
 	return text;
 }
 
+/* The kernel takes up an address some time after it was given it. */
+static void await_address(const struct fixture *fixture, int node, const char *address)
+{
+	char line[80];
+
+	enter(fixture, node);
+	(void)snprintf(line, sizeof(line), "local %s dev", address);
+	for (int waited = 0; strstr(hear("ip -6 route show table local"), line) == NULL; waited += TURN_MS) {
+		T_TRUE(waited < PATIENCE_MS);
+		(void)poll(NULL, 0, TURN_MS);
+	}
+}
+
 /* The gateway. */
 
 static void on_packet(void *context, uint8_t *bytes, size_t size)
@@ -133,6 +146,11 @@ static void open_steer(struct fixture *fixture, const struct steer_key keys[2], 
 	parse("fd00:9::2", peer);
 	T_OK(steer_interface(fixture->steer, "core", &interface));
 	T_OK(steer_route_put(fixture->steer, peer_locator, 48, peer, interface));
+	await_address(fixture, GATEWAY, "fc00:0:1::1");
+	await_address(fixture, PEER, "fc00:0:2::1");
+	await_address(fixture, PEER, "fd00:9::2");
+	await_address(fixture, OUTSIDE, outside_address);
+	await_address(fixture, GATEWAY, door_address);
 }
 
 /* With the first two keys. */
