@@ -61,15 +61,26 @@ static void post_packet(struct station *station, const uint8_t *packet, size_t s
 	memcpy(message->bytes, packet, size);
 }
 
-/* What ends at the station is handed over. */
+static void take_message(struct station *station, struct station_message *message);
+
+/* What ends at the station is handed over, unless a test wants to see it as octets. */
 static void on_send(void *context, const struct packet *packet, uint8_t *bytes, size_t size)
 {
 	struct station *station = context;
+	uint8_t octets[PACKET_MAXIMUM];
+	int code;
 
-	if (bytes == NULL)
-		owner_receive(station->owner, packet, NULL, 0);
-	else
+	if (bytes != NULL) {
 		post_packet(station, bytes, size);
+	} else if (station->take == take_message) {
+		owner_receive(station->owner, packet, NULL, 0);
+	} else {
+		code = packet_encode(&packet->program, (const uint8_t(*)[16])packet->segments, packet->source,
+		                     seal_first(&station->ring), packet->payload, packet->payload_size,
+		                     octets, sizeof(octets));
+		T_OK(code);
+		post_packet(station, octets, (size_t)code);
+	}
 }
 
 static void on_forward(void *context, const uint8_t *packet, size_t size)
@@ -311,8 +322,6 @@ static void open_front(struct station *station)
 	T_OK(port);
 	station->port = (uint16_t)port;
 }
-
-static void take_message(struct station *station, struct station_message *message);
 
 void station_open(struct station *station)
 {

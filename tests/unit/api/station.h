@@ -49,7 +49,8 @@ struct station {
 	/* what is on its way to this gateway itself */
 	uint32_t message_count;
 	struct station_message *messages;
-	/* Delivers one; as it is, unless the test does it otherwise. */
+	/* Delivers one; as it is, unless the test does it otherwise: then programs to itself are messages
+	 * too. */
 	void (*take)(struct station *station, struct station_message *message);
 	/* runs at work; what they write */
 	uint32_t run_count;

@@ -30,13 +30,16 @@ struct octets {
 
 enum door { PACKET, ANSWER, DATAGRAM, DOORS };
 
-/* Of one round: what is on its way and never arrives as it is, and what has arrived before. */
+/*
+ * Of one round: what is on its way and never arrives as it is, what has arrived and is at work, and a program
+ * whose task is over.
+ */
 struct bench {
 	struct station station;
 	struct exchange *exchange;
 	struct random random;
 	int client, elsewhere; /* sockets of the tenant's */
-	struct octets fresh[DOORS], used[DOORS];
+	struct octets fresh[DOORS], used[DOORS], past;
 	struct datagram request; /* which `used` has the octets of */
 	uint64_t counted[ERROR_COUNT];
 	int64_t writes; /* to the database, ever, when `rows` was its digest */
@@ -49,7 +52,7 @@ static struct bench *bench;
 
 static void on_program(void *context, uint8_t *bytes, size_t size, const struct packet *packet)
 {
-	owner_receive(bench->station.owner, bytes, size, packet);
+	owner_receive(bench->station.owner, packet, bytes, size);
 }
 
 static void on_answer(void *context, const struct answer *answer)
@@ -254,19 +257,29 @@ static struct answer fresh_answer(void)
 	return answer;
 }
 
-/* A task begins: its program is on its way, and its tenant has been told. */
+static void begin_task(void)
+{
+	struct octets *octets = &bench->used[DATAGRAM];
+	struct datagram reply;
+
+	bench->request = station_request(&bench->station, STATION_DEMO, DATAGRAM_RUN);
+	make_datagram(&bench->request, WORK, octets);
+	station_ask_octets(&bench->station, bench->client, octets->bytes, octets->size, &reply);
+	T_EQ(reply.type, DATAGRAM_TASK);
+}
+
+/* A task runs; the program of another one is on its way, and its tenant has been told. */
 static void begin_round(void)
 {
 	struct station *station = &bench->station;
 	const struct station_message *message;
-	struct datagram reply, further;
+	struct datagram further;
 	struct answer answer;
 
-	bench->request = station_request(station, STATION_DEMO, DATAGRAM_RUN);
-	make_datagram(&bench->request, WORK, &bench->used[DATAGRAM]);
-	station_ask_octets(station, bench->client, bench->used[DATAGRAM].bytes, bench->used[DATAGRAM].size,
-	                   &reply);
-	T_EQ(reply.type, DATAGRAM_TASK);
+	begin_task();
+	station_turn(station);
+	T_EQ(station->run_count, 1);
+	begin_task();
 	further = station_request(station, STATION_DEMO, DATAGRAM_RUN);
 	make_datagram(&further, WORK, &bench->fresh[DATAGRAM]);
 	message = program_on_its_way();
@@ -282,6 +295,7 @@ static void end_round(void)
 {
 	struct task_record task;
 
+	bench->past = bench->used[PACKET];
 	station_settle(&bench->station);
 	T_OK(task_read(bench->station.tasks, &bench->request.identifier, &task));
 	T_EQ(task.state, TASK_SETTLED);
@@ -451,6 +465,11 @@ static void packet_in_anothers_name(enum door door, struct octets *octets)
 	seal_packet(&packet, seal_first(&bench->station.ring), octets);
 }
 
+static void packet_of_the_past(enum door door, struct octets *octets)
+{
+	*octets = bench->past;
+}
+
 static void answer_of_false_key(enum door door, struct octets *octets)
 {
 	const struct answer answer = fresh_answer();
@@ -523,6 +542,7 @@ static const struct mutation {
         {"a program, expired", PACKET, expired_packet, BUSBAR_ERROR_EXPIRED},
         {"a program in another's name", PACKET, packet_in_anothers_name, BUSBAR_ERROR_REPLAYED},
         {"a program again", PACKET, again, .silent = true},
+        {"a program of the past", PACKET, packet_of_the_past, .silent = true},
         {"an answer, bits flipped", ANSWER, flip, 0},
         {"an answer, cut", ANSWER, cut, 0},
         {"an answer, extended", ANSWER, extend, 0},

@@ -25,7 +25,7 @@ static uint32_t runs; /* most at a time, ever */
 
 static void on_program(void *context, uint8_t *bytes, size_t size, const struct packet *packet)
 {
-	owner_receive(station->owner, bytes, size, packet);
+	owner_receive(station->owner, packet, bytes, size);
 	runs = MAXIMUM(runs, station->run_count);
 }
 
