@@ -406,11 +406,12 @@ static int find_keys(struct gateway *gateway)
 
 	if (code == 0)
 		code = settings_tenants(gateway->settings, gateway->arena, &gateway->tenants);
-	if (code < 0 || gateway->ring.count > 0)
-		return code;
-	gateway->ring.count = 1;
-	gateway->ring.keys[0].identifier = 1;
-	return random_system(gateway->ring.keys[0].secret, SEAL_SECRET);
+	if (code == 0 && gateway->ring.count == 0) {
+		gateway->ring.count = 1;
+		gateway->ring.keys[0].identifier = 1;
+		code = random_system(gateway->ring.keys[0].secret, SEAL_SECRET);
+	}
+	return code < 0 ? code : seal_prepare(&gateway->ring);
 }
 
 int gateway_open(uv_loop_t *loop, const struct settings *settings, struct gateway **ret_gateway)

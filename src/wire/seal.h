@@ -11,6 +11,7 @@
 
 #include "base/compiler.h"
 #include "model/gateway.h"
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -19,6 +20,9 @@ enum { SEAL_SECRET = 32, SEAL_MAC = 32, SEAL_TAG = 16, SEAL_KEYS = 4 };
 struct seal_key {
 	uint8_t identifier;
 	uint8_t secret[SEAL_SECRET];
+	/* What seal_prepare() has derived already. */
+	bool prepared;
+	uint8_t segment[SEAL_SECRET];
 };
 struct seal_ring {
 	uint32_t count;
@@ -48,6 +52,8 @@ int seal_domain_mac(const struct seal_key *key, enum seal_purpose purpose, struc
  * the HMAC itself is the secret.
  */
 int seal_segment_secret(const struct seal_key *key, uint8_t ret_secret[SEAL_SECRET]) CHECKED;
+/* Derives once what every packet needs; a ring does the same without, more slowly. */
+int seal_prepare(struct seal_ring *ring) CHECKED;
 /* Constant time; 0 when equal, 1 when not. */
 int seal_compare(const void *a, const void *b, size_t size);
 
