@@ -28,7 +28,7 @@
 
 struct exchange;
 
-enum { EXCHANGE_PORT = 4180, EXCHANGE_QUEUE = 65536 };
+enum { EXCHANGE_PORT = 4180, EXCHANGE_QUEUE = 16384 };
 
 struct exchange_settings {
 	struct gateway_identity identity;

@@ -3,8 +3,9 @@
  * A reservation that all its owners have granted: refreshed in rounds until its time is over, reserved again
  * when an owner lost it.
  *
- * The first round comes soon, since it confirms the reservation at its owners. A round is repeated until the
- * last owner on the path has answered; then all before it have been refreshed too.
+ * The first round comes soon, since it confirms the reservation at its owners, also one that is over before it
+ * needs to live on. A round is repeated until the last owner on the path has answered; then all before it have
+ * been refreshed too.
  */
 #include "base/error.h"
 #include "base/log.h"
@@ -53,7 +54,7 @@ void attempt_hold(struct tasks *tasks, struct attempt *attempt, const struct ans
 	for (uint32_t i = 0; i < attempt->owner_count; i++)
 		extend(&attempt->owners[i], reach(attempt, attempt->expires - TASK_PROGRAM_VALID));
 	attempt->round = 0;
-	attempt->repeat_at = now + REFRESH_FIRST;
+	attempt->repeat_at = now + MINIMUM(REFRESH_FIRST, (part->ends - task_wall(tasks)) / 2);
 	attempt_set_state(attempt, ATTEMPT_HELD, "granted");
 	attempt_schedule(tasks, attempt);
 	attempt_save(tasks, attempt);

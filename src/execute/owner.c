@@ -13,8 +13,8 @@
 #define PRUNE_EVERY (10 * CLOCK_SECOND)
 
 enum {
-	OWNER_PAST = 1 << 20, /* programs that have ended; at 20,000 a second they live for OWNER_VALID */
-	OWNER_DUE = 1024,     /* most holdings looked at in one tick */
+	OWNER_PAST = 16, /* as many ended programs per holding: of OWNER_PAST_TIME, at 40,000 a second */
+	OWNER_DUE = 1024, /* most holdings looked at in one tick */
 };
 
 int64_t owner_wall(const struct owner *owner)
@@ -235,7 +235,7 @@ int owner_create(const struct owner_settings *settings, const struct owner_rooms
 	owner->keep = keep_create(maximum);
 	owner->holdings = hash_create(sizeof(struct identifier), maximum, settings->seed);
 	owner->due = heap_create(due_before, maximum);
-	owner->past = past_create(OWNER_PAST, settings->seed);
+	owner->past = past_create(OWNER_PAST * owner->settings.holdings, settings->seed);
 	if (owner->slab == NULL || owner->keep == NULL || owner->holdings == NULL || owner->due == NULL ||
 	    owner->past == NULL)
 		goto fail;

@@ -103,7 +103,7 @@ struct owner_settings {
 	uint64_t scratch;         /* bytes of scratch space of a run */
 	uint64_t output_maximum;  /* most octets of output, whatever a program asks for */
 	uint32_t processes;       /* of a run that names no service */
-	uint32_t holdings;        /* most at a time; 0: OWNER_HOLDINGS */
+	uint32_t holdings;        /* most at a time; 0: OWNER_HOLDINGS; the tables' memory follows it */
 	const char *folder;       /* for the output of live runs */
 	const struct owner_service *services;
 	uint32_t service_count;

@@ -20,8 +20,8 @@
 
 enum {
 	TASK_ARENA = 64 << 20,
-	TASK_DUE = 1024,     /* most attempts looked at in one tick */
-	TASK_PAST = 1 << 21, /* tasks of TASK_WINDOW, at 20,000 a second */
+	TASK_DUE = 1024, /* most attempts looked at in one tick */
+	TASK_PAST = 32,  /* as many identifiers per open task: of TASK_WINDOW, at 35,000 a second */
 };
 
 const char *const task_state_names[TASK_STATES + 1] = {
@@ -646,19 +646,19 @@ static bool due_before(const struct heap_node *a, const struct heap_node *b)
 	       CONTAINER_OF(b, const struct attempt, due)->due_at;
 }
 
-static bool make_tables(struct tasks *tasks, size_t maximum)
+static bool make_tables(struct tasks *tasks, uint32_t maximum)
 {
 	uint64_t seed = tasks->settings.seed;
 
 	random_seed(&tasks->random, seed);
 	tasks->arena = arena_create(TASK_ARENA);
 	tasks->task_slab = slab_create(sizeof(struct task), maximum);
-	tasks->attempt_slab = slab_create(sizeof(struct attempt), 2 * maximum);
-	tasks->keep = keep_create(2 * maximum);
+	tasks->attempt_slab = slab_create(sizeof(struct attempt), 2 * (size_t)maximum);
+	tasks->keep = keep_create(2 * (size_t)maximum);
 	tasks->by_task = hash_create(sizeof(struct identifier), maximum, seed);
 	tasks->by_program = hash_create(sizeof(struct identifier), 2 * maximum, seed);
-	tasks->due = heap_create(due_before, 2 * maximum);
-	tasks->past = past_create(TASK_PAST, seed);
+	tasks->due = heap_create(due_before, 2 * (size_t)maximum);
+	tasks->past = past_create(TASK_PAST * maximum, seed);
 	return tasks->arena != NULL && tasks->task_slab != NULL && tasks->attempt_slab != NULL &&
 	       tasks->keep != NULL && tasks->by_task != NULL && tasks->by_program != NULL &&
 	       tasks->due != NULL && tasks->past != NULL;

@@ -79,7 +79,7 @@ struct task_settings {
 	struct clock clock;
 	uint64_t seed;
 	uint64_t output_maximum; /* octets of one part's output */
-	uint32_t tasks;          /* most open tasks; 0: TASK_MAXIMUM */
+	uint32_t tasks;          /* most open tasks; 0: TASK_MAXIMUM; the tables' memory follows it */
 	bool decisions;          /* keep what every decision was made from, see decision.h */
 };
 

@@ -258,6 +258,7 @@ static void open_owner(struct station *station)
 	                                  .scratch = 1 << 20,
 	                                  .output_maximum = 1 << 20,
 	                                  .processes = 4,
+	                                  .holdings = 1024,
 	                                  .folder = station->folder,
 	                                  .services = &station->service,
 	                                  .service_count = 1};
@@ -280,7 +281,8 @@ static void open_tasks(struct station *station)
 	                                 .port = 4180,
 	                                 .clock = station->source.clock,
 	                                 .seed = 2,
-	                                 .output_maximum = 1 << 20};
+	                                 .output_maximum = 1 << 20,
+	                                 .tasks = 1024};
 	const struct task_rooms rooms = {.database = station->database,
 	                                 .view = station->view,
 	                                 .ledger = station->ledger,

@@ -109,7 +109,7 @@ static void cancel_bills_what_was_used(void **state)
 	struct identifier task;
 
 	T_OK(twin_demand(twin, "demand d { service \"work\"; region \"site\"; }", &task));
-	twin_run(twin, 60 * CLOCK_MILLISECOND);
+	twin_run(twin, 150 * CLOCK_MILLISECOND);
 	T_TRUE(twin_free_cores(twin, TWIN_SITE) < 8000000);
 	twin_cancel(twin, &task);
 	T_TRUE(twin_settle(twin, 60 * CLOCK_SECOND));
@@ -217,7 +217,7 @@ static void orphaned_holdings_expire(void **state)
 	        twin,
 	        "demand d { service \"work\"; region \"site\"; bandwidth up 10 Mbit/s down 10 Mbit/s; }",
 	        NULL));
-	twin_run(twin, 60 * CLOCK_MILLISECOND);
+	twin_run(twin, 300 * CLOCK_MILLISECOND);
 	T_TRUE(twin_free_cores(twin, TWIN_SITE) < 8000000);
 	twin_kill(twin, TWIN_EDGE);
 	twin_run(twin, 60 * CLOCK_SECOND);
@@ -235,7 +235,7 @@ static void a_partition_heals(void **state)
 
 	for (uint32_t i = 0; i < 5; i++)
 		some_demand(twin);
-	twin_run(twin, 50 * CLOCK_MILLISECOND);
+	twin_run(twin, 200 * CLOCK_MILLISECOND);
 	twin_isolate(twin, TWIN_SITE, true);
 	twin_run(twin, 40 * CLOCK_SECOND);
 	twin_isolate(twin, TWIN_SITE, false);

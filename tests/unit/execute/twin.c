@@ -12,10 +12,15 @@
 #define START_OF_TIME (INT64_C(1800000000) * CLOCK_SECOND)
 #define STEP (4 * CLOCK_MILLISECOND)
 
-enum { MESSAGES = 1024, RUNS = 256, EVER_RUN = 16384, PATH = 256 };
+/* The longest that what was written is not on the disk yet. */
+#define SYNC_MOST (30 * CLOCK_MILLISECOND)
+
+enum { MESSAGES = 1024, RUNS = 256, EVER_RUN = 16384, PROMISES = 256, FLOWS = 64, PATH = 256 };
 
 struct message {
 	int64_t at; /* 0: free */
+	bool kept;  /* the sender's disk does not have yet what it speaks of; `at` is its way's time */
+	uint32_t from;
 	bool answer;
 	uint32_t node;
 	size_t size;
@@ -31,6 +36,15 @@ struct run {
 	int error;
 };
 
+/* What the tenant was told of a task. */
+struct promise {
+	struct identifier task;
+	int64_t time;       /* of the reservation; 0: a run */
+	int64_t ends;       /* when a grant is over; 0: not granted */
+	uint32_t grants;    /* ... and how often it was granted */
+	bool told, granted; /* acknowledged: the task, its grant */
+};
+
 struct node {
 	struct driver driver; /* first: the owner has a pointer to it */
 	struct twin *twin;
@@ -39,6 +53,11 @@ struct node {
 	struct gateway_identity identity;
 	uint8_t locator[16], address[16];
 	char folder[PATH];
+	uint32_t life;     /* number of the present copy of the database */
+	size_t durable;    /* octets of its log that are on the disk */
+	int64_t sync_at;
+	uint32_t flow_count;
+	struct owner_flow flows[FLOWS];
 	struct database *database;
 	struct usage *usage;
 	struct ledger *ledger;
@@ -60,6 +79,8 @@ struct twin {
 	struct message *messages;
 	struct identifier *ever; /* every program that was ever run */
 	uint32_t ever_count;
+	struct promise promises[PROMISES];
+	uint32_t promise_count;
 	char folder[PATH];
 };
 
@@ -110,10 +131,11 @@ static void post(struct twin *twin, struct node *from, struct node *to, const st
 		if (twin->messages[i].at != 0)
 			continue;
 		twin->messages[i] = *message;
+		twin->messages[i].from = from->number;
 		twin->messages[i].node = to->number;
+		twin->messages[i].kept = !local;
 		twin->messages[i].at =
-		        twin->now + 1 +
-		        (local ? 0 : (int64_t)random_below(&twin->random, 20 * CLOCK_MILLISECOND));
+		        1 + (local ? twin->now : (int64_t)random_below(&twin->random, 20 * CLOCK_MILLISECOND));
 		if (--copies == 0)
 			return;
 	}
@@ -239,15 +261,45 @@ static void on_changed(void *context)
 
 static int on_attach(void *context, const struct owner_flow *flow)
 {
+	struct node *node = context;
+
+	T_TRUE(flow->rate > 0 && flow->hop_count > 0 && node->flow_count < FLOWS);
+	for (uint32_t i = 0; i < node->flow_count; i++)
+		T_TRUE(!identifier_equal(&node->flows[i].program, &flow->program));
+	node->flows[node->flow_count++] = *flow;
 	return 0;
 }
 
 static void on_detach(void *context, const struct identifier *program)
 {
+	struct node *node = context;
+
+	for (uint32_t i = 0; i < node->flow_count; i++)
+		if (identifier_equal(&node->flows[i].program, program)) {
+			node->flows[i] = node->flows[--node->flow_count];
+			return;
+		}
+	fail_msg("a flow that was never there is taken away");
+}
+
+static struct promise *find_promise(struct twin *twin, const struct identifier *task)
+{
+	for (uint32_t i = 0; i < twin->promise_count; i++)
+		if (identifier_equal(&twin->promises[i].task, task))
+			return &twin->promises[i];
+	return NULL;
 }
 
 static void on_granted(void *context, const struct identifier *task)
 {
+	struct node *node = context;
+	struct promise *promise = find_promise(node->twin, task);
+
+	if (promise == NULL)
+		return;
+	T_TRUE(promise->time > 0);
+	if (promise->grants++ == 0)
+		promise->ends = node->twin->now + promise->time;
 }
 
 static void on_finished(void *context, const struct identifier *task)
@@ -373,6 +425,7 @@ static void open_owner(struct node *node)
 	                                  .scratch = 1 << 20,
 	                                  .output_maximum = 1 << 20,
 	                                  .processes = 4,
+	                                  .holdings = 512,
 	                                  .folder = node->folder,
 	                                  .services = &twin->service,
 	                                  .service_count = 1};
@@ -400,6 +453,7 @@ static void open_tasks(struct node *node)
 	                                 .clock = {read_wall, read_monotonic, twin},
 	                                 .seed = 2,
 	                                 .output_maximum = 1 << 20,
+	                                 .tasks = 256,
 	                                 .decisions = true};
 	struct task_rooms rooms = {.database = node->database, .store = node->store, .ring = &twin->ring};
 	const struct task_ports ports = {.context = node,
@@ -428,17 +482,50 @@ static void open_tasks(struct node *node)
 	T_OK(tasks_create(&settings, &rooms, &ports, &node->tasks));
 }
 
+static char *database_path(const struct node *node, uint32_t life, const char *suffix, char path[PATH + 32])
+{
+	(void)snprintf(path, PATH + 32, "%s/state-%u.db%s", node->folder, life, suffix);
+	return path;
+}
+
+/* Octets of the database's log. */
+static size_t log_size(const struct node *node)
+{
+	char path[PATH + 32];
+	struct stat status;
+
+	return stat(database_path(node, node->life, "-wal", path), &status) < 0 ? 0 : (size_t)status.st_size;
+}
+
+/* What was written is on the disk: messages leave, and the tenant is told. */
+static void sync_node(struct twin *twin, struct node *node)
+{
+	node->durable = log_size(node);
+	node->sync_at = twin->now + (int64_t)random_below(&twin->random, SYNC_MOST);
+	for (uint32_t i = 0; i < MESSAGES; i++) {
+		struct message *message = &twin->messages[i];
+
+		if (message->at == 0 || !message->kept || message->from != node->number)
+			continue;
+		message->kept = false;
+		message->at += twin->now;
+	}
+	for (uint32_t i = 0; node->number == TWIN_EDGE && i < twin->promise_count; i++) {
+		twin->promises[i].told = true;
+		twin->promises[i].granted = twin->promises[i].grants > 0;
+	}
+}
+
 void twin_start(struct twin *twin, uint32_t number)
 {
 	struct node *node = &twin->nodes[number];
-	char path[PATH + 16];
+	char path[PATH + 32];
 
 	if (node->alive)
 		return;
-	(void)snprintf(path, sizeof(path), "%s/state.db", node->folder);
-	T_OK(database_open(path, &node->database));
-	/* Durability is the database's own test; here it would only cost time. */
-	T_OK(database_execute(node->database, "PRAGMA synchronous = OFF"));
+	T_OK(database_open(database_path(node, node->life, "", path), &node->database));
+	/* What is on the disk is the twin's own affair: the log is the journal, and only grows. */
+	T_OK(database_execute(node->database, "PRAGMA synchronous = OFF; PRAGMA wal_autocheckpoint = 0"));
 	T_OK(usage_open(node->database, &node->usage));
 	(void)snprintf(path, sizeof(path), "%s/blobs", node->folder);
 	T_OK(store_open(path, 1 << 30, &node->store));
@@ -446,17 +533,71 @@ void twin_start(struct twin *twin, uint32_t number)
 	open_owner(node);
 	open_tasks(node);
 	node->alive = true;
+	sync_node(twin, node);
 	on_changed(node);
+}
+
+static void copy_file(const char *from, const char *to, size_t size)
+{
+	uint8_t bytes[65536];
+	FILE *source = fopen(from, "re"), *target = fopen(to, "we");
+
+	T_TRUE(source != NULL && target != NULL);
+	while (size > 0) {
+		size_t got = fread(bytes, 1, MINIMUM(size, sizeof(bytes)), source);
+
+		if (got == 0)
+			break;
+		T_EQ(fwrite(bytes, 1, got, target), got);
+		size -= got;
+	}
+	(void)fclose(source);
+	T_EQ(fclose(target), 0);
+}
+
+/* Takes what is on the disk to a new place. */
+static void copy_database(struct node *node)
+{
+	char from[PATH + 32], to[PATH + 32];
+
+	copy_file(database_path(node, node->life, "", from), database_path(node, node->life + 1, "", to),
+	          SIZE_MAX);
+	if (node->durable > 0)
+		copy_file(database_path(node, node->life, "-wal", from),
+		          database_path(node, node->life + 1, "-wal", to), node->durable);
+}
+
+/* What has not left the node, or was for itself alone, is gone; the tenant never heard the rest. */
+static void drop_unsaid(struct twin *twin, struct node *node)
+{
+	for (uint32_t i = 0; i < MESSAGES; i++) {
+		struct message *message = &twin->messages[i];
+
+		if (message->from == node->number && (message->kept || message->node == node->number))
+			message->at = 0;
+	}
+	for (uint32_t i = 0; node->number == TWIN_EDGE && i < twin->promise_count;)
+		if (twin->promises[i].told) {
+			if (!twin->promises[i].granted)
+				twin->promises[i].grants = 0;
+			i++;
+		} else {
+			twin->promises[i] = twin->promises[--twin->promise_count];
+		}
 }
 
 void twin_kill(struct twin *twin, uint32_t number)
 {
 	struct node *node = &twin->nodes[number];
+	char path[PATH + 32];
 
 	if (!node->alive)
 		return;
 	node->alive = false;
+	copy_database(node);
+	drop_unsaid(twin, node);
 	memset(node->runs, 0, sizeof(node->runs));
+	node->flow_count = 0;
 	node->tasks = tasks_free(node->tasks);
 	node->owner = owner_free(node->owner);
 	node->view = view_free(node->view);
@@ -465,6 +606,9 @@ void twin_kill(struct twin *twin, uint32_t number)
 	node->database = database_close(node->database);
 	node->store = store_close(node->store);
 	node->book = book_free(node->book);
+	(void)unlink(database_path(node, node->life, "", path));
+	(void)unlink(database_path(node, node->life, "-wal", path));
+	node->life++;
 }
 
 void twin_isolate(struct twin *twin, uint32_t node, bool isolated)
@@ -517,7 +661,9 @@ struct twin *twin_create(uint64_t seed, const struct twin_weather *weather)
 	                                             .price = 100,
 	                                             .tariff = 150};
 	twin->service.arguments[0] = "/service/work";
-	(void)snprintf(twin->folder, sizeof(twin->folder), "/tmp/busbar-twin-XXXXXX");
+	/* In memory where there is such a place: the twin decides what a disk has. */
+	(void)snprintf(twin->folder, sizeof(twin->folder), "%s/busbar-twin-XXXXXX",
+	               access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
 	T_TRUE(mkdtemp(twin->folder) != NULL);
 	for (uint32_t i = 0; i < TWIN_NODES; i++)
 		make_node(twin, i);
@@ -542,7 +688,7 @@ int twin_demand(struct twin *twin, const char *text, struct identifier *ret_task
 	struct arena *arena = arena_create(1 << 20);
 	struct grammar_problem problem;
 	struct task_request request = {
-	        .tenant = "demo", .spot = true, .access_up = 1000, .access_down = 1000};
+	        .tenant = "demo", .spot = true, .client = {0xfd, 9}, .access_up = 1000, .access_down = 1000};
 	struct demand demand;
 	int code = grammar_parse_demand(text, strlen(text), "twin", arena, &demand, &problem);
 
@@ -550,7 +696,12 @@ int twin_demand(struct twin *twin, const char *text, struct identifier *ret_task
 		fail_msg("%s", problem.text);
 	demand.identifier = identifier_make(read_wall(twin), &twin->random);
 	request.demand = &demand;
+	T_TRUE(twin->promise_count < PROMISES);
+	twin->promises[twin->promise_count++] =
+	        (struct promise){.task = demand.identifier, .time = demand.body.reserve_time};
 	code = task_submit(edge->tasks, &request);
+	if (code < 0)
+		twin->promise_count--;
 	if (code == 0 && ret_task != NULL)
 		*ret_task = demand.identifier;
 	arena_free(arena);
@@ -587,7 +738,7 @@ static void take_messages(struct twin *twin)
 		struct message message;
 		struct node *node;
 
-		if (twin->messages[i].at == 0 || twin->messages[i].at > twin->now)
+		if (twin->messages[i].at == 0 || twin->messages[i].kept || twin->messages[i].at > twin->now)
 			continue;
 		message = twin->messages[i];
 		node = &twin->nodes[message.node];
@@ -616,6 +767,8 @@ void twin_run(struct twin *twin, int64_t time)
 				(void)task_tick(node->tasks);
 			if (node->view != NULL)
 				(void)view_expire(node->view, read_wall(twin));
+			if (twin->now >= node->sync_at)
+				sync_node(twin, node);
 		}
 	}
 }
@@ -682,9 +835,73 @@ void twin_check(struct twin *twin)
 	for (uint32_t i = 0; i < TWIN_NODES; i++) {
 		twin_check_book(twin, i);
 		check_owner(&twin->nodes[i], &check);
+		T_EQ(twin->nodes[i].flow_count, 0);
 		for (uint32_t j = 0; j < RUNS; j++)
 			T_EQ(twin->nodes[i].runs[j].ends, 0);
 	}
+}
+
+/* Nothing is held past its end (a step may not have looked yet), and flows are those of what is held. */
+static void check_held(struct twin *twin, const struct node *node)
+{
+	if (!node->alive)
+		return;
+	T_TRUE(book_next_expiry(node->book) > read_wall(twin) - 2 * STEP);
+	for (uint32_t i = 0; i < node->flow_count; i++)
+		T_TRUE(book_find(node->book, &node->flows[i].program) != NULL);
+}
+
+static void check_owners(struct twin *twin, const struct program *program)
+{
+	for (uint32_t i = 0; i < program->instruction_count; i++)
+		for (uint32_t j = 0; j < TWIN_NODES; j++) {
+			struct node *node = &twin->nodes[j];
+
+			if (!node->alive ||
+			    !gateway_equal(program->instructions[i].at, node->identity) ||
+			    program->instructions[i].operation == OPERATION_FORWARD)
+				continue;
+			if (book_find(node->book, &program->identifier) == NULL)
+				fail_msg("a granted reservation is not at %s", names[j]);
+		}
+}
+
+void twin_check_grants(struct twin *twin)
+{
+	struct node *edge = &twin->nodes[TWIN_EDGE];
+
+	for (uint32_t i = 0; i < TWIN_NODES; i++)
+		check_held(twin, &twin->nodes[i]);
+	for (uint32_t i = 0; edge->alive && i < twin->promise_count; i++) {
+		const struct promise *promise = &twin->promises[i];
+		struct task_record record;
+		struct program program;
+
+		if (!promise->told)
+			continue;
+		T_OK(task_read(edge->tasks, &promise->task, &record));
+		if (promise->granted && record.state == TASK_GRANTED &&
+		    promise->ends > twin->now + CLOCK_SECOND) {
+			T_OK(task_program(edge->tasks, &promise->task, 1, &program));
+			check_owners(twin, &program);
+		}
+		task_record_clear(&record);
+	}
+}
+
+uint32_t twin_grants(struct twin *twin, const struct identifier *task)
+{
+	return find_promise(twin, task)->grants;
+}
+
+uint32_t twin_flows(struct twin *twin, uint32_t node)
+{
+	return twin->nodes[node].flow_count;
+}
+
+const struct owner_flow *twin_flow(struct twin *twin, uint32_t node)
+{
+	return &twin->nodes[node].flows[0];
 }
 
 void twin_cancel(struct twin *twin, const struct identifier *task)

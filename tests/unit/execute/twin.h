@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A network of gateways without kernel, sockets or time: real owners, tasks, books, ledgers and databases,
- * joined by a queue that loses, doubles and delays, under a clock that the test turns. Gateways can be
- * killed and started again; their databases and stores stay.
+ * joined by a queue that loses, doubles and delays, under a clock that the test turns.
+ *
+ * What a gateway writes is on its disk some time later; what it sends, and what it tells the tenant, leaves it
+ * only then. A gateway that is killed loses what was not on the disk: another process goes on from a copy of
+ * the journal.
  */
 #ifndef TESTS_EXECUTE_TWIN_H
 #define TESTS_EXECUTE_TWIN_H
@@ -28,7 +31,10 @@ struct twin_weather {
 struct twin *twin_create(uint64_t seed, const struct twin_weather *weather);
 void twin_free(struct twin *twin);
 
-/* A demand at the edge; 0 or task_submit()'s code. *ret_task may be NULL. */
+/*
+ * A demand at the edge; 0 or task_submit()'s code. *ret_task may be NULL. It is acknowledged, and a grant is,
+ * once it is on the edge's disk.
+ */
 int twin_demand(struct twin *twin, const char *text, struct identifier *ret_task);
 /* Lets time pass. */
 void twin_run(struct twin *twin, int64_t time);
@@ -50,9 +56,18 @@ void twin_clear_up(struct twin *twin);
 void twin_check(struct twin *twin);
 /* Everything that the node's book has is free. */
 void twin_check_book(struct twin *twin, uint32_t node);
+/*
+ * What must hold at any time: what was acknowledged is known at the edge; what is granted is held at each of its
+ * owners that is alive; nothing is held past its end, and a flow for what is held alone.
+ */
+void twin_check_grants(struct twin *twin);
 void twin_cancel(struct twin *twin, const struct identifier *task);
 void twin_read(struct twin *twin, const struct identifier *task, struct task_record *ret_record);
 struct random *twin_random(struct twin *twin);
+/* How often a task was told to be granted; flows that a node's kernel has; links that are in use there. */
+uint32_t twin_grants(struct twin *twin, const struct identifier *task);
+uint32_t twin_flows(struct twin *twin, uint32_t node);
+const struct owner_flow *twin_flow(struct twin *twin, uint32_t node);
 /* Free cores at a node, as its book has it. */
 uint64_t twin_free_cores(struct twin *twin, uint32_t node);
 money twin_balance(struct twin *twin, const char *account);
