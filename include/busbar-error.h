@@ -54,7 +54,8 @@
 	X(UNKNOWN_KIND, -2042, "unknown resource kind")             \
 	X(PEER, -2043, "the other side closed the connection")      \
 	X(DIGEST, -2044, "content does not match its digest")       \
-	X(CEILING, -2045, "delay ceiling would be broken")
+	X(CEILING, -2045, "delay ceiling would be broken")          \
+	X(BAD_SEGMENT_MAC, -2046, "segment list authentication failed")
 
 enum busbar_error {
 #define BUSBAR_ERROR_ENUMERATOR(name, code, text) BUSBAR_ERROR_##name = (code),

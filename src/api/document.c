@@ -177,6 +177,19 @@ static void add_counters(json_t *object, const char *name, const uint64_t *count
 	json_object_set_new(object, name, counts);
 }
 
+static void add_edge(json_t *object, const struct document_source *source)
+{
+	struct document_count counts[DOCUMENT_EDGE];
+	uint32_t count = source->edge == NULL ? 0 : source->edge(source->edge_context, counts);
+	json_t *dropped = json_object();
+
+	for (uint32_t i = 0; i < count; i++)
+		if (counts[i].count > 0)
+			json_object_set_new(dropped, counts[i].name,
+			                    json_integer((json_int_t)counts[i].count));
+	json_object_set_new(object, "edge_dropped", dropped);
+}
+
 static json_t *status_object(const struct document_source *source)
 {
 	int64_t now = clock_wall(&source->clock);
@@ -193,6 +206,7 @@ static json_t *status_object(const struct document_source *source)
 	add_counters(object, "requests_refused", source->requests_refused);
 	add_counters(object, "packets_refused", source->packets_refused);
 	add_counters(object, "programs_refused", owner_refusals(source->owner));
+	add_edge(object, source);
 	return object;
 }
 

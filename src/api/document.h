@@ -16,7 +16,12 @@
 #include "view/view.h"
 #include "wire/datagram.h"
 
-enum { DOCUMENT_TASKS_MAXIMUM = 100, DOCUMENT_BILL_LINES = 2000 };
+enum { DOCUMENT_TASKS_MAXIMUM = 100, DOCUMENT_BILL_LINES = 2000, DOCUMENT_EDGE = 8 };
+
+struct document_count {
+	const char *name;
+	uint64_t count;
+};
 
 /* Where documents come from. tasks and ledger are NULL at gateways without tenants. */
 struct document_source {
@@ -31,6 +36,9 @@ struct document_source {
 	const struct owner *owner;
 	/* Refused requests and packets by error_index(); ERROR_COUNT numbers each. */
 	const uint64_t *requests_refused, *packets_refused;
+	/* What the domain's edge dropped here, by cause: fills in, and returns how many. NULL: no edge. */
+	uint32_t (*edge)(void *context, struct document_count counts[DOCUMENT_EDGE]);
+	void *edge_context;
 };
 
 struct document_request {

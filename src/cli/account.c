@@ -128,6 +128,7 @@ static int print_status(struct session *session, const json_t *answers)
 		add_refusals(refusals, document, "requests_refused", "requests");
 		add_refusals(refusals, document, "packets_refused", "packets");
 		add_refusals(refusals, document, "programs_refused", "programs");
+		add_refusals(refusals, document, "edge_dropped", "edge");
 	}
 	code = table_print(table, session->out);
 	(void)fputs(table_rows(refusals) > 0 ? "\n" : "", session->out);

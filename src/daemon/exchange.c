@@ -11,6 +11,8 @@
 
 #define TAG "exchange"
 
+enum { IPV6_HEADER = 40, IPV6_DESTINATION_AT = 24, QUIET = 1000 };
+
 enum item_kind { ITEM_PROGRAM, ITEM_ANSWER };
 
 enum { ROUND = 64 /* items that are taken before the loop looks at anything else */ };
@@ -35,22 +37,47 @@ struct exchange {
 	struct item *first, **last;
 	size_t queued;
 	uint64_t refusals[ERROR_COUNT];
+	uint64_t quiet_until[ERROR_COUNT]; /* of the loop's clock, ms */
 	uint8_t buffer[2048];
 };
 
+/* Counts all, tells one of each cause a second: a flood must not fill the log. */
 static void refuse(struct exchange *exchange, const char *what, int code)
 {
-	exchange->refusals[error_index(code)]++;
-	log_notice(TAG, "event=refused what=%s error=%d cause=\"%s\"", what, code, error_text(code));
+	unsigned index = error_index(code);
+	uint64_t now = uv_now(exchange->loop);
+
+	exchange->refusals[index]++;
+	if (now < exchange->quiet_until[index])
+		return;
+	exchange->quiet_until[index] = now + QUIET;
+	log_notice(TAG, "event=refused what=%s error=%d cause=\"%s\" count=%llu", what, code,
+	           error_text(code), (unsigned long long)exchange->refusals[index]);
+}
+
+/* None of an owner's instructions can be passed over: nothing authenticates Segments Left. */
+static bool is_at_first(const struct packet *packet)
+{
+	const struct instruction *instructions = packet->program.instructions;
+	uint32_t index = packet->segment_count - 1 - packet->segments_left;
+
+	return index == 0 || !gateway_equal(instructions[index - 1].at, instructions[index].at);
 }
 
 void exchange_packet(struct exchange *exchange, uint8_t *bytes, size_t size)
 {
 	struct packet packet;
-	int code = packet_decode(bytes, size, exchange->settings.ring, &packet);
+	int code;
 
-	if (code == 0 && !segment_within(packet.destination, exchange->settings.locator))
+	/* What is not for us is not worth a MAC. */
+	if (size >= IPV6_HEADER && !segment_within(bytes + IPV6_DESTINATION_AT, exchange->settings.locator))
 		code = BUSBAR_ERROR_MALFORMED;
+	else
+		code = packet_decode(bytes, size, exchange->settings.ring, &packet);
+	if (code == 0 && !is_at_first(&packet))
+		code = BUSBAR_ERROR_MALFORMED;
+	if (code == 0 && latest_is_over(exchange->settings.latest, packet.program.expires))
+		code = BUSBAR_ERROR_EXPIRED;
 	if (code < 0) {
 		refuse(exchange, "program", code);
 		return;
@@ -58,7 +85,7 @@ void exchange_packet(struct exchange *exchange, uint8_t *bytes, size_t size)
 	exchange->settings.program(exchange->settings.context, bytes, size, &packet);
 }
 
-static void receive_answer(struct exchange *exchange, const uint8_t *bytes, size_t size)
+void exchange_datagram(struct exchange *exchange, const uint8_t *bytes, size_t size)
 {
 	struct answer answer;
 	int code = answer_decode(bytes, size, exchange->settings.ring, &answer);
@@ -119,10 +146,10 @@ static void put(struct exchange *exchange, enum item_kind kind, const void *byte
 
 void exchange_send(struct exchange *exchange, const uint8_t *bytes, size_t size)
 {
-	const uint8_t *destination = bytes + 24; /* RFC 8200 3 */
+	const uint8_t *destination = bytes + IPV6_DESTINATION_AT;
 	int code;
 
-	if (size < 40)
+	if (size < IPV6_HEADER)
 		return;
 	if (segment_within(destination, exchange->settings.locator) &&
 	    segment_function(destination) >= SEGMENT_FUNCTION_BASE) {
@@ -138,14 +165,14 @@ static void send_along(struct exchange *exchange, const uint8_t *bytes, size_t s
                        const struct owner_return *way)
 {
 	uint8_t segments[PLAN_HOPS][16];
-	uint8_t packet[PACKET_MAXIMUM + 100];
+	uint8_t packet[STEER_MTU];
 	int code;
 
 	for (uint32_t i = 0; i < way->hop_count; i++)
 		segment_make(way->hops[i], SEGMENT_FUNCTION_END, 0, segments[i]);
 	code = packet_encode_plain(exchange->address, way->address, EXCHANGE_PORT, way->port,
-	                           (const uint8_t(*)[16])segments, way->hop_count, bytes, size, packet,
-	                           sizeof(packet));
+	                           (const uint8_t(*)[16])segments, way->hop_count,
+	                           seal_first(exchange->settings.ring), bytes, size, packet, sizeof(packet));
 	if (code > 0)
 		code = steer_send(exchange->steer, packet, (size_t)code);
 	if (code < 0)
@@ -186,7 +213,7 @@ static void on_datagram(uv_udp_t *handle, ssize_t size, const uv_buf_t *buffer, 
 	if ((flags & UV_UDP_PARTIAL) != 0)
 		refuse(handle->data, "answer", BUSBAR_ERROR_TOO_LARGE);
 	else
-		receive_answer(handle->data, (const uint8_t *)buffer->base, (size_t)size);
+		exchange_datagram(handle->data, (const uint8_t *)buffer->base, (size_t)size);
 }
 
 int exchange_create(uv_loop_t *loop, const struct exchange_settings *settings, struct exchange **ret_exchange)

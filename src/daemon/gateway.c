@@ -266,9 +266,11 @@ static int open_exchange(struct gateway *gateway)
 	                                     .program = gateway_on_program,
 	                                     .answer = gateway_on_answer,
 	                                     .context = gateway};
+	int code = latest_open(gateway->database, &gateway->clock, &gateway->latest);
 
+	exchange.latest = gateway->latest;
 	memcpy(exchange.locator, gateway->locator, sizeof(exchange.locator));
-	return exchange_create(gateway->loop, &exchange, &gateway->exchange);
+	return code < 0 ? code : exchange_create(gateway->loop, &exchange, &gateway->exchange);
 }
 
 /* Clients' sockets, and the operator's on the gateway's own address where there is a network. */
@@ -286,7 +288,7 @@ static int open_front(struct gateway *gateway)
 		code = front_listen(gateway->front, access[i].listen.octets, (uint16_t)access[i].listen.port,
 		                    access[i].delay, access[i].delay);
 	if (code >= 0 && gateway->steer != NULL)
-		code = front_listen(gateway->front, gateway->address, 4179, 0, 0);
+		code = front_listen(gateway->front, gateway->address, GATEWAY_PORT, 0, 0);
 	return code < 0 ? code : 0;
 }
 
@@ -338,6 +340,8 @@ static void fill_source(struct gateway *gateway)
 	        .usage = gateway->usage,
 	        .owner = gateway->owner,
 	        .packets_refused = exchange_refusals(gateway->exchange),
+	        .edge = gateway_edge,
+	        .edge_context = gateway,
 	};
 }
 
@@ -402,11 +406,12 @@ static int find_keys(struct gateway *gateway)
 
 	if (code == 0)
 		code = settings_tenants(gateway->settings, gateway->arena, &gateway->tenants);
-	if (code < 0 || gateway->ring.count > 0)
-		return code;
-	gateway->ring.count = 1;
-	gateway->ring.keys[0].identifier = 1;
-	return random_system(gateway->ring.keys[0].secret, SEAL_SECRET);
+	if (code == 0 && gateway->ring.count == 0) {
+		gateway->ring.count = 1;
+		gateway->ring.keys[0].identifier = 1;
+		code = random_system(gateway->ring.keys[0].secret, SEAL_SECRET);
+	}
+	return code < 0 ? code : seal_prepare(&gateway->ring);
 }
 
 int gateway_open(uv_loop_t *loop, const struct settings *settings, struct gateway **ret_gateway)
@@ -466,6 +471,7 @@ struct gateway *gateway_free(struct gateway *gateway)
 		return NULL;
 	exchange_close(gateway->exchange);
 	(void)uv_run(gateway->loop, UV_RUN_DEFAULT);
+	(void)latest_close(gateway->latest);
 	(void)collect_free(gateway->collect);
 	(void)tasks_free(gateway->tasks);
 	(void)owner_free(gateway->owner);

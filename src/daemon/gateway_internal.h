@@ -25,6 +25,8 @@
 #include "supply/driver.h"
 #include "view/view.h"
 
+enum { GATEWAY_PORT = 4179 }; /* of operators, on the gateway's own address */
+
 /* A link with what the kernel and the protocols call it. */
 struct gateway_link {
 	struct gateway_identity toward;
@@ -53,6 +55,7 @@ struct gateway {
 	struct driver *driver;
 	struct owner *owner;
 	struct tasks *tasks;
+	struct latest *latest;
 	struct exchange *exchange;
 	struct announce *announce;
 	struct front *front;
@@ -79,5 +82,7 @@ extern const struct driver_callbacks gateway_driver_callbacks;
 /* gateway_network.c: steer, BGP and STAMP; nothing to do for a gateway without links. */
 int gateway_open_network(struct gateway *gateway) CHECKED;
 void gateway_close_network(struct gateway *gateway);
+/* What the edge dropped, for documents. */
+uint32_t gateway_edge(void *context, struct document_count counts[DOCUMENT_EDGE]);
 
 #endif

@@ -201,14 +201,13 @@ static void on_ended(void *context, const struct driver_end *end)
 		owner_ended(gateway->owner, end);
 }
 
-const struct owner_ports gateway_owner_ports = {
-        .answer = send_answer,
-        .forward = send_on,
-        .fetch = fetch,
-        .deliver = deliver,
-        .attach = attach,
-        .detach = detach,
-        .changed = changed};
+const struct owner_ports gateway_owner_ports = {.answer = send_answer,
+                                                .forward = send_on,
+                                                .fetch = fetch,
+                                                .deliver = deliver,
+                                                .attach = attach,
+                                                .detach = detach,
+                                                .changed = changed};
 const struct task_ports gateway_task_ports = {
         .send = send_program, .acknowledge = acknowledge, .granted = granted, .finished = finished};
 const struct driver_callbacks gateway_driver_callbacks = {.started = on_started, .ended = on_ended};

@@ -36,6 +36,9 @@
 		NULL, CONFIG_TEXT, 0 \
 	}
 
+/* A block that is nearly everything would close the gateway to its clients. */
+enum { BLOCK_LEAST = 8, BLOCK_DEFAULT = 32 };
+
 static const char *const plan_names[] = {"spot", "fixed", NULL};
 
 static const struct config_field key_fields[] = {
@@ -46,6 +49,8 @@ static const struct config_field key_fields[] = {
 };
 
 static const struct config_field domain_fields[] = {
+        {"block", CONFIG_ADDRESS, offsetof(struct settings, domain.block) - offsetof(struct settings, domain),
+         .help = "prefix of all locators, closed to the outside; the locator's /32 unless given"},
         {"members", CONFIG_LIST,
          offsetof(struct settings, domain.members) - offsetof(struct settings, domain),
          .element = CONFIG_INTEGER, .element_size = sizeof(int64_t), .list_maximum = ATTRIBUTE_DOMAIN,
@@ -121,6 +126,8 @@ static const struct config_field access_fields[] = {
         {"prefix", CONFIG_ADDRESS, FIELD(settings_access, prefix), .help = "of the clients; announced"},
         {"delay", CONFIG_DURATION, FIELD(settings_access, delay), .fallback = "0 s",
          .help = "one way, of the access link"},
+        {"operator", CONFIG_BOOLEAN, FIELD(settings_access, operator), .fallback = "false",
+         .help = "operators come in here: gateways' own addresses can be asked"},
         END,
 };
 
@@ -262,6 +269,29 @@ static int check_texts(const struct settings *settings, const char *path, struct
 	return 0;
 }
 
+static bool within(const uint8_t address[16], const struct config_address *prefix)
+{
+	for (int bit = 0; bit < prefix->length; bit++)
+		if (((address[bit / 8] ^ prefix->octets[bit / 8]) & (0x80 >> bit % 8)) != 0)
+			return false;
+	return true;
+}
+
+static int check_edge(const struct settings *settings, const char *path, struct config_problem *problem)
+{
+	const struct settings_access *access = settings->access.items;
+	const struct config_address block = settings_block(settings);
+
+	if (block.length < BLOCK_LEAST || block.length > GATEWAY_LOCATOR_BITS ||
+	    !within(settings->locator.octets, &block))
+		return refuse(problem, path, "domain.block: must be a /%d to /%d around the locator",
+		              BLOCK_LEAST, GATEWAY_LOCATOR_BITS);
+	for (size_t i = 0; i < settings->access.count; i++)
+		if (access[i].operator&& access[i].interface == NULL)
+			return refuse(problem, path, "access[%zu].operator: needs an interface", i);
+	return 0;
+}
+
 static int check_services(const struct settings *settings, const char *path, struct config_problem *problem)
 {
 	const struct settings_service *services = settings->services.items;
@@ -388,6 +418,8 @@ int settings_read(const char *path, struct arena *arena, struct settings *ret_se
 	if (code == 0)
 		code = check_texts(&settings, path, ret_problem);
 	if (code == 0)
+		code = check_edge(&settings, path, ret_problem);
+	if (code == 0)
 		code = check_services(&settings, path, ret_problem);
 	if (code == 0)
 		code = find_folders(&settings, arena, path, ret_problem);
@@ -411,6 +443,19 @@ struct gateway_identity settings_identity(const struct settings *settings)
 {
 	return (struct gateway_identity){.site = (uint32_t)settings->identity.site,
 	                                 .gateway = (uint16_t)settings->identity.gateway};
+}
+
+struct config_address settings_block(const struct settings *settings)
+{
+	struct config_address block = settings->domain.block;
+
+	if (!block.present) {
+		block = settings->locator;
+		block.length = BLOCK_DEFAULT;
+	}
+	for (int bit = block.length; bit < 128; bit++)
+		block.octets[bit / 8] &= (uint8_t) ~(0x80 >> bit % 8);
+	return block;
 }
 
 static int parse_secret(const char *text, uint8_t secret[SEAL_SECRET])

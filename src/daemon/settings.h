@@ -38,6 +38,7 @@ struct settings_access {
 	const char *interface;
 	struct config_address listen, prefix;
 	int64_t delay;
+	bool operator;
 };
 
 struct settings_resource {
@@ -69,6 +70,7 @@ struct settings {
 	struct config_address locator;
 	int model; /* enum supply_model */
 	struct {
+		struct config_address block;
 		struct config_list members; /* int64_t */
 		struct config_list keys;
 	} domain;
@@ -102,6 +104,8 @@ int settings_read(const char *path, struct arena *arena, struct settings *ret_se
 
 /* What the rooms get; arrays live in the arena. */
 struct gateway_identity settings_identity(const struct settings *settings);
+/* The prefix that all locators of the domain lie in: as configured, else the /32 of this one. */
+struct config_address settings_block(const struct settings *settings);
 int settings_ring(const struct settings *settings, struct seal_ring *ret_ring) CHECKED;
 int settings_tenants(const struct settings *settings, struct arena *arena,
                      struct front_tenant **ret_tenants) CHECKED;

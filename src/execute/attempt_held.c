@@ -97,9 +97,10 @@ void attempt_held_answer(struct tasks *tasks, struct attempt *attempt, const str
 		for (uint32_t i = 0; i < attempt->owner_count; i++)
 			extend(&attempt->owners[i], until);
 		attempt->round = 0;
-		attempt->repeat_at = until >= part_of(attempt)->ends
-		                             ? INT64_MAX
-		                             : task_monotonic(tasks) + made - task_wall(tasks) + REFRESH_EVERY;
+		attempt->repeat_at =
+		        until >= part_of(attempt)->ends
+		                ? INT64_MAX
+		                : task_monotonic(tasks) + made - task_wall(tasks) + REFRESH_EVERY;
 	}
 	attempt_schedule(tasks, attempt);
 }

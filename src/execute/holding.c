@@ -23,16 +23,17 @@ int holding_create_table(struct database *database)
 {
 	/* hops: locators of a flow's way, from here. Columns with a default are written when they change. */
 	return database_execute(
-	        database, "CREATE TABLE IF NOT EXISTS holding (program BLOB PRIMARY KEY, octets BLOB NOT NULL,"
-	                  "address BLOB NOT NULL, port INTEGER NOT NULL, way BLOB NOT NULL, hops BLOB NOT NULL,"
-	                  "executes INTEGER NOT NULL, granted INTEGER NOT NULL, expires INTEGER NOT NULL,"
-	                  "confirmed INTEGER NOT NULL DEFAULT 0, state INTEGER NOT NULL DEFAULT 0,"
-	                  "started INTEGER NOT NULL DEFAULT 0, ended INTEGER NOT NULL DEFAULT 0,"
-	                  "wall INTEGER NOT NULL DEFAULT 0, cpu INTEGER NOT NULL DEFAULT 0,"
-	                  "memory INTEGER NOT NULL DEFAULT 0, error INTEGER NOT NULL DEFAULT 0,"
-	                  "exit_status INTEGER NOT NULL DEFAULT 0, size INTEGER NOT NULL DEFAULT 0,"
-	                  "digest BLOB, result_due INTEGER NOT NULL DEFAULT 0,"
-	                  "receipt_due INTEGER NOT NULL DEFAULT 0) STRICT, WITHOUT ROWID");
+	        database,
+	        "CREATE TABLE IF NOT EXISTS holding (program BLOB PRIMARY KEY, octets BLOB NOT NULL,"
+	        "address BLOB NOT NULL, port INTEGER NOT NULL, way BLOB NOT NULL, hops BLOB NOT NULL,"
+	        "executes INTEGER NOT NULL, granted INTEGER NOT NULL, expires INTEGER NOT NULL,"
+	        "confirmed INTEGER NOT NULL DEFAULT 0, state INTEGER NOT NULL DEFAULT 0,"
+	        "started INTEGER NOT NULL DEFAULT 0, ended INTEGER NOT NULL DEFAULT 0,"
+	        "wall INTEGER NOT NULL DEFAULT 0, cpu INTEGER NOT NULL DEFAULT 0,"
+	        "memory INTEGER NOT NULL DEFAULT 0, error INTEGER NOT NULL DEFAULT 0,"
+	        "exit_status INTEGER NOT NULL DEFAULT 0, size INTEGER NOT NULL DEFAULT 0,"
+	        "digest BLOB, result_due INTEGER NOT NULL DEFAULT 0,"
+	        "receipt_due INTEGER NOT NULL DEFAULT 0) STRICT, WITHOUT ROWID");
 }
 
 int holding_insert(struct database *database, const struct holding *holding, uint32_t hop_count,
@@ -97,14 +98,16 @@ int holding_write_end(struct database *database, const struct holding *holding)
 	if (code < 0)
 		return code;
 	return database_write(
-	        database, "UPDATE holding SET state = 3, ended = ?, error = ?, receipt_due = 1 WHERE program = ?",
+	        database,
+	        "UPDATE holding SET state = 3, ended = ?, error = ?, receipt_due = 1 WHERE program = ?",
 	        DATABASE_VALUES(DATABASE_NUMBER(holding->ended), DATABASE_NUMBER(holding->error),
 	                        DATABASE_ARRAY(holding->program.octets)));
 }
 
 int holding_write_due(struct database *database, const struct holding *holding)
 {
-	return database_write(database, "UPDATE holding SET result_due = ?, receipt_due = ? WHERE program = ?",
+	return database_write(database,
+	                      "UPDATE holding SET result_due = ?, receipt_due = ? WHERE program = ?",
 	                      DATABASE_VALUES(DATABASE_NUMBER(holding->result_due),
 	                                      DATABASE_NUMBER(holding->receipt_due),
 	                                      DATABASE_ARRAY(holding->program.octets)));
@@ -195,7 +198,8 @@ static int read_row(sqlite3_stmt *statement, struct holding_row *row)
 	int code;
 
 	*holding = (struct holding){.written = true};
-	if (!read_octets(statement, COLUMN_PROGRAM, holding->program.octets, sizeof(holding->program.octets)) ||
+	if (!read_octets(statement, COLUMN_PROGRAM, holding->program.octets,
+	                 sizeof(holding->program.octets)) ||
 	    !read_octets(statement, COLUMN_ADDRESS, holding->way.address, sizeof(holding->way.address)) ||
 	    !read_hops(statement, COLUMN_WAY, holding->way.hops, &holding->way.hop_count) ||
 	    !read_hops(statement, COLUMN_HOPS, row->hops, &row->hop_count))

@@ -46,16 +46,16 @@ struct holding {
 	struct kept payload; /* inline input until the run starts */
 	bool refused;        /* nothing is held: it stays refused as long as the program is valid */
 	struct book_refusal refusal;
-	bool attached;    /* its flow is in the kernel */
-	bool fetching;    /* the input is on its way */
-	bool voided;      /* released as void while running */
-	bool delivering;  /* the output is on its way */
-	uint32_t service; /* index, OWNER_SERVICES when none */
+	bool attached;     /* its flow is in the kernel */
+	bool fetching;     /* the input is on its way */
+	bool voided;       /* released as void while running */
+	bool delivering;   /* the output is on its way */
+	uint32_t service;  /* index, OWNER_SERVICES when none */
 	int64_t repeat_at; /* monotonic clock */
 	int64_t repeat_after;
 	int64_t checkpoint_at;
-	int64_t arrived;       /* monotonic clock of the packet in hand, for answer.processing */
-	int64_t due_at;        /* monotonic clock: when it wants the next look */
+	int64_t arrived; /* monotonic clock of the packet in hand, for answer.processing */
+	int64_t due_at;  /* monotonic clock: when it wants the next look */
 	struct heap_node due;
 };
 

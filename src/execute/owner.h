@@ -5,16 +5,17 @@
  *
  * What a program has here is a holding: held (nothing runs), staging (its input is on the way), running,
  * ended (its receipt is written; its output may still be on the way). A holding is in the journal before it
- * is answered; every instruction is idempotent by program id; every holding ends in exactly one receipt, written
- * in the same transaction as its end. Results and receipts are repeated until the ingress acknowledges them.
+ * is answered; every instruction is idempotent by program id; every holding ends in exactly one receipt,
+ * written in the same transaction as its end. Results and receipts are repeated until the ingress
+ * acknowledges them.
  *
  * What ends a holding: its run's end, a release, its expiry, or the loss of this daemon (then the run is
  * billed up to its last checkpoint, one a second). A refresh moves the expiry on, and confirms: what expires
  * is billed up to its end when it was ever refreshed, and is void when nobody confirmed it.
  *
  * Memory is the truth: the journal is read at the start only. What has ended is remembered as long as a copy
- * of its program can be on its way (OWNER_VALID), so that a program which is not known is a new one; one whose
- * expiry is further away than that is refused.
+ * of its program can be on its way (OWNER_VALID), so that a program which is not known is a new one; one
+ * whose expiry is further away than that is refused.
  *
  * The owner makes no decision of its own about amounts: the book does.
  */
@@ -61,7 +62,8 @@ struct owner_return {
 struct owner_flow {
 	struct identifier program;
 	uint8_t client[16], service[16];
-	bool entry; /* this is the first gateway: from the client to the service; else the site: the way back */
+	bool entry; /* this is the first gateway: from the client to the service; else the site: the way back
+	             */
 	struct gateway_identity toward; /* the neighbour that it leaves to */
 	uint32_t class;
 	uint64_t rate, burst; /* bit/s, octets */
@@ -81,8 +83,8 @@ struct owner_ports {
 	void (*deliver)(void *context, const struct identifier *program, const uint8_t digest[32],
 	                const uint8_t address[16]);
 	/*
-	 * A flow of a holding begins: 0, or why it cannot, and the program is refused. Called again for what is
-	 * still held when the owner starts. detach() when the holding has ended.
+	 * A flow of a holding begins: 0, or why it cannot, and the program is refused. Called again for what
+	 * is still held when the owner starts. detach() when the holding has ended.
 	 */
 	int (*attach)(void *context, const struct owner_flow *flow);
 	void (*detach)(void *context, const struct identifier *program);
@@ -124,8 +126,8 @@ struct owner *owner_free(struct owner *owner);
 
 /*
  * A program whose current segment is one of ours: executes every instruction of this owner from there on,
- * answers, and sends the packet on. `bytes` is what travels on: the packet as it came, which is changed; NULL for
- * a program of this gateway's own that asks nothing of anyone else.
+ * answers, and sends the packet on. `bytes` is what travels on: the packet as it came, which is changed; NULL
+ * for a program of this gateway's own that asks nothing of anyone else.
  */
 void owner_receive(struct owner *owner, const struct packet *packet, uint8_t *bytes, size_t size);
 /* The ingress acknowledged RESULT or RECEIPT. */

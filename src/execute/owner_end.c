@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How holdings end: release, expiry, the end of a run; the receipt, and repetition until it is acknowledged. */
+/* How holdings end: release, expiry, the end of a run; the receipt, and repetition until it is acknowledged.
+ */
 #include "base/error.h"
 #include "base/log.h"
 #include "execute/owner_internal.h"
@@ -61,8 +62,8 @@ static void hand_over(struct owner *owner, struct holding *holding)
 {
 	if (holding->error == 0 && holding->output_size > ANSWER_OUTPUT) {
 		holding->delivering = true;
-		owner->ports.deliver(owner->ports.context, &holding->program,
-		                     holding->output_digest, holding->way.address);
+		owner->ports.deliver(owner->ports.context, &holding->program, holding->output_digest,
+		                     holding->way.address);
 		return;
 	}
 	owner_answer_result(owner, holding);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What owner.c (programs in, answers out), owner_program.c (what programs ask), owner_run.c and owner_end.c share. */
+/* What owner.c (programs in, answers out), owner_program.c (what programs ask), owner_run.c and owner_end.c
+ * share. */
 #ifndef EXECUTE_OWNER_INTERNAL_H
 #define EXECUTE_OWNER_INTERNAL_H
 

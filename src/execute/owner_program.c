@@ -424,7 +424,8 @@ void owner_receive(struct owner *owner, const struct packet *packet, uint8_t *by
 	                          .index = packet->segment_count - 1 - packet->segments_left};
 
 	while (arrival.index + arrival.count < program->instruction_count &&
-	       gateway_equal(program->instructions[arrival.index + arrival.count].at, owner->settings.identity))
+	       gateway_equal(program->instructions[arrival.index + arrival.count].at,
+	                     owner->settings.identity))
 		arrival.count++;
 	if (arrival.count == 0) {
 		owner->refusals[error_index(BUSBAR_ERROR_MALFORMED)]++;

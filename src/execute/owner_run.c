@@ -317,8 +317,8 @@ static void log_problems(const struct owner *owner, const struct holding *holdin
 	text[size] = '\0';
 	if (holding->error < 0)
 		log_warning(TAG, "program=%s event=run-failed error=%d exit=%d stderr=\"%s\"",
-		            identifier_text(&holding->program, name), holding->error,
-		            holding->exit_status, text);
+		            identifier_text(&holding->program, name), holding->error, holding->exit_status,
+		            text);
 	(void)unlink(problems);
 }
 
@@ -355,4 +355,3 @@ void owner_ended(struct owner *owner, const struct driver_end *end)
 	take_output(owner, holding);
 	owner_finish(owner, holding, "run-ended");
 }
-

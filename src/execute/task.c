@@ -116,8 +116,9 @@ void task_set_part_state(struct tasks *tasks, struct task *task, uint32_t part, 
 	char text[IDENTIFIER_TEXT];
 
 	log_info(TAG, "task=%s part=%u old=%s event=%s new=%s code=%d",
-	         identifier_text(&task->identifier, text), part + 1, task_state_names[task->parts[part].state],
-	         event, task_state_names[state], task->parts[part].code);
+	         identifier_text(&task->identifier, text), part + 1,
+	         task_state_names[task->parts[part].state], event, task_state_names[state],
+	         task->parts[part].code);
 	task->parts[part].state = state;
 	if (has_ended(state) && task_journal_write_part(tasks->rooms.database, task, part) < 0)
 		log_error(TAG, "event=not-saved cause=\"%s\"", database_problem(tasks->rooms.database));
@@ -278,7 +279,8 @@ static void find_service(const struct tasks *tasks, const struct demand *demand,
 	const struct service_offer *offer;
 
 	for (size_t i = first < 0 ? SIZE_MAX : (size_t)first;
-	     (offer = view_service_at(tasks->rooms.view, i)) != NULL && strcmp(offer->name, body->service) == 0;
+	     (offer = view_service_at(tasks->rooms.view, i)) != NULL &&
+	     strcmp(offer->name, body->service) == 0;
 	     i++)
 		if (gateway_equal(offer->site, site) &&
 		    (body->version[0] == '\0' || strcmp(offer->version, body->version) == 0)) {
@@ -506,8 +508,8 @@ static int submit_plan(struct tasks *tasks, const struct task_request *request, 
 		return code;
 	code = write_task(tasks, task, request, plan);
 	if (code >= 0)
-		code = past_put(tasks->past, &task->identifier, identifier_time(&task->identifier) + TASK_WINDOW,
-		                now);
+		code = past_put(tasks->past, &task->identifier,
+		                identifier_time(&task->identifier) + TASK_WINDOW, now);
 	if (code < 0) {
 		forget_attempts(tasks, task);
 		task_forget(tasks, task);

@@ -9,8 +9,9 @@
  * A part runs at most once: a program is not started after it has expired, and the next attempt begins
  * only when the one before was refused or has expired.
  *
- * A reservation is granted when the last owner on its path has granted. It is refreshed until its time is over,
- * and then released; what an owner loses meanwhile is reserved again for the rest of the time, elsewhere.
+ * A reservation is granted when the last owner on its path has granted. It is refreshed until its time is
+ * over, and then released; what an owner loses meanwhile is reserved again for the rest of the time,
+ * elsewhere.
  *
  * Memory is the truth about tasks that are not settled; the journal is its copy, from which another process
  * goes on. What is in it is enough to come to the same end: an attempt that was granted is refreshed or

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What task.c (tasks), attempt.c and attempt_held.c (the life of a program), attempt_learn.c, task_journal.c and
- * task_record.c share.
+ * What task.c (tasks), attempt.c and attempt_held.c (the life of a program), attempt_learn.c, task_journal.c
+ * and task_record.c share.
  *
  * An event (an answer, a time that has come, a demand, a cancellation) changes memory and journal in one
  * transaction, between task_enter() and task_leave(). Nothing is sent or told inside: attempts that have
@@ -132,7 +132,8 @@ void task_enter(struct tasks *tasks);
 void task_leave(struct tasks *tasks);
 void task_set_part_state(struct tasks *tasks, struct task *task, uint32_t part, enum task_state state,
                          const char *event);
-/* Brings the task's state in line with its parts'; to be called after every change of a part or an attempt. */
+/* Brings the task's state in line with its parts'; to be called after every change of a part or an attempt.
+ */
 void task_review(struct tasks *tasks, struct task *task);
 /* The whole demand, and that of one part for the crank-back; its stages are in the arena. */
 int task_demand(struct tasks *tasks, const struct task *task, struct demand *ret_demand) CHECKED;
@@ -171,7 +172,8 @@ void attempt_hold(struct tasks *tasks, struct attempt *attempt, const struct ans
 int64_t attempt_held_due(const struct tasks *tasks, const struct attempt *attempt);
 void attempt_held_answer(struct tasks *tasks, struct attempt *attempt, const struct answer *answer);
 /* An owner no longer holds its part of it. */
-void attempt_held_lost(struct tasks *tasks, struct attempt *attempt, struct gateway_identity owner, int error);
+void attempt_held_lost(struct tasks *tasks, struct attempt *attempt, struct gateway_identity owner,
+                       int error);
 void attempt_held_tend(struct tasks *tasks, struct attempt *attempt);
 
 /* attempt_learn.c: what a refusal says of its owner. */

@@ -43,7 +43,8 @@ int task_journal_insert(struct database *database, const struct task *task)
 	        "INSERT INTO task (task, tenant, name, demand, spot, client, access_up, access_down,"
 	        "ceiling_up, ceiling_down, created, parts) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
 	        DATABASE_VALUES(DATABASE_ARRAY(task->identifier.octets), DATABASE_TEXT(task->tenant),
-	                        DATABASE_TEXT(task->name), DATABASE_OCTETS(task->demand.octets, task->demand.size),
+	                        DATABASE_TEXT(task->name),
+	                        DATABASE_OCTETS(task->demand.octets, task->demand.size),
 	                        DATABASE_NUMBER(task->spot), DATABASE_ARRAY(task->client),
 	                        DATABASE_NUMBER(task->access_up), DATABASE_NUMBER(task->access_down),
 	                        DATABASE_NUMBER(task->access_ceiling_up),
@@ -78,28 +79,28 @@ int task_journal_write_part(struct database *database, const struct task *task, 
 {
 	const struct part *saved = &task->parts[part];
 
-	return database_write(database,
-	                      "UPDATE part SET state = ?, code = ?, exit_status = ?, size = ?, digest = ?,"
-	                      "network = ?, run_wall = ? WHERE task = ? AND number = ?",
-	                      DATABASE_VALUES(DATABASE_NUMBER(saved->state), DATABASE_NUMBER(saved->code),
-	                                      DATABASE_NUMBER(saved->exit_status),
-	                                      DATABASE_NUMBER((int64_t)saved->size),
-	                                      DATABASE_ARRAY(saved->digest), DATABASE_NUMBER(saved->network),
-	                                      DATABASE_NUMBER(saved->run_wall),
-	                                      DATABASE_ARRAY(task->identifier.octets),
-	                                      DATABASE_NUMBER(part + 1)));
+	return database_write(
+	        database,
+	        "UPDATE part SET state = ?, code = ?, exit_status = ?, size = ?, digest = ?,"
+	        "network = ?, run_wall = ? WHERE task = ? AND number = ?",
+	        DATABASE_VALUES(DATABASE_NUMBER(saved->state), DATABASE_NUMBER(saved->code),
+	                        DATABASE_NUMBER(saved->exit_status), DATABASE_NUMBER((int64_t)saved->size),
+	                        DATABASE_ARRAY(saved->digest), DATABASE_NUMBER(saved->network),
+	                        DATABASE_NUMBER(saved->run_wall), DATABASE_ARRAY(task->identifier.octets),
+	                        DATABASE_NUMBER(part + 1)));
 }
 
 int task_journal_insert_attempt(struct database *database, const struct attempt *attempt)
 {
 	const struct task *task = attempt->task;
 
-	return database_write(
-	        database, "INSERT INTO attempt (task, part, number, octets, ends) VALUES (?, ?, ?, ?, ?)",
-	        DATABASE_VALUES(DATABASE_ARRAY(task->identifier.octets), DATABASE_NUMBER(attempt->part),
-	                        DATABASE_NUMBER(attempt->number),
-	                        DATABASE_OCTETS(attempt->octets.octets, attempt->octets.size),
-	                        DATABASE_NUMBER(task->parts[attempt->part].ends)));
+	return database_write(database,
+	                      "INSERT INTO attempt (task, part, number, octets, ends) VALUES (?, ?, ?, ?, ?)",
+	                      DATABASE_VALUES(DATABASE_ARRAY(task->identifier.octets),
+	                                      DATABASE_NUMBER(attempt->part),
+	                                      DATABASE_NUMBER(attempt->number),
+	                                      DATABASE_OCTETS(attempt->octets.octets, attempt->octets.size),
+	                                      DATABASE_NUMBER(task->parts[attempt->part].ends)));
 }
 
 int task_journal_write_attempt(struct database *database, const struct attempt *attempt)
@@ -111,16 +112,15 @@ int task_journal_write_attempt(struct database *database, const struct attempt *
 		granted |= (int64_t)attempt->owners[i].granted << i;
 		settled |= (int64_t)attempt->owners[i].settled << i;
 	}
-	return database_write(database,
-	                      "UPDATE attempt SET state = ?, release = ?, granted = ?, settled = ?, ends = ? "
-	                      "WHERE task = ? AND part = ? AND number = ?",
-	                      DATABASE_VALUES(DATABASE_NUMBER(attempt->state),
-	                                      DATABASE_NUMBER(attempt->release), DATABASE_NUMBER(granted),
-	                                      DATABASE_NUMBER(settled),
-	                                      DATABASE_NUMBER(task->parts[attempt->part].ends),
-	                                      DATABASE_ARRAY(task->identifier.octets),
-	                                      DATABASE_NUMBER(attempt->part),
-	                                      DATABASE_NUMBER(attempt->number)));
+	return database_write(
+	        database,
+	        "UPDATE attempt SET state = ?, release = ?, granted = ?, settled = ?, ends = ? "
+	        "WHERE task = ? AND part = ? AND number = ?",
+	        DATABASE_VALUES(DATABASE_NUMBER(attempt->state), DATABASE_NUMBER(attempt->release),
+	                        DATABASE_NUMBER(granted), DATABASE_NUMBER(settled),
+	                        DATABASE_NUMBER(task->parts[attempt->part].ends),
+	                        DATABASE_ARRAY(task->identifier.octets), DATABASE_NUMBER(attempt->part),
+	                        DATABASE_NUMBER(attempt->number)));
 }
 
 int task_journal_put_decision(struct database *database, const struct identifier *task, const uint8_t *octets,
@@ -257,10 +257,11 @@ static int load_task(struct tasks *tasks, sqlite3_stmt *statement)
 	if (code < 0)
 		return code;
 	task->reserve_time = demand.body.reserve_time;
-	code = each_row(tasks, task,
-	                "SELECT number, attempts, site, gateway, plan, state, code, exit_status, size, digest,"
-	                "network, run_wall FROM part WHERE task = ? ORDER BY number",
-	                load_part);
+	code = each_row(
+	        tasks, task,
+	        "SELECT number, attempts, site, gateway, plan, state, code, exit_status, size, digest,"
+	        "network, run_wall FROM part WHERE task = ? ORDER BY number",
+	        load_part);
 	return code < 0 ? code
 	                : each_row(tasks, task,
 	                           "SELECT part, number, octets, ends, state, release, granted, settled "

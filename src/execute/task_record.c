@@ -198,7 +198,8 @@ int task_program(struct tasks *tasks, const struct identifier *identifier, uint3
 		return attempt_program(task->parts[part - 1].current, ret_program);
 	code = first(tasks,
 	             "SELECT octets FROM attempt WHERE task = ? AND part = ? ORDER BY number DESC LIMIT 1",
-	             DATABASE_VALUES(DATABASE_ARRAY(identifier->octets), DATABASE_NUMBER(part - 1)), &statement);
+	             DATABASE_VALUES(DATABASE_ARRAY(identifier->octets), DATABASE_NUMBER(part - 1)),
+	             &statement);
 	if (code < 0)
 		return code;
 	code = packet_decode_program(sqlite3_column_blob(statement, 0),

@@ -95,7 +95,7 @@ static bool as_came_before(const struct topology *topology, size_t index)
 static void put_domain(FILE *stream, const struct topology *topology,
                        const struct configuration_secrets *secrets)
 {
-	fputs("domain:\n  members: [", stream);
+	fputs("domain:\n  block: \"fc00::/32\"\n  members: [", stream);
 	for (size_t i = 0; i < topology->gateways.count; i++)
 		if (!as_came_before(topology, i))
 			fprintf(stream, "%s%" PRId64, i ? ", " : "", topology_gateway(topology, i)->as);
@@ -162,6 +162,15 @@ static bool has_clients(const struct topology *topology, size_t gateway)
 	return false;
 }
 
+/* The first tenant of either sort speaks for the client. */
+static int first_tenant(const struct topology *topology, bool is_operator)
+{
+	for (size_t i = 0; i < topology->tenants.count; i++)
+		if (topology_tenant(topology, i)->is_operator == is_operator)
+			return (int)i;
+	return -1;
+}
+
 static void put_access(FILE *stream, const struct topology *topology, size_t gateway)
 {
 	if (!has_clients(topology, gateway))
@@ -182,7 +191,8 @@ static void put_access(FILE *stream, const struct topology *topology, size_t gat
 		put_listen(stream, ", listen", &wire.ends[0].address);
 		fprintf(stream, ", prefix: \"%s/64\"", address_text(&prefix, text));
 		put_duration(stream, ", delay", client->delay);
-		fputs("}\n", stream);
+		/* The operator asks all gateways from any client. */
+		fputs(first_tenant(topology, true) >= 0 ? ", operator: true}\n" : "}\n", stream);
 	}
 }
 
@@ -299,15 +309,6 @@ void configuration_gateway(FILE *stream, const struct topology *topology, size_t
 	put_power(stream, &node->supply, place);
 	put_services(stream, topology, node->name);
 	put_tenants(stream, topology, has_clients(topology, gateway), secrets);
-}
-
-/* The first tenant of either sort speaks for the client. */
-static int first_tenant(const struct topology *topology, bool is_operator)
-{
-	for (size_t i = 0; i < topology->tenants.count; i++)
-		if (topology_tenant(topology, i)->is_operator == is_operator)
-			return (int)i;
-	return -1;
 }
 
 void configuration_client(FILE *stream, const struct topology *topology, size_t client,

@@ -3,17 +3,12 @@
 
 #include "base/error.h"
 #include "base/hash.h"
-#include "base/log.h"
 #include "base/random.h"
 #include "base/slab.h"
 #include <errno.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define TAG "flow"
-
-enum { SWEEP = 4 /* old classes looked at per call */ };
 
 struct key {
 	uint8_t source[16], destination[16];
@@ -22,25 +17,17 @@ struct key {
 struct entry {
 	struct steer_flow flow; /* as the kernel has it */
 	uint32_t number;
-	uint32_t old_leaves;
-	bool removed; /* waits for its old leaves */
-};
-
-/* A class that no packet is put in any more. */
-struct leaf {
-	struct leaf *next;
-	struct entry *entry;
-	uint32_t interface, class;
+	struct steer_queue_statistics before; /* of its class, when it took it */
 };
 
 struct flow {
 	struct flow_ports ports;
 	struct hash *entries; /* by struct key */
-	struct slab *entry_slab, *leaf_slab;
-	struct leaf *oldest, **youngest;
-	uint32_t old_leaves;
-	uint32_t free_count;
-	uint32_t free_numbers[QUEUE_FLOWS];
+	struct slab *slab;
+	uint32_t fresh; /* numbers from here on were never used */
+	/* Numbers that were, the longest unused first: a ring. */
+	uint32_t oldest, used_count;
+	uint32_t used[QUEUE_FLOWS];
 };
 
 static struct key key_of(const uint8_t source[16], const uint8_t destination[16])
@@ -52,158 +39,91 @@ static struct key key_of(const uint8_t source[16], const uint8_t destination[16]
 	return key;
 }
 
-static struct queue_bucket bucket_of(const struct steer_flow *flow)
+/* Numbers. */
+
+static uint32_t take_used(struct flow *flow)
 {
-	return (struct queue_bucket){.rate = flow->rate, .burst = flow->burst};
+	uint32_t number = flow->used[flow->oldest];
+
+	flow->oldest = (flow->oldest + 1) % QUEUE_FLOWS;
+	flow->used_count--;
+	return number;
 }
 
-static void release_entry(struct flow *flow, struct entry *entry)
+static void give_back(struct flow *flow, uint32_t number)
 {
-	flow->free_numbers[flow->free_count++] = entry->number;
-	slab_release(flow->entry_slab, entry);
+	flow->used[(flow->oldest + flow->used_count++) % QUEUE_FLOWS] = number;
 }
 
-/* Old classes. */
-
-static void append(struct flow *flow, struct leaf *leaf)
-{
-	leaf->next = NULL;
-	*flow->youngest = leaf;
-	flow->youngest = &leaf->next;
-	flow->old_leaves++;
-}
-
-static struct leaf *take_oldest(struct flow *flow)
-{
-	struct leaf *leaf = flow->oldest;
-
-	flow->oldest = leaf->next;
-	if (flow->oldest == NULL)
-		flow->youngest = &flow->oldest;
-	flow->old_leaves--;
-	return leaf;
-}
-
-static void remove_class(struct flow *flow, const struct entry *entry, uint32_t interface, uint32_t class)
-{
-	int code = queue_remove_flow(flow->ports.queue, interface, class, entry->number);
-
-	if (code < 0)
-		log_warning(TAG, "number=%u error=\"cannot take its class out: %s\"", entry->number,
-		            error_text(code));
-}
-
-/* The flow may have come back to the output and class that it had left. */
-static bool is_in_use(const struct leaf *leaf)
-{
-	return !leaf->entry->removed && leaf->entry->flow.interface == leaf->interface &&
-	       leaf->entry->flow.class == leaf->class;
-}
-
-static void end_leaf(struct flow *flow, struct leaf *leaf)
-{
-	struct entry *entry = leaf->entry;
-
-	if (!is_in_use(leaf))
-		remove_class(flow, entry, leaf->interface, leaf->class);
-	slab_release(flow->leaf_slab, leaf);
-	if (--entry->old_leaves == 0 && entry->removed)
-		release_entry(flow, entry);
-}
-
-static bool is_empty(struct flow *flow, const struct leaf *leaf)
+/* Whether nothing of a former flow waits in the class. */
+static bool is_idle(struct flow *flow, const struct steer_flow *wanted, uint32_t number)
 {
 	struct steer_queue_statistics statistics;
-	int code = queue_read(flow->ports.queue, leaf->interface,
-	                      queue_flow_minor(leaf->class, leaf->entry->number), &statistics);
+	int code = queue_read(flow->ports.queue, wanted->interface, queue_flow_minor(wanted->class, number),
+	                      &statistics);
 
 	return code < 0 || statistics.backlog == 0;
 }
 
-/* Called before a change, so that what a packet was given by the one before has reached its queue. */
-static void sweep(struct flow *flow)
+/* One whose class is there already, if possible. The caller has seen that there are numbers left. */
+static uint32_t take_number(struct flow *flow, const struct steer_flow *wanted)
 {
-	uint32_t count = MINIMUM(flow->old_leaves, (uint32_t)SWEEP);
+	bool is_last = flow->fresh == QUEUE_FLOWS;
 
-	for (uint32_t i = 0; i < count; i++) {
-		struct leaf *leaf = take_oldest(flow);
-
-		if (is_in_use(leaf) || is_empty(flow, leaf))
-			end_leaf(flow, leaf);
-		else
-			append(flow, leaf);
-	}
+	if (flow->used_count > 0 && (is_last || is_idle(flow, wanted, flow->used[flow->oldest])))
+		return take_used(flow);
+	return flow->fresh++;
 }
 
-static void retire(struct flow *flow, struct entry *entry, uint32_t interface, uint32_t class)
+/* The class of a flow on an output, and what it has counted so far. */
+static int put_class(struct flow *flow, const struct entry *entry, uint32_t interface, uint32_t class,
+                     const struct steer_flow *wanted, struct steer_queue_statistics *ret_before)
 {
-	struct leaf *leaf = slab_take(flow->leaf_slab);
+	struct queue_bucket bucket = {.rate = wanted->rate, .burst = wanted->burst};
+	int code = queue_put_flow(flow->ports.queue, interface, class, entry->number, bucket);
 
-	if (leaf == NULL) {
-		remove_class(flow, entry, interface, class);
-		return;
-	}
-	leaf->entry = entry;
-	leaf->interface = interface;
-	leaf->class = class;
-	entry->old_leaves++;
-	append(flow, leaf);
+	if (code < 0)
+		return code;
+	return queue_read(flow->ports.queue, interface, queue_flow_minor(class, entry->number), ret_before);
 }
 
 /* Adding. */
 
-static int take_entry(struct flow *flow, const struct steer_flow *wanted, struct entry **ret_entry)
-{
-	struct entry *entry;
-
-	while (flow->free_count == 0 && flow->old_leaves > 0)
-		end_leaf(flow, take_oldest(flow));
-	if (flow->free_count == 0)
-		return BUSBAR_ERROR_TABLE_FULL;
-	entry = slab_take(flow->entry_slab);
-	if (entry == NULL)
-		return -ENOMEM;
-	entry->flow = *wanted;
-	entry->number = flow->free_numbers[--flow->free_count];
-	*ret_entry = entry;
-	return 0;
-}
-
 /* The route first: nothing is marked that does not take the reserved path. */
-static int install(struct flow *flow, const struct entry *entry)
+static int install(struct flow *flow, struct entry *entry)
 {
 	const struct steer_flow *wanted = &entry->flow;
 	const struct flow_ports *ports = &flow->ports;
-	int code = queue_put_flow(ports->queue, wanted->interface, wanted->class, entry->number,
-	                          bucket_of(wanted));
+	int code = put_class(flow, entry, wanted->interface, wanted->class, wanted, &entry->before);
 
 	if (code == 0)
 		code = route_put_flow(ports->route, wanted, ports->interface);
-	if (code == 0)
-		code = classify_add(ports->classify, wanted->source, wanted->destination,
-		                    queue_flow_minor(wanted->class, entry->number));
-	if (code < 0) {
+	if (code < 0)
+		return code;
+	code = classify_add(ports->classify, wanted->source, wanted->destination,
+	                    queue_flow_minor(wanted->class, entry->number));
+	if (code < 0)
 		(void)route_remove_flow(ports->route, wanted->source, wanted->destination);
-		(void)queue_remove_flow(ports->queue, wanted->interface, wanted->class, entry->number);
-	}
 	return code;
 }
 
 static int add(struct flow *flow, const struct key *key, const struct steer_flow *wanted)
 {
-	struct entry *entry;
-	int code = take_entry(flow, wanted, &entry);
+	struct entry *entry = slab_take(flow->slab);
+	int code;
 
-	if (code < 0)
-		return code;
+	if (entry == NULL)
+		return BUSBAR_ERROR_TABLE_FULL;
+	entry->flow = *wanted;
+	entry->number = take_number(flow, wanted);
 	code = hash_put(flow->entries, key, entry);
-	if (code == 0) {
+	if (code == 0)
 		code = install(flow, entry);
-		if (code < 0)
-			(void)hash_remove(flow->entries, key);
+	if (code < 0) {
+		(void)hash_remove(flow->entries, key);
+		give_back(flow, entry->number);
+		slab_release(flow->slab, entry);
 	}
-	if (code < 0)
-		release_entry(flow, entry);
 	return code;
 }
 
@@ -218,59 +138,50 @@ static bool is_same_path(const struct steer_flow *a, const struct steer_flow *b)
 static int change_path(struct flow *flow, struct entry *entry, const struct steer_flow *wanted)
 {
 	struct steer_flow *now = &entry->flow;
-	uint32_t old = now->interface;
-	bool moves = wanted->interface != old;
+	struct steer_queue_statistics before = entry->before;
 	int code = 0;
 
-	if (moves)
-		code = queue_put_flow(flow->ports.queue, wanted->interface, now->class, entry->number,
-		                      bucket_of(wanted));
-	if (code == 0) {
+	if (wanted->interface != now->interface)
+		code = put_class(flow, entry, wanted->interface, now->class, wanted, &before);
+	if (code == 0)
 		code = route_put_flow(flow->ports.route, wanted, flow->ports.interface);
-		if (code < 0 && moves)
-			retire(flow, entry, wanted->interface, now->class);
-	}
 	if (code < 0)
 		return code;
 	memcpy(now->segments, wanted->segments, sizeof(now->segments));
 	now->segment_count = wanted->segment_count;
 	now->key = wanted->key;
 	now->interface = wanted->interface;
-	if (moves)
-		retire(flow, entry, old, now->class);
+	entry->before = before;
 	return 0;
 }
 
 static int change_class(struct flow *flow, struct entry *entry, const struct steer_flow *wanted)
 {
 	struct steer_flow *now = &entry->flow;
-	uint32_t old = now->class;
-	int code = queue_put_flow(flow->ports.queue, now->interface, wanted->class, entry->number,
-	                          bucket_of(wanted));
+	struct steer_queue_statistics before;
+	int code = put_class(flow, entry, now->interface, wanted->class, wanted, &before);
 
-	if (code == 0) {
+	if (code == 0)
 		code = classify_change(flow->ports.classify, now->source, now->destination,
 		                       queue_flow_minor(wanted->class, entry->number));
-		if (code < 0)
-			retire(flow, entry, now->interface, wanted->class);
-	}
 	if (code < 0)
 		return code;
 	now->class = wanted->class;
-	retire(flow, entry, now->interface, old);
+	entry->before = before;
 	return 0;
 }
 
 static int change_bucket(struct flow *flow, struct entry *entry, const struct steer_flow *wanted)
 {
-	int code = queue_put_flow(flow->ports.queue, entry->flow.interface, entry->flow.class, entry->number,
-	                          bucket_of(wanted));
+	struct steer_flow *now = &entry->flow;
+	int code = queue_put_flow(flow->ports.queue, now->interface, now->class, entry->number,
+	                          (struct queue_bucket){.rate = wanted->rate, .burst = wanted->burst});
 
-	if (code == 0) {
-		entry->flow.rate = wanted->rate;
-		entry->flow.burst = wanted->burst;
-	}
-	return code;
+	if (code < 0)
+		return code;
+	now->rate = wanted->rate;
+	now->burst = wanted->burst;
+	return 0;
 }
 
 /* Path before class: between the two the packets' class is there on either output. */
@@ -296,26 +207,21 @@ int flow_put(struct flow *flow, const struct steer_flow *wanted)
 	if (wanted->segment_count == 0 || wanted->segment_count > STEER_SEGMENTS ||
 	    wanted->class >= STEER_CLASSES)
 		return -EINVAL;
-	sweep(flow);
 	return entry == NULL ? add(flow, &key, wanted) : change(flow, entry, wanted);
 }
 
 int flow_remove(struct flow *flow, const uint8_t source[16], const uint8_t destination[16])
 {
 	struct key key = key_of(source, destination);
-	struct entry *entry;
+	struct entry *entry = hash_remove(flow->entries, &key);
 	int code, other;
 
-	sweep(flow);
-	entry = hash_remove(flow->entries, &key);
 	if (entry == NULL)
 		return 0;
 	code = classify_remove(flow->ports.classify, source, destination);
 	other = route_remove_flow(flow->ports.route, source, destination);
-	entry->removed = true;
-	retire(flow, entry, entry->flow.interface, entry->flow.class);
-	if (entry->old_leaves == 0)
-		release_entry(flow, entry);
+	give_back(flow, entry->number);
+	slab_release(flow->slab, entry);
 	return code < 0 ? code : other;
 }
 
@@ -326,11 +232,20 @@ int flow_read(struct flow *flow, const uint8_t source[16], const uint8_t destina
 {
 	struct key key = key_of(source, destination);
 	const struct entry *entry = hash_get(flow->entries, &key);
+	struct steer_queue_statistics statistics;
+	int code;
 
 	if (entry == NULL)
 		return BUSBAR_ERROR_NOT_FOUND;
-	return queue_read(flow->ports.queue, entry->flow.interface,
-	                  queue_flow_minor(entry->flow.class, entry->number), ret_statistics);
+	code = queue_read(flow->ports.queue, entry->flow.interface,
+	                  queue_flow_minor(entry->flow.class, entry->number), &statistics);
+	if (code < 0)
+		return code;
+	statistics.octets -= entry->before.octets;
+	statistics.packets -= entry->before.packets;
+	statistics.drops -= entry->before.drops;
+	*ret_statistics = statistics;
+	return 0;
 }
 
 uint32_t flow_count(const struct flow *flow)
@@ -351,15 +266,9 @@ int flow_open(const struct flow_ports *ports, struct flow **ret_flow)
 		return code;
 	}
 	flow->ports = *ports;
-	flow->youngest = &flow->oldest;
 	flow->entries = hash_create(sizeof(struct key), QUEUE_FLOWS, seed);
-	flow->entry_slab = slab_create(sizeof(struct entry), QUEUE_FLOWS);
-	flow->leaf_slab = slab_create(sizeof(struct leaf), QUEUE_FLOWS);
-	while (flow->free_count < QUEUE_FLOWS) {
-		flow->free_numbers[flow->free_count] = QUEUE_FLOWS - 1 - flow->free_count;
-		flow->free_count++;
-	}
-	if (flow->entries == NULL || flow->entry_slab == NULL || flow->leaf_slab == NULL) {
+	flow->slab = slab_create(sizeof(struct entry), QUEUE_FLOWS);
+	if (flow->entries == NULL || flow->slab == NULL) {
 		flow_close(flow);
 		return -ENOMEM;
 	}
@@ -375,18 +284,10 @@ struct flow *flow_close(struct flow *flow)
 
 	if (flow == NULL)
 		return NULL;
-	while (flow->old_leaves > 0) {
-		struct leaf *leaf = take_oldest(flow);
-
-		if (--leaf->entry->old_leaves == 0 && leaf->entry->removed)
-			slab_release(flow->entry_slab, leaf->entry);
-		slab_release(flow->leaf_slab, leaf);
-	}
 	while (flow->entries != NULL && hash_next(flow->entries, &position, &key, &value))
-		slab_release(flow->entry_slab, value);
+		slab_release(flow->slab, value);
 	hash_free(flow->entries);
-	slab_free(flow->entry_slab);
-	slab_free(flow->leaf_slab);
+	slab_free(flow->slab);
 	free(flow);
 	return NULL;
 }

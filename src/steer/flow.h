@@ -4,8 +4,10 @@
  * other, a class that shapes them, and the entry that puts them in it. Private to the steer room.
  *
  * A change of path or class is made so that every packet, before and after, is guaranteed: the new class is
- * there before packets go to it, the old one goes when nothing waits in it any more, with a later call.
- * A flow's number is the same on every output; it is free again when its last class is gone.
+ * there before packets go to it, and the old one stays and sends what waits in it. Classes are never taken
+ * out: the kernel walks over all of an output's for each that comes or goes, while one that only changes
+ * costs the same whatever their number. A flow has a number, the same on every output, and with it the
+ * classes of the flow that had it before.
  */
 #ifndef STEER_FLOW_H
 #define STEER_FLOW_H

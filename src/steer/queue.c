@@ -332,19 +332,6 @@ int queue_put_flow(struct queue *queue, uint32_t interface, uint32_t class, uint
 	                MAXIMUM(octets_in(rate, output->queue), bucket.burst) + (uint64_t)DEPTH * FRAME);
 }
 
-int queue_remove_flow(struct queue *queue, uint32_t interface, uint32_t class, uint32_t number)
-{
-	struct netlink_request request;
-	int code;
-
-	if (find(queue, interface) == NULL)
-		return -ENODEV;
-	open_request(queue, &request, RTM_DELTCLASS, 0, interface, handle_of(queue_flow_minor(class, number)),
-	             0);
-	code = request_send(queue, &request, "remove-flow");
-	return code == -ENOENT ? 0 : code;
-}
-
 /* Statistics. */
 
 static int take_part(const struct nlattr *attribute, void *context)

@@ -54,11 +54,9 @@ int queue_add(struct queue *queue, const struct steer_output *output) CHECKED;
 /* All that is reserved in a class. -ENODEV for an interface without queues. */
 int queue_set(struct queue *queue, uint32_t interface, uint32_t class, struct queue_bucket bucket) CHECKED;
 
-/* The class of one flow, `number` below QUEUE_FLOWS. Installs or changes. */
+/* The class of one flow, `number` below QUEUE_FLOWS. Installs or changes; there is no way to take it out. */
 int queue_put_flow(struct queue *queue, uint32_t interface, uint32_t class, uint32_t number,
                    struct queue_bucket bucket) CHECKED;
-/* With what still waits in it. An absent one is a success. */
-int queue_remove_flow(struct queue *queue, uint32_t interface, uint32_t class, uint32_t number);
 uint32_t queue_flow_minor(uint32_t class, uint32_t number);
 
 /* -ENOENT for a class that the interface has not. */

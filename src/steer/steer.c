@@ -6,9 +6,11 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "steer/classify.h"
+#include "steer/filter.h"
 #include "steer/flow.h"
 #include "steer/queue.h"
 #include "steer/route.h"
+#include "steer/segment_key.h"
 #include "steer/segment_source.h"
 #include "steer/sysctl.h"
 #include "steer/tunnel.h"
@@ -38,6 +40,8 @@ struct steer {
 	struct queue *queue; /* these three together, or none */
 	struct classify *classify;
 	struct flow *flow;
+	struct filter *filter;        /* NULL: nothing is filtered */
+	struct segment_keys *keys;    /* NULL: none */
 	uint32_t loopback, interface; /* indices of lo and of the TUN device */
 	struct steer_statistics statistics;
 	steer_closed closed;
@@ -79,9 +83,17 @@ static void on_packet(void *context, uint8_t *bytes, size_t size)
 
 /* Opening. */
 
+static int open_link(const char *interface, bool authenticated)
+{
+	int code = sysctl_write(interface, "seg6_require_hmac", authenticated);
+
+	return code == 0 ? sysctl_write(interface, "seg6_enabled", 1) : code;
+}
+
 static int set_switches(const struct steer_settings *settings)
 {
-	static const char *const always[] = {"all", "default", "lo"};
+	/* Not `default`: routing headers are for links alone. */
+	static const char *const always[] = {"all", "lo"};
 	int code = sysctl_write("all", "forwarding", 1);
 
 	for (size_t i = 0; code == 0 && i < ARRAY_SIZE(always); i++)
@@ -89,7 +101,24 @@ static int set_switches(const struct steer_settings *settings)
 	if (code == 0)
 		code = sysctl_write(settings->tunnel, "seg6_enabled", 1);
 	for (uint32_t i = 0; code == 0 && i < settings->interface_count; i++)
-		code = sysctl_write(settings->interfaces[i], "seg6_enabled", 1);
+		code = open_link(settings->interfaces[i], settings->key_count > 0);
+	return code;
+}
+
+static int set_guards(struct steer *steer, const struct steer_settings *settings)
+{
+	int code = 0;
+
+	if (settings->key_count > STEER_KEYS || settings->end_count > STEER_ENDS ||
+	    settings->operator_count > STEER_INTERFACES)
+		return -EINVAL;
+	if (settings->key_count > 0) {
+		code = segment_keys_open(&steer->keys);
+		if (code == 0)
+			code = segment_keys_set(steer->keys, settings->keys, settings->key_count);
+	}
+	if (code == 0 && settings->block_length > 0)
+		code = filter_open(settings, &steer->filter);
 	return code;
 }
 
@@ -194,6 +223,8 @@ int steer_open(uv_loop_t *loop, const struct steer_settings *settings, struct st
 	if (code == 0)
 		code = tunnel_open(loop, settings->tunnel, on_packet, steer, &steer->tunnel);
 	if (code == 0)
+		code = set_guards(steer, settings);
+	if (code == 0)
 		code = set_switches(settings);
 	if (code == 0)
 		code = set_up_links(steer, settings->tunnel);
@@ -239,6 +270,10 @@ void steer_close(struct steer *steer, steer_closed closed, void *context)
 			log_warning(TAG, "error=\"cannot take routes out: %s\"", error_text(code));
 	}
 	steer->route = route_close(steer->route);
+	if (steer->keys && segment_keys_set(steer->keys, NULL, 0) < 0)
+		log_warning(TAG, "error=\"cannot take the domain's keys out\"");
+	steer->keys = segment_keys_close(steer->keys);
+	steer->filter = filter_close(steer->filter);
 	if (steer->tunnel)
 		tunnel_close(steer->tunnel, on_tunnel_closed, steer);
 	else
@@ -366,4 +401,6 @@ void steer_statistics(const struct steer *steer, struct steer_statistics *ret_st
 	ret_statistics->sent = tunnel.sent;
 	ret_statistics->dropped = tunnel.dropped;
 	ret_statistics->flows = steer->flow == NULL ? 0 : flow_count(steer->flow);
+	if (steer->filter && filter_read(steer->filter, ret_statistics->filtered) < 0)
+		log_warning(TAG, "error=\"the filter's counters cannot be read\"");
 }

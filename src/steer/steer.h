@@ -11,6 +11,9 @@
  * their class where they come in (classify.h), guaranteed flows their path (flow.h). Decapsulation: packets
  * to L:6:: are looked up among services alone, packets to L:7:: in the main table, where clients are; none
  * reaches the gateway's own ports.
+ *
+ * What comes from other gateways must carry an SRH HMAC of the domain's (RFC 8754 2.1.2) where it has a
+ * routing header; what comes from anywhere else is filtered (filter.h).
  */
 #ifndef STEER_STEER_H
 #define STEER_STEER_H
@@ -33,6 +36,17 @@ enum {
 	STEER_CLASSES = 2, /* guaranteed ones */
 	STEER_SEGMENTS = 16,
 	STEER_FLOWS = 16384,
+	STEER_ENDS = 128,
+	STEER_KEYS = 4,
+	STEER_SECRET = 32,
+};
+
+/* Why the edge dropped a packet. */
+enum steer_cause { STEER_ROUTING_HEADER, STEER_SOURCE_INSIDE, STEER_DESTINATION_INSIDE, STEER_CAUSES };
+
+struct steer_key {
+	uint8_t identifier; /* not 0 */
+	uint8_t secret[STEER_SECRET];
 };
 
 struct steer_settings {
@@ -41,6 +55,21 @@ struct steer_settings {
 	const char *const
 	        *interfaces; /* that lead to other gateways: segment routing headers are accepted there */
 	uint32_t interface_count;
+	/* SRH HMACs: all of them open, the first one is for what the kernel encapsulates. None: not asked
+	 * for. */
+	const struct steer_key *keys;
+	uint32_t key_count;
+	/* What is inside the domain: the block that all locators lie in (length 0: nothing is filtered), and
+	 * the addresses of both ends of our links. */
+	uint8_t block[16];
+	uint32_t block_length;
+	const uint8_t (*ends)[16];
+	uint32_t end_count;
+	/* Interfaces by which operators come in: UDP `operator_port` of every gateway's own address is open.
+	 */
+	const char *const *operators;
+	uint32_t operator_count;
+	uint16_t operator_port;
 	steer_packet packet;
 	void *context;
 };
@@ -51,6 +80,7 @@ struct steer_statistics {
 	uint64_t dropped;        /* not sent: the device refused them */
 	uint64_t route_changes, route_failures;
 	uint32_t flows;
+	uint64_t filtered[STEER_CAUSES]; /* packets that the edge dropped */
 	bool functions;
 };
 
@@ -142,6 +172,8 @@ int steer_send(struct steer *steer, const uint8_t *bytes, size_t size) CHECKED;
 /* Off: function segments are unreachable; forwarding and End go on. On after steer_open(). */
 int steer_enable_functions(struct steer *steer, bool enable) CHECKED;
 
+/* "routing_header", ... */
+const char *steer_cause_name(enum steer_cause cause);
 void steer_statistics(const struct steer *steer, struct steer_statistics *ret_statistics);
 
 #endif

@@ -21,14 +21,19 @@ enum {
 	SRH_TYPE_AT = IPV6_HEADER + 2,
 	SRH_SEGMENTS_LEFT_AT = IPV6_HEADER + 3,
 	SRH_LAST_AT = IPV6_HEADER + 4, /* Last Entry, Flags, Tag, then the segments */
+	SRH_FLAGS_AT = IPV6_HEADER + 5,
+	SRH_FLAG_HMAC = 0x08, /* kernels look for an HMAC TLV only where it is set */
 	SRH_SEGMENTS_AT = IPV6_HEADER + SRH_HEADER,
 	SEGMENT = 16,
 	TLV_PAD1 = 0,
 	TLV_PADN = 4,
+	TLV_HMAC = 5,
 	TLV_PROGRAM = 124,
 	TLV_OPERAND = 125,
 	TLV_MAC = 126,
 	TLV_HEADER = 2,
+	HMAC_HEAD = 6, /* D bit, reserved, key id */
+	HMAC_SIZE = TLV_HEADER + HMAC_HEAD + SEAL_MAC,
 	UDP_HEADER = 8,
 	PADDING_MAXIMUM = 9,
 	PROGRAM_VERSION = 1,
@@ -84,7 +89,7 @@ static void put_srh(struct writer *writer, const uint8_t segments[][16], uint32_
 	writer_u8(writer, SRH_TYPE);
 	writer_u8(writer, (uint8_t)(count - 1));
 	writer_u8(writer, (uint8_t)(count - 1));
-	writer_u8(writer, 0);
+	writer_u8(writer, SRH_FLAG_HMAC);
 	writer_u16(writer, 0);
 	for (uint32_t i = count; i-- > 0;)
 		writer_bytes(writer, segments[i], SEGMENT);
@@ -106,9 +111,15 @@ static void put_padding(struct writer *writer, size_t follows)
 	writer_bytes(writer, zeros, gap - TLV_HEADER);
 }
 
-/* The length of a header that ends here, in 8 octets, the first 8 left out. */
-static void close_srh(struct writer *writer)
+/* Ends the header with the HMAC TLV, whose MAC comes when all is written: patch_hmac(). */
+static void close_srh(struct writer *writer, uint8_t key)
 {
+	writer_u8(writer, TLV_HMAC);
+	writer_u8(writer, HMAC_SIZE - TLV_HEADER);
+	writer_u16(writer, 0);
+	writer_u32(writer, key);
+	(void)writer_reserve(writer, SEAL_MAC);
+	/* In 8 octets, the first 8 left out. */
 	writer_patch_u8(writer, IPV6_HEADER + 1, (uint8_t)((writer_size(writer) - IPV6_HEADER) / 8 - 1));
 }
 
@@ -193,6 +204,37 @@ static int program_mac(const uint8_t *bytes, const struct layout *layout, size_t
 	return seal_domain_mac(key, SEAL_PROGRAM, ingress, parts, ARRAY_SIZE(parts), mac);
 }
 
+/*
+ * RFC 8754 2.1.2.1, as kernels do it: source, Last Entry and Flags, key id, segment list. The sub-key is what
+ * the kernels of the domain have been given under the key's id.
+ */
+static int segment_mac(const uint8_t *bytes, size_t segments, const struct seal_key *key,
+                       uint8_t mac[SEAL_MAC])
+{
+	const uint8_t key_id[] = {0, 0, 0, key->identifier};
+	const struct seal_bytes parts[] = {
+	        {bytes + IPV6_SOURCE_AT, SEGMENT},
+	        {bytes + SRH_LAST_AT, SRH_FLAGS_AT + 1 - SRH_LAST_AT},
+	        {key_id, sizeof(key_id)},
+	        {bytes + SRH_SEGMENTS_AT, segments * SEGMENT},
+	};
+	uint8_t secret[SEAL_SECRET];
+	int code = seal_segment_secret(key, secret);
+
+	return code < 0 ? code : seal_mac(secret, parts, ARRAY_SIZE(parts), mac);
+}
+
+/* Into the HMAC TLV that close_srh() wrote, which ends where `end` says. */
+static int patch_hmac(uint8_t *bytes, size_t end, size_t segments, const struct seal_key *key)
+{
+	uint8_t mac[SEAL_MAC];
+	int code = segment_mac(bytes, segments, key, mac);
+
+	if (code == 0)
+		memcpy(bytes + end - SEAL_MAC, mac, sizeof(mac));
+	return code;
+}
+
 /* A segment must be what its instruction says, or the operand would be executed by somebody else. */
 static int check_functions(const struct program *program, const uint8_t segments[][16])
 {
@@ -203,7 +245,7 @@ static int check_functions(const struct program *program, const uint8_t segments
 	return 0;
 }
 
-/* Everything but MAC, length and checksum; where they go is in *layout and *mac_tlv. */
+/* Everything but MACs, length and checksum; where they go is in *layout and *mac_tlv. */
 static void put_packet(struct writer *writer, const struct program *program, const uint8_t segments[][16],
                        const uint8_t source[16], uint8_t key, const struct seal_bytes *payload,
                        struct layout *layout, size_t *mac_tlv)
@@ -218,7 +260,7 @@ static void put_packet(struct writer *writer, const struct program *program, con
 	writer_u8(writer, TLV_MAC);
 	writer_u8(writer, SEAL_MAC);
 	(void)writer_reserve(writer, SEAL_MAC);
-	close_srh(writer);
+	close_srh(writer, key);
 	layout->udp = writer_size(writer);
 	put_udp(writer, PROGRAM_PORT, PROGRAM_PORT, payload->bytes, payload->size);
 }
@@ -244,6 +286,8 @@ int packet_encode(const struct program *program, const uint8_t segments[][16], c
 	if (writer.error != 0)
 		return writer.error;
 	code = program_mac(buffer, &layout, mac_tlv, writer_size(&writer), key, program->ingress, mac);
+	if (code == 0)
+		code = patch_hmac(buffer, layout.udp, layout.segments, key);
 	if (code < 0)
 		return code;
 	memcpy(buffer + mac_tlv + TLV_HEADER, mac, sizeof(mac));
@@ -252,14 +296,16 @@ int packet_encode(const struct program *program, const uint8_t segments[][16], c
 
 int packet_encode_plain(const uint8_t source[16], const uint8_t destination[16], uint16_t source_port,
                         uint16_t destination_port, const uint8_t segments[][16], uint32_t segment_count,
-                        const void *payload, size_t payload_size, uint8_t *buffer, size_t capacity)
+                        const struct seal_key *key, const void *payload, size_t payload_size, uint8_t *buffer,
+                        size_t capacity)
 {
 	struct writer writer = writer_open(buffer, capacity);
 	uint8_t list[PROGRAM_INSTRUCTIONS + 1][16];
 	size_t udp;
+	int code = 0;
 
 	if (segment_count > PROGRAM_INSTRUCTIONS ||
-	    payload_size > UINT16_MAX - UDP_HEADER - SRH_HEADER - sizeof(list))
+	    payload_size > UINT16_MAX - UDP_HEADER - SRH_HEADER - sizeof(list) - HMAC_SIZE)
 		return BUSBAR_ERROR_TOO_LARGE;
 	for (uint32_t i = 0; i < segment_count; i++)
 		memcpy(list[i], segments[i], SEGMENT);
@@ -267,9 +313,13 @@ int packet_encode_plain(const uint8_t source[16], const uint8_t destination[16],
 	put_ipv6(&writer, segment_count > 0 ? IPV6_ROUTING : IPV6_UDP, source, list[0]);
 	if (segment_count > 0) {
 		put_srh(&writer, (const uint8_t(*)[16])list, segment_count + 1);
-		close_srh(&writer);
+		close_srh(&writer, key->identifier);
 	}
 	udp = writer_size(&writer);
+	if (segment_count > 0 && writer.error == 0)
+		code = patch_hmac(buffer, udp, (size_t)segment_count + 1, key);
+	if (code < 0)
+		return code;
 	put_udp(&writer, source_port, destination_port, payload, payload_size);
 	return close_packet(&writer, udp, source, destination);
 }
@@ -278,7 +328,7 @@ int packet_encode_plain(const uint8_t source[16], const uint8_t destination[16],
 static int decode_headers(const uint8_t *bytes, size_t size, struct packet *packet, struct layout *layout)
 {
 	struct cursor cursor = cursor_open(bytes, size);
-	uint8_t next, length, type, last;
+	uint8_t next, length, type, last, flags;
 	uint16_t payload;
 
 	if (cursor_u32(&cursor) >> 28 != 6)
@@ -295,7 +345,7 @@ static int decode_headers(const uint8_t *bytes, size_t size, struct packet *pack
 	type = cursor_u8(&cursor);
 	packet->segments_left = cursor_u8(&cursor);
 	last = cursor_u8(&cursor);
-	(void)cursor_u8(&cursor);
+	flags = cursor_u8(&cursor);
 	(void)cursor_u16(&cursor);
 	if (cursor.error != 0)
 		return cursor.error;
@@ -303,8 +353,9 @@ static int decode_headers(const uint8_t *bytes, size_t size, struct packet *pack
 	layout->tlvs = SRH_SEGMENTS_AT + layout->segments * SEGMENT;
 	layout->tlvs_end = IPV6_HEADER + ((size_t)length + 1) * 8;
 	layout->udp = layout->tlvs_end;
-	if (next != IPV6_UDP || type != SRH_TYPE || layout->segments > PROGRAM_INSTRUCTIONS ||
-	    packet->segments_left > last || layout->tlvs > layout->tlvs_end)
+	if (next != IPV6_UDP || type != SRH_TYPE || flags != SRH_FLAG_HMAC ||
+	    layout->segments > PROGRAM_INSTRUCTIONS || packet->segments_left > last ||
+	    layout->tlvs > layout->tlvs_end)
 		return BUSBAR_ERROR_MALFORMED;
 	return layout->udp + UDP_HEADER > size ? BUSBAR_ERROR_TRUNCATED : 0;
 }
@@ -344,6 +395,7 @@ struct walk {
 	bool program;
 	size_t mac_tlv; /* 0: not yet */
 	const uint8_t *mac;
+	const uint8_t *hmac; /* NULL: not yet */
 };
 
 static int decode_program_tlv(struct cursor value, struct packet *packet, struct walk *walk)
@@ -372,12 +424,26 @@ static int decode_operand_tlv(struct cursor value, struct packet *packet)
 	return cursor_finish(&value);
 }
 
+/* The D bit would say that the list is reduced; ours never is. */
+static int decode_hmac_tlv(struct cursor value, const struct packet *packet, struct walk *walk)
+{
+	uint16_t reserved = cursor_u16(&value);
+	uint32_t key = cursor_u32(&value);
+
+	if (value.error == 0 && (reserved != 0 || key != packet->key))
+		return BUSBAR_ERROR_MALFORMED;
+	walk->hmac = cursor_bytes(&value, SEAL_MAC);
+	return cursor_finish(&value);
+}
+
 static int decode_tlv(uint8_t type, struct cursor value, size_t at, struct packet *packet, struct walk *walk)
 {
 	bool ours = type == TLV_PROGRAM || type == TLV_OPERAND || type == TLV_MAC;
 
-	/* Nothing of ours may hide behind the MAC, nor come before its program. */
-	if (ours && (walk->mac_tlv != 0 || (type != TLV_PROGRAM && !walk->program)))
+	/* Nothing may hide behind the MAC but the HMAC, which is last, and nothing come before its program.
+	 */
+	if ((walk->mac_tlv != 0) != (type == TLV_HMAC) || walk->hmac != NULL ||
+	    (ours && type != TLV_PROGRAM && !walk->program))
 		return BUSBAR_ERROR_MALFORMED;
 	switch (type) {
 	case TLV_PROGRAM:
@@ -388,8 +454,10 @@ static int decode_tlv(uint8_t type, struct cursor value, size_t at, struct packe
 		walk->mac_tlv = at;
 		walk->mac = cursor_bytes(&value, SEAL_MAC);
 		return cursor_finish(&value);
+	case TLV_HMAC:
+		return decode_hmac_tlv(value, packet, walk);
 	default:
-		return 0; /* PadN, HMAC and what others add: not ours to judge */
+		return 0; /* PadN, and what later versions add: the MAC covers it */
 	}
 }
 
@@ -404,7 +472,7 @@ static int walk_tlvs(const uint8_t *bytes, const struct layout *layout, struct p
 		struct cursor value;
 		int code;
 
-		if (type == TLV_PAD1)
+		if (type == TLV_PAD1 && walk->mac_tlv == 0)
 			continue;
 		value = cursor_part(&cursor, cursor_u8(&cursor));
 		if (cursor.error != 0)
@@ -424,14 +492,15 @@ static int decode_tlvs(const uint8_t *bytes, const struct layout *layout, struct
 	/* Inside a header whose length was stated, running out is a contradiction, not a cut message. */
 	if (code == BUSBAR_ERROR_TRUNCATED)
 		return BUSBAR_ERROR_MALFORMED;
-	if (code == 0 && (!walk->program || walk->mac_tlv == 0 ||
+	if (code == 0 && (!walk->program || walk->hmac == NULL ||
 	                  packet->program.instruction_count != packet->segment_count))
 		return BUSBAR_ERROR_MALFORMED;
 	return code;
 }
 
-static int check_mac(const uint8_t *bytes, size_t size, const struct layout *layout, const struct walk *walk,
-                     const struct seal_ring *ring, const struct packet *packet)
+/* The cheaper one first: it is over the segments alone. */
+static int check_macs(const uint8_t *bytes, size_t size, const struct layout *layout, const struct walk *walk,
+                      const struct seal_ring *ring, const struct packet *packet)
 {
 	const struct seal_key *key = seal_find(ring, packet->key);
 	uint8_t mac[SEAL_MAC];
@@ -439,6 +508,11 @@ static int check_mac(const uint8_t *bytes, size_t size, const struct layout *lay
 
 	if (key == NULL)
 		return BUSBAR_ERROR_UNKNOWN_KEY;
+	code = segment_mac(bytes, layout->segments, key, mac);
+	if (code == 0 && seal_compare(mac, walk->hmac, sizeof(mac)) != 0)
+		code = BUSBAR_ERROR_BAD_SEGMENT_MAC;
+	if (code < 0)
+		return code;
 	code = program_mac(bytes, layout, walk->mac_tlv, size, key, packet->program.ingress, mac);
 	if (code < 0)
 		return code;
@@ -460,7 +534,7 @@ int packet_decode(const uint8_t *bytes, size_t size, const struct seal_ring *rin
 	if (code == 0)
 		code = decode_udp(bytes, size, &layout, &packet);
 	if (code == 0)
-		code = check_mac(bytes, size, &layout, &walk, ring, &packet);
+		code = check_macs(bytes, size, &layout, &walk, ring, &packet);
 	if (code == 0)
 		code = check_functions(&packet.program, (const uint8_t(*)[16])packet.segments);
 	if (code == 0)
@@ -537,7 +611,7 @@ bool packet_fits(const struct program *program, size_t payload_size)
 	uint8_t bytes[PACKET_MAXIMUM];
 	int size = packet_encode_program(program, bytes, sizeof(bytes));
 	size_t around = IPV6_HEADER + SRH_HEADER + program->instruction_count * (size_t)SEGMENT + TLV_HEADER +
-	                SEAL_MAC + PADDING_MAXIMUM + UDP_HEADER;
+	                SEAL_MAC + PADDING_MAXIMUM + HMAC_SIZE + UDP_HEADER;
 
 	return size >= 0 && payload_size <= PACKET_PAYLOAD &&
 	       around + (size_t)size + payload_size <= PACKET_MAXIMUM;

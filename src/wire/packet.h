@@ -2,11 +2,12 @@
 /*
  * Program packets: IPv6, segment routing header (RFC 8754), UDP. Layout: docs/wire.md.
  *
- * SRH TLVs, all of the experimental range (124..126): PROGRAM (key id, id, ingress, part, expiry), one
- * OPERAND per instruction, PROGRAM MAC (HMAC-SHA-256 over the source, Last Entry, Flags, Tag, the segment
+ * SRH TLVs, three of them of the experimental range (124..126): PROGRAM (key id, id, ingress, part, expiry),
+ * one OPERAND per instruction, PROGRAM MAC (HMAC-SHA-256 over the source, Last Entry, Flags, Tag, the segment
  * list, size and octets of all TLVs before it and the payload). PadN pads to 8 octets, never Pad1, and stands
- * before the MAC. An HMAC TLV (RFC 8754 2.1.2), when there is one, is last. The UDP payload is the inline
- * input, at most PACKET_PAYLOAD octets.
+ * before the MAC. Last, and alone behind the MAC, comes the HMAC TLV (RFC 8754 2.1.2): kernels check it where
+ * they forward, packet_decode() where a program is executed. The UDP payload is the inline input, at most
+ * PACKET_PAYLOAD octets.
  */
 #ifndef WIRE_PACKET_H
 #define WIRE_PACKET_H
@@ -19,7 +20,7 @@
 #include <stdint.h>
 
 enum {
-	PACKET_MAXIMUM = 1900, /* fits the core MTU of 2000 */
+	PACKET_MAXIMUM = 1940, /* fits the core MTU of 2000 */
 	PACKET_PAYLOAD = 1024,
 	PACKET_HOP_LIMIT = 64,
 };
@@ -47,8 +48,9 @@ int packet_encode(const struct program *program, const uint8_t segments[][16], c
 /* Whether packet_encode() has room for the program with so many octets of inline input. */
 bool packet_fits(const struct program *program, size_t payload_size);
 /*
- * Checks everything that can be checked without keys (lengths, RFC 8754 rules, TLVs, UDP checksum,
- * program_check) and decodes. The MAC is checked against the ring: BAD_PROGRAM_MAC, UNKNOWN_KEY.
+ * Checks everything that can be checked without keys (lengths, RFC 8754 rules, TLVs, UDP checksum), then the
+ * key id, then the MACs, then what the program says (program_check), and decodes. The MACs are checked
+ * against the ring: UNKNOWN_KEY, BAD_SEGMENT_MAC (HMAC TLV), BAD_PROGRAM_MAC.
  */
 int packet_decode(const uint8_t *bytes, size_t size, const struct seal_ring *ring,
                   struct packet *ret_packet) CHECKED;
@@ -62,11 +64,12 @@ int packet_advance(uint8_t *bytes, size_t size, uint32_t count) CHECKED;
 
 /*
  * A plain IPv6/UDP datagram from source to destination, through `segment_count` End segments in order of
- * travel (0: no SRH): how answers follow the program's path back.
+ * travel (0: no SRH): how answers follow the program's path back. The SRH carries an HMAC TLV of the key.
  */
 int packet_encode_plain(const uint8_t source[16], const uint8_t destination[16], uint16_t source_port,
                         uint16_t destination_port, const uint8_t segments[][16], uint32_t segment_count,
-                        const void *payload, size_t payload_size, uint8_t *buffer, size_t capacity) CHECKED;
+                        const struct seal_key *key, const void *payload, size_t payload_size, uint8_t *buffer,
+                        size_t capacity) CHECKED;
 
 /* The binary form of a program alone: its TLVs, without packet and MAC. For journals and for people's tools.
  */

@@ -85,6 +85,26 @@ int seal_domain_mac(const struct seal_key *key, enum seal_purpose purpose, struc
 	return code;
 }
 
+int seal_segment_secret(const struct seal_key *key, uint8_t ret_secret[SEAL_SECRET])
+{
+	if (!key->prepared)
+		return seal_domain_mac(key, SEAL_SEGMENT, (struct gateway_identity){0, 0}, NULL, 0,
+		                       ret_secret);
+	memcpy(ret_secret, key->segment, sizeof(key->segment));
+	return 0;
+}
+
+int seal_prepare(struct seal_ring *ring)
+{
+	int code = 0;
+
+	for (uint32_t i = 0; i < ring->count && code == 0; i++) {
+		code = seal_segment_secret(&ring->keys[i], ring->keys[i].segment);
+		ring->keys[i].prepared = code == 0;
+	}
+	return code;
+}
+
 int seal_compare(const void *a, const void *b, size_t size)
 {
 	return gnutls_memcmp(a, b, size) != 0;

@@ -11,6 +11,7 @@
 
 #include "base/compiler.h"
 #include "model/gateway.h"
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -19,6 +20,9 @@ enum { SEAL_SECRET = 32, SEAL_MAC = 32, SEAL_TAG = 16, SEAL_KEYS = 4 };
 struct seal_key {
 	uint8_t identifier;
 	uint8_t secret[SEAL_SECRET];
+	/* What seal_prepare() has derived already. */
+	bool prepared;
+	uint8_t segment[SEAL_SECRET];
 };
 struct seal_ring {
 	uint32_t count;
@@ -43,6 +47,13 @@ int seal_mac(const uint8_t secret[SEAL_SECRET], const struct seal_bytes *parts, 
 /* HMAC with the domain key's sub-key of purpose and sender. */
 int seal_domain_mac(const struct seal_key *key, enum seal_purpose purpose, struct gateway_identity sender,
                     const struct seal_bytes *parts, size_t count, uint8_t ret_mac[SEAL_MAC]) CHECKED;
+/*
+ * The sub-key of SRH HMAC TLVs: of no sender, since kernels are given one secret per key id. Over no message:
+ * the HMAC itself is the secret.
+ */
+int seal_segment_secret(const struct seal_key *key, uint8_t ret_secret[SEAL_SECRET]) CHECKED;
+/* Derives once what every packet needs; a ring does the same without, more slowly. */
+int seal_prepare(struct seal_ring *ring) CHECKED;
 /* Constant time; 0 when equal, 1 when not. */
 int seal_compare(const void *a, const void *b, size_t size);
 

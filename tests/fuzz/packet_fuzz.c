@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Program packets as they come, and with lengths, destination, MAC and checksum put right: a program that
+ * Program packets as they come, and with lengths, destination, MACs and checksum put right: a program that
  * is accepted encodes alone and in a packet to what decodes to it, and a packet advances to what decodes.
  */
 #include "base/error.h"
@@ -8,7 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { IPV6 = 40, LIST_AT = 48, LEFT_AT = 43, LAST_AT = 44, PROGRAM = 124, MAC = 126, INGRESS_AT = 20 };
+enum { IPV6 = 40, LIST_AT = 48, LEFT_AT = 43, LAST_AT = 44, INGRESS_AT = 20 };
+enum { HMAC = 5, HMAC_SIZE = 40, HMAC_FLAG = 8, PROGRAM = 124, MAC = 126 };
 
 static const struct seal_ring ring = {.count = 1, .keys = {{.identifier = 1, .secret = "secret"}}};
 
@@ -42,6 +43,23 @@ static void repair_frame(uint8_t *bytes, size_t size, size_t udp)
 	sum = (sum & 0xffff) + (sum >> 16);
 	sum = ~((sum & 0xffff) + (sum >> 16)) & 0xffff;
 	put_u16(bytes + udp + 6, sum ? sum : 0xffff);
+}
+
+/* Of the HMAC TLV, which is where a kernel looks for it. */
+static void repair_hmac(uint8_t *bytes, size_t tlvs, size_t udp)
+{
+	uint8_t secret[SEAL_SECRET];
+	const struct seal_bytes parts[] = {{bytes + 8, 16},
+	                                   {bytes + LAST_AT, 2},
+	                                   {bytes + udp - HMAC_SIZE + 4, 4},
+	                                   {bytes + LIST_AT, tlvs - LIST_AT}};
+
+	if (tlvs + HMAC_SIZE > udp || bytes[udp - HMAC_SIZE] != HMAC)
+		return;
+	bytes[LAST_AT + 1] = HMAC_FLAG;
+	if (seal_segment_secret(&ring.keys[0], secret) < 0 ||
+	    seal_mac(secret, parts, 4, bytes + udp - SEAL_MAC) < 0)
+		abort();
 }
 
 /* The MAC of the first PROGRAM's ingress, where there is a place for it. */
@@ -122,6 +140,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	udp = IPV6 + (bytes[IPV6 + 1] + 1u) * 8;
 	if (tlvs > udp || udp + 8 > size)
 		return 0;
+	repair_hmac(bytes, tlvs, udp);
 	repair_mac(bytes, size, tlvs, udp);
 	repair_frame(bytes, size, udp);
 	check_packet(bytes, size);

@@ -247,22 +247,26 @@ def expect_packet(error, what, octets, table="packets_refused"):
         lab.check(False, f"a program with {what}: {error}", lab.status()["core-1"])
 
 
-def flip(packet, place, bit=1):
+def flip(packet, place, bit=1, *further):
     octets = bytearray(packet.octets)
-    octets[place] ^= bit
+    for at in (place, *further):
+        octets[at] ^= bit
     return bytes(octets)
 
 
 def programs():
     packet = capture_program()
     before = entries()
-    # The program TLV: type, length, version, key, identifier, ...; the last 32 octets are the authentication code.
-    identifier_at, mac_at = packet.tlvs + 4, packet.end - 20
+    # The program TLV: type, length, version, key, identifier, ...; the program's MAC; the HMAC TLV, which ends
+    # with its key and its MAC.
+    identifier_at, mac_at = packet.tlvs + 4, packet.end - 40 - 20
     expect_packet("BAD_PROGRAM_MAC", "a changed authentication code", flip(packet, mac_at))
     expect_packet("BAD_PROGRAM_MAC", "another identifier", flip(packet, identifier_at + 15))
-    expect_packet("BAD_PROGRAM_MAC", "another site as its target", flip(packet, SEGMENT_LIST + 16 + 5))
     expect_packet("BAD_PROGRAM_MAC", "another input", flip_payload(packet))
-    expect_packet("UNKNOWN_KEY", "another key", flip(packet, packet.tlvs + 3, 0x40))
+    expect_packet("BAD_SEGMENT_MAC", "another site as its target", flip(packet, SEGMENT_LIST + 16 + 5))
+    expect_packet("BAD_SEGMENT_MAC", "a changed MAC of its segments", flip(packet, packet.end - 1))
+    expect_packet("MALFORMED", "two keys", flip(packet, packet.tlvs + 3, 0x40))
+    expect_packet("UNKNOWN_KEY", "another key", flip(packet, packet.tlvs + 3, 0x40, packet.end - 33))
     expect_packet("VERSION", "another version", flip(packet, packet.tlvs + 2, 0x40))
     expect_packet("MALFORMED", "more segments left than there are", flip(packet, IPV6_HEADER + 3, 0x40))
     expect_packet("TRUNCATED", "its end missing", truncate(packet, 60))

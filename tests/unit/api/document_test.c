@@ -419,29 +419,41 @@ static void the_ledger_proves_itself(void **state)
 	json_decref(object);
 }
 
+static uint32_t edge(void *context, struct document_count counts[DOCUMENT_EDGE])
+{
+	counts[0] = (struct document_count){"routing_header", *(const uint64_t *)context};
+	counts[1] = (struct document_count){"source_inside", 0};
+	return 2;
+}
+
 static void status_counts_refusals_by_cause(void **state)
 {
-	uint64_t requests[ERROR_COUNT] = {0}, packets[ERROR_COUNT] = {0};
+	uint64_t requests[ERROR_COUNT] = {0}, packets[ERROR_COUNT] = {0}, dropped = 4;
 	json_t *object, *counts;
 
 	requests[error_index(BUSBAR_ERROR_BAD_MAC)] = 3;
 	requests[0] = 2;
 	station->source.requests_refused = requests;
 	station->source.packets_refused = packets;
+	station->source.edge = edge;
+	station->source.edge_context = &dropped;
 	station->now = 500 * CLOCK_MILLISECOND;
 	object = document_of(STATION_CHIEF, DOCUMENT_STATUS, NULL);
 	CHECK_FIELDS(object, {"node", JSON_STRING}, {"uptime_ms", JSON_REAL}, {"sites", JSON_INTEGER},
 	             {"services", JSON_INTEGER}, {"holdings", JSON_INTEGER}, {"open_attempts", JSON_INTEGER},
 	             {"requests_refused", JSON_OBJECT}, {"packets_refused", JSON_OBJECT},
-	             {"programs_refused", JSON_OBJECT});
+	             {"programs_refused", JSON_OBJECT}, {"edge_dropped", JSON_OBJECT});
 	T_TRUE(json_real_value(json_object_get(object, "uptime_ms")) == 1500);
 	counts = json_object_get(object, "requests_refused");
 	T_EQ(json_object_size(counts), 2);
 	T_EQ(number_of(counts, "BAD_MAC"), 3);
 	T_EQ(number_of(counts, "OTHER"), 2);
 	T_EQ(json_object_size(json_object_get(object, "packets_refused")), 0);
+	T_EQ(json_object_size(json_object_get(object, "edge_dropped")), 1);
+	T_EQ(number_of(json_object_get(object, "edge_dropped"), "routing_header"), 4);
 	json_decref(object);
 	station->source.requests_refused = NULL;
+	station->source.edge = NULL;
 }
 
 static void what_may_not_be_seen_is_refused(void **state)

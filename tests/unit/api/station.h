@@ -15,7 +15,15 @@
 enum { STATION_DEMO, STATION_OTHER, STATION_CHIEF, STATION_TENANTS };
 enum { STATION_QUEUE = 64, STATION_RUNS = 16, STATION_STRANGER = 99 };
 
-struct station_message;
+struct station;
+
+/* On its way to this gateway itself: a program as a packet, or an answer. */
+struct station_message {
+	bool answer;
+	size_t size;
+	uint8_t bytes[PACKET_MAXIMUM + 8];
+	struct answer content;
+};
 
 struct station {
 	struct driver driver; /* first: the owner has a pointer to it */
@@ -41,6 +49,9 @@ struct station {
 	/* what is on its way to this gateway itself */
 	uint32_t message_count;
 	struct station_message *messages;
+	/* Delivers one; as it is, unless the test does it otherwise: then programs to itself are messages
+	 * too. */
+	void (*take)(struct station *station, struct station_message *message);
 	/* runs at work; what they write */
 	uint32_t run_count;
 	struct station_run {
@@ -55,6 +66,9 @@ extern const struct front_tenant station_tenants[STATION_TENANTS];
 
 void station_open(struct station *station);
 void station_shut(struct station *station);
+/* As after a kill: owner, tasks and book begin anew with what the database has; runs and messages are gone.
+ */
+void station_restart(struct station *station);
 int64_t station_wall(const struct station *station);
 /* A further site, so that the view is large. */
 void station_add_site(struct station *station, uint32_t number);

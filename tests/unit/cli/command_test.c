@@ -506,9 +506,10 @@ static void status_counts_refusals(void **state)
 	        .document = BUSBAR_STATUS,
 	        .text = "{\"node\":\"edge-a\",\"uptime_ms\":65000,\"sites\":6,\"services\":3,\"holdings\":0,"
 	                "\"open_attempts\":1,\"requests_refused\":{\"BAD_MAC\":7},\"packets_refused\":{},"
-	                "\"programs_refused\":{\"PRICE_ROSE\":2}}"};
+	                "\"programs_refused\":{\"PRICE_ROSE\":2},\"edge_dropped\":{\"source_inside\":5}}"};
 	HAS(RUN("status"), COMPLAIN_DONE, "edge-a   65.00 s      6         3         0         1\n",
-	    "edge-a   requests  BAD_MAC         7\n", "edge-a   programs  PRICE_ROSE      2\n");
+	    "edge-a   requests  BAD_MAC            7\n", "edge-a   programs  PRICE_ROSE         2\n",
+	    "edge-a   edge      source_inside      5\n");
 	HAS(RUN("status", "--json"), COMPLAIN_DONE, "{\"gateways\":[{\"node\":\"edge-a\"");
 	twin.answers[0] = (struct twin_answer){.document = BUSBAR_STATUS, .code = BUSBAR_ERROR_REFUSED};
 	check(RUN("status"), COMPLAIN_FAILED, "");

@@ -11,7 +11,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { SEEN = 2 * EXCHANGE_QUEUE, TURNS = 4 * EXCHANGE_QUEUE };
+enum { SEEN = 2 * EXCHANGE_QUEUE, TURNS = 4 * EXCHANGE_QUEUE, PARTS = 10007 };
+enum { BEHIND_PROGRAM_MAC = 40 + 8 }; /* HMAC TLV and UDP header */
 
 /* What came, in order: the part of a program, or minus the type of an answer. */
 struct seen {
@@ -148,13 +149,13 @@ static void who_sends_from_within_is_not_entered_again(void **state)
 
 static void the_queue_is_bounded_and_counts_what_it_loses(void **state)
 {
-	for (uint32_t i = 1; i <= EXCHANGE_QUEUE + 10; i++)
-		send_part(i);
+	for (uint32_t i = 0; i < EXCHANGE_QUEUE + 10; i++)
+		send_part(1 + i % PARTS);
 	T_EQ(refused(BUSBAR_ERROR_TABLE_FULL), 10);
 	run_queue();
 	T_EQ(seen.count, EXCHANGE_QUEUE);
 	T_EQ(seen.what[0], 1);
-	T_EQ(seen.what[EXCHANGE_QUEUE - 1], EXCHANGE_QUEUE);
+	T_EQ(seen.what[EXCHANGE_QUEUE - 1], 1 + (EXCHANGE_QUEUE - 1) % PARTS);
 	/* It has room again. */
 	send_part(7);
 	run_queue();
@@ -183,15 +184,18 @@ static void forged_programs_are_refused_by_cause(void **state)
 	struct seal_ring ring = sample_ring;
 	uint8_t bytes[PACKET_MAXIMUM], segments[PROGRAM_INSTRUCTIONS][16];
 	struct program program = sample_program();
-	int size;
+	int size = (int)make_packet(1, bytes);
 
+	bytes[size - 1 - BEHIND_PROGRAM_MAC] ^= 1;
+	exchange_packet(seen.exchange, bytes, (size_t)size);
+	T_EQ(refused(BUSBAR_ERROR_BAD_PROGRAM_MAC), 1);
 	ring.keys[0].secret[0] ^= 1;
 	sample_segments(&program, segments);
 	size = packet_encode(&program, (const uint8_t(*)[16])segments, segments[0], seal_first(&ring), NULL,
 	                     0, bytes, sizeof(bytes));
 	T_OK(size);
 	exchange_packet(seen.exchange, bytes, (size_t)size);
-	T_EQ(refused(BUSBAR_ERROR_BAD_PROGRAM_MAC), 1);
+	T_EQ(refused(BUSBAR_ERROR_BAD_SEGMENT_MAC), 1);
 	ring.keys[0].identifier = 77;
 	size = packet_encode(&program, (const uint8_t(*)[16])segments, segments[0], seal_first(&ring), NULL,
 	                     0, bytes, sizeof(bytes));

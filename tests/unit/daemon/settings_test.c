@@ -4,6 +4,7 @@
 
 #include "base/file.h"
 #include "daemon/settings.h"
+#include <arpa/inet.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -79,6 +80,31 @@ static void values_reach_the_rooms(void **state)
 	T_EQ(tenants[0].key, 9);
 	T_TRUE(!tenants[0].spot);
 	arena_free(arena);
+}
+
+static void check_block(const char *yaml, const char *expected, int length)
+{
+	struct arena *arena = arena_create(1 << 20);
+	struct config_address block;
+	struct settings settings;
+	char text[512];
+
+	T_OK(read_text(yaml, arena, &settings, text));
+	block = settings_block(&settings);
+	T_TEXT(inet_ntop(AF_INET6, block.octets, text, sizeof(text)), expected);
+	T_EQ(block.length, length);
+	arena_free(arena);
+}
+
+static void the_block_is_around_the_locator(void **state)
+{
+	check_block("", "fc00::", 32);
+	check_block("locator: \"fd12:3456:789a::/48\"\n", "fd12:3456::", 32);
+	check_block("locator: \"fd12:3456:789a::/48\"\ndomain: {block: \"fd12:3456:7800::/40\"}\n",
+	            "fd12:3456:7800::", 40);
+	/* What is behind the prefix says nothing. */
+	check_block("domain: {block: \"fc00:0:1::7/30\"}\n", "fc00::", 30);
+	check_block("domain: {block: \"fc00:0:1::/48\"}\n", "fc00:0:1::", 48);
 }
 
 static void what_is_printed_reads_back(void **state)
@@ -186,6 +212,11 @@ static void mistakes_are_said_where_they_are(void **state)
 	         BUSBAR_ERROR_BAD_VALUE, "resources[0].tide"},
 	        {"prices: {energy: -1}\n", BUSBAR_ERROR_AMOUNT_NEGATIVE, "energy"},
 	        {"access: [{delay: 1 ms}]\n", BUSBAR_ERROR_MISSING_FIELD, "listen"},
+	        {"access: [{listen: \"[::1]:4179\", operator: true}]\n", BUSBAR_ERROR_BAD_VALUE,
+	         "access[0].operator"},
+	        {"domain: {block: \"fc00:1::/32\"}\n", BUSBAR_ERROR_BAD_VALUE, "domain.block"},
+	        {"domain: {block: \"::/0\"}\n", BUSBAR_ERROR_BAD_VALUE, "domain.block"},
+	        {"domain: {block: \"fc00:0:1::1\"}\n", BUSBAR_ERROR_BAD_VALUE, "domain.block"},
 	        {"supply: {memory: -1 GiB}\n", BUSBAR_ERROR_AMOUNT_NEGATIVE, "memory"},
 	};
 	struct arena *arena = arena_create(1 << 20);
@@ -224,6 +255,7 @@ int main(void)
 	        cmocka_unit_test(an_empty_file_is_a_gateway_alone),
 	        cmocka_unit_test(values_reach_the_rooms),
 	        cmocka_unit_test(links_and_prices_reach_the_book),
+	        cmocka_unit_test(the_block_is_around_the_locator),
 	        cmocka_unit_test(what_is_printed_reads_back),
 	        cmocka_unit_test(mistakes_are_said_where_they_are),
 	        cmocka_unit_test(used_twice_is_refused),

@@ -535,6 +535,7 @@ static void test_forgotten_holds_are_known(void **state)
 		if (number % 1000 == 0)
 			T_OK(database_commit(place->database));
 	}
+	T_OK(database_settle(place->database, INT64_C(60000000000)));
 	T_EQ(balance(ledger, "supplier:s1"), 4 * COUNT);
 	(void)checked(ledger);
 	for (uint64_t number = 1; number <= 5; number++) {

@@ -317,8 +317,6 @@ static void bad_input(void **state)
 	T_ERROR(queue_put_flow(queue, interface, STEER_CLASSES, 0, bucket), -EINVAL);
 	T_ERROR(queue_put_flow(queue, interface, 0, QUEUE_FLOWS, bucket), -EINVAL);
 	T_OK(queue_put_flow(queue, interface, 1, QUEUE_FLOWS - 1, bucket));
-	T_OK(queue_remove_flow(queue, interface, 1, QUEUE_FLOWS - 1));
-	T_OK(queue_remove_flow(queue, interface, 1, QUEUE_FLOWS - 1));
 	bucket.rate = 7;
 	T_ERROR(queue_put_flow(queue, interface, 0, 0, bucket), -EINVAL);
 	/* Rates beyond 32 bits of octets. */

@@ -223,8 +223,8 @@ static int encode_plain(uint8_t *buffer)
 	uint8_t answer[ANSWER_MAXIMUM];
 	int size = encode_answer(ANSWER_GRANTED, answer);
 
-	return packet_encode_plain(from, source, 4180, 4180, segments, 2, answer, (size_t)size, buffer,
-	                           SAMPLE_BUFFER);
+	return packet_encode_plain(from, source, 4180, 4180, segments, 2, seal_first(&sample_ring), answer,
+	                           (size_t)size, buffer, SAMPLE_BUFFER);
 }
 
 static int encode_site(uint8_t *buffer)

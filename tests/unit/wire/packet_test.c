@@ -7,7 +7,8 @@
 #include "wire/packet.h"
 #include "wire/segment.h"
 
-enum { ROUNDS = 4000, IPV6 = 40, SRH = 8, UDP = 8, PADN = 4, PROGRAM = 124, OPERAND = 125, MAC = 126 };
+enum { ROUNDS = 4000, IPV6 = 40, SRH = 8, UDP = 8, PADN = 4, HMAC = 5 };
+enum { PROGRAM = 124, OPERAND = 125, MAC = 126, HMAC_TLV = 40, HMAC_FLAG = 8 };
 enum {
 	NEXT_AT = 6,
 	HOP_AT = 7,
@@ -103,7 +104,20 @@ static size_t find_tlv(const struct message *message, unsigned type)
 	return at < end ? at : 0;
 }
 
-/* The MAC as docs/wire.md has it. */
+/* RFC 8754 2.1.2.1, over what the packet says now: its last TLV. */
+static void authenticate_segments(struct message *message, const struct seal_key *key)
+{
+	uint8_t *bytes = message->bytes, secret[SEAL_SECRET];
+	const struct seal_bytes parts[] = {{bytes + SOURCE_AT, 16},
+	                                   {bytes + LAST_AT, 2},
+	                                   {bytes + udp_at(bytes) - HMAC_TLV + 4, 4},
+	                                   {bytes + LIST_AT, (bytes[LAST_AT] + 1u) * 16}};
+
+	T_OK(seal_domain_mac(key, SEAL_SEGMENT, (struct gateway_identity){0, 0}, NULL, 0, secret));
+	T_OK(seal_mac(secret, parts, 4, bytes + udp_at(bytes) - SEAL_MAC));
+}
+
+/* The MACs as docs/wire.md has them. */
 static void authenticate(struct message *message, struct gateway_identity ingress)
 {
 	uint8_t *bytes = message->bytes;
@@ -117,6 +131,7 @@ static void authenticate(struct message *message, struct gateway_identity ingres
 	                                   {bytes + payload, message->size - payload}};
 
 	T_OK(seal_domain_mac(seal_first(&sample_ring), SEAL_PROGRAM, ingress, parts, 5, bytes + mac + 2));
+	authenticate_segments(message, seal_first(&sample_ring));
 }
 
 /* Everything of the frame that is not the program's. */
@@ -139,11 +154,15 @@ static void check_frame(const struct message *message, const struct program *pro
 	T_EQ(bytes[IPV6 + 2], 4);
 	T_EQ(bytes[LEFT_AT], count - 1);
 	T_EQ(bytes[LAST_AT], count - 1);
-	T_EQ(number_at(bytes, LAST_AT + 1) | bytes[LAST_AT + 3], 0);
+	T_EQ(bytes[LAST_AT + 1], HMAC_FLAG);
+	T_EQ(number_at(bytes, LAST_AT + 2), 0);
 	for (uint32_t i = 0; i < count; i++)
 		T_BYTES(bytes + LIST_AT + (size_t)i * 16, segments[count - 1 - i], 16);
 	T_EQ(find_tlv(message, PROGRAM), LIST_AT + count * 16);
-	T_EQ(find_tlv(message, MAC), udp - 2 - SEAL_MAC);
+	T_EQ(find_tlv(message, MAC), udp - HMAC_TLV - 2 - SEAL_MAC);
+	T_EQ(find_tlv(message, HMAC), udp - HMAC_TLV);
+	T_EQ(bytes[udp - HMAC_TLV + 1], HMAC_TLV - 2);
+	T_EQ(number_at(bytes, udp - HMAC_TLV + 2), 0);
 	T_EQ(find_tlv(message, 0), 0); /* no Pad1 */
 	T_EQ(number_at(bytes, udp), 4180);
 	T_EQ(number_at(bytes, udp + 2), 4180);
@@ -378,36 +397,64 @@ static void insert(struct message *message, size_t at, const void *octets, size_
 	message->bytes[IPV6 + 1] = (uint8_t)(message->bytes[IPV6 + 1] + size / 8);
 }
 
-static void a_domain_may_add_its_own(void **state)
+static void later_versions_may_add_what_the_mac_covers(void **state)
 {
-	uint8_t hmac[40] = {5, 38}, padding[8] = {0}, stranger[8] = {99, 6};
+	uint8_t stranger[8] = {99, 6};
 	struct message message = sample_message();
 	struct packet packet;
 
-	insert(&message, udp_at(message.bytes), hmac, sizeof(hmac));
-	T_OK(decode(&message, &packet));
-	message = sample_message();
-	insert(&message, udp_at(message.bytes), padding, sizeof(padding)); /* of Pad1, by others */
-	T_OK(decode(&message, &packet));
-	message = sample_message();
 	insert(&message, find_tlv(&message, OPERAND), stranger, sizeof(stranger));
 	T_ERROR(decode(&message, &packet), BUSBAR_ERROR_BAD_PROGRAM_MAC);
-	authenticate(&message, packet.program.ingress);
+	authenticate(&message, sample_program().ingress);
 	T_OK(decode(&message, &packet));
 }
 
-static void nothing_of_ours_hides_behind_the_mac(void **state)
+static void nothing_hides_behind_the_mac(void **state)
 {
-	const uint8_t types[] = {PROGRAM, OPERAND, MAC};
+	const uint8_t types[] = {PROGRAM, OPERAND, MAC, 0, PADN, HMAC, 99};
 
 	for (size_t i = 0; i < sizeof(types); i++) {
 		struct message message = sample_message();
-		uint8_t tlv[8] = {types[i], 6};
+		uint8_t tlv[HMAC_TLV] = {types[i], types[i] == HMAC ? HMAC_TLV - 2 : 6};
+		size_t size = types[i] == HMAC ? HMAC_TLV : 8;
 		struct packet packet;
 
-		insert(&message, udp_at(message.bytes), tlv, sizeof(tlv));
+		insert(&message, udp_at(message.bytes) - HMAC_TLV, tlv, size);
+		T_ERROR(decode(&message, &packet), BUSBAR_ERROR_MALFORMED);
+		message = sample_message();
+		insert(&message, udp_at(message.bytes), tlv, size);
 		T_ERROR(decode(&message, &packet), BUSBAR_ERROR_MALFORMED);
 	}
+}
+
+static int decode_changed(size_t at, uint8_t value)
+{
+	struct message message = sample_message();
+	struct packet packet;
+
+	message.bytes[at] = value;
+	return decode(&message, &packet);
+}
+
+/* Kernels look at the flag and at the last 40 octets of the header; nothing may read otherwise. */
+static void the_segments_have_a_mac_of_their_own(void **state)
+{
+	struct message message = sample_message();
+	size_t hmac = udp_at(message.bytes) - HMAC_TLV;
+	struct packet packet;
+
+	T_ERROR(decode_changed(LAST_AT + 1, 0), BUSBAR_ERROR_MALFORMED);
+	T_ERROR(decode_changed(LAST_AT + 1, HMAC_FLAG | 1), BUSBAR_ERROR_MALFORMED);
+	T_ERROR(decode_changed(hmac, PADN), BUSBAR_ERROR_MALFORMED);
+	T_ERROR(decode_changed(hmac + 1, HMAC_TLV - 10), BUSBAR_ERROR_MALFORMED);
+	T_ERROR(decode_changed(hmac + 2, 0x80), BUSBAR_ERROR_MALFORMED); /* a reduced list */
+	T_ERROR(decode_changed(hmac + 7, 2), BUSBAR_ERROR_MALFORMED);    /* not the program's key */
+	T_ERROR(decode_changed(hmac + 8, message.bytes[hmac + 8] ^ 1), BUSBAR_ERROR_BAD_SEGMENT_MAC);
+	message.bytes[hmac + 8] ^= 1;
+	authenticate_segments(&message, &sample_ring.keys[1]);
+	T_ERROR(decode(&message, &packet), BUSBAR_ERROR_BAD_SEGMENT_MAC);
+	authenticate_segments(&message, &sample_ring.keys[0]);
+	T_OK(decode(&message, &packet));
 }
 
 /* Lengths and checksum of a packet that was put together by hand. */
@@ -441,6 +488,7 @@ static void forge_shorter_input(const struct message *honest, size_t size, struc
 	append(forged, honest->bytes + mac, input - mac);
 	append(forged, honest->bytes + input + size, honest->size - input - size);
 	put_lengths(forged, input - UDP + size);
+	authenticate_segments(forged, seal_first(&sample_ring));
 }
 
 /*
@@ -461,6 +509,7 @@ static void forge_program(const struct message *honest, const struct message *wa
 	append(forged, honest->bytes + mac, udp - mac);
 	append(forged, honest->bytes + udp, UDP);
 	put_lengths(forged, forged->size - UDP);
+	authenticate_segments(forged, seal_first(&sample_ring));
 }
 
 /* What a tenant sends as input is covered by the MAC like the rest: it must not be read as the rest. */
@@ -502,8 +551,7 @@ static const struct {
 	int expected;
 } changes[] = {
         {PROGRAM, 2, 2, BUSBAR_ERROR_VERSION},
-        {PROGRAM, 3, 2, BUSBAR_ERROR_BAD_PROGRAM_MAC}, /* sealed with another key than it says */
-        {PROGRAM, 3, 3, BUSBAR_ERROR_UNKNOWN_KEY},
+        {PROGRAM, 3, 2, BUSBAR_ERROR_MALFORMED},      /* sealed with another key than its segments */
         {PROGRAM, 23, 0, BUSBAR_ERROR_MISSING_FIELD}, /* nobody is the ingress */
         {PROGRAM, 27, 9, BUSBAR_ERROR_BAD_VALUE},     /* part 9 of 8 */
         {PROGRAM, 30, 0x80, BUSBAR_ERROR_AMOUNT_OVERFLOW},
@@ -568,6 +616,8 @@ static void answers_go_to_the_source_that_sent_it(void **state)
 	message.bytes[SOURCE_AT + 5] = 9;
 	T_ERROR(decode(&message, &packet), BUSBAR_ERROR_MALFORMED);
 	put_check_sum(&message);
+	T_ERROR(decode(&message, &packet), BUSBAR_ERROR_BAD_SEGMENT_MAC);
+	authenticate_segments(&message, seal_first(&sample_ring));
 	T_ERROR(decode(&message, &packet), BUSBAR_ERROR_BAD_PROGRAM_MAC);
 }
 
@@ -584,9 +634,14 @@ static void older_keys_still_open(void **state)
 	size = packet_encode(&program, (const uint8_t(*)[16])segments, source, &sample_ring.keys[1], "", 0,
 	                     message.bytes, SAMPLE_BUFFER);
 	T_OK(size);
+	message.size = (size_t)size;
 	T_OK(packet_decode(message.bytes, (size_t)size, &sample_ring, &packet));
 	T_EQ(packet.key, 2);
 	T_ERROR(packet_decode(message.bytes, (size_t)size, &none, &packet), BUSBAR_ERROR_UNKNOWN_KEY);
+	message.bytes[find_tlv(&message, PROGRAM) + 3] = 3;
+	message.bytes[udp_at(message.bytes) - HMAC_TLV + 7] = 3;
+	put_check_sum(&message);
+	T_ERROR(packet_decode(message.bytes, (size_t)size, &sample_ring, &packet), BUSBAR_ERROR_UNKNOWN_KEY);
 }
 
 static int encode_plain(uint32_t segments, const void *payload, size_t size, struct message *message)
@@ -598,8 +653,9 @@ static int encode_plain(uint32_t segments, const void *payload, size_t size, str
 	for (uint32_t i = 0; i <= PROGRAM_INSTRUCTIONS; i++)
 		segment_make((const uint8_t[16]){0xfc, [5] = (uint8_t)(20 + i)}, SEGMENT_FUNCTION_END, 0,
 		             list[i]);
-	code = packet_encode_plain(from, source, 4180, 4181, (const uint8_t(*)[16])list, segments, payload,
-	                           size, message->bytes, sizeof(message->bytes));
+	code = packet_encode_plain(from, source, 4180, 4181, (const uint8_t(*)[16])list, segments,
+	                           seal_first(&sample_ring), payload, size, message->bytes,
+	                           sizeof(message->bytes));
 	message->size = code < 0 ? 0 : (size_t)code;
 	return code;
 }
@@ -612,13 +668,21 @@ static void plain_packets_go_through_their_segments(void **state)
 
 		T_OK(encode_plain(count, "answer.", 7, &message));
 		udp = udp_at(message.bytes);
-		T_EQ(udp, count == 0 ? IPV6 : IPV6 + SRH + (count + 1) * 16);
+		T_EQ(udp, count == 0 ? IPV6 : IPV6 + SRH + (count + 1) * 16 + HMAC_TLV);
 		T_EQ(message.size, udp + UDP + 7);
 		T_EQ(number_at(message.bytes, 4), message.size - IPV6);
 		T_EQ(number_at(message.bytes, udp), 4180);
 		T_EQ(number_at(message.bytes, udp + 2), 4181);
 		T_BYTES(message.bytes + udp + UDP, "answer.", 7);
 		T_EQ(check_sum(&message, source), 0);
+		if (count > 0) {
+			struct message again = message;
+
+			T_EQ(message.bytes[LAST_AT + 1], HMAC_FLAG);
+			T_EQ(find_tlv(&message, HMAC), udp - HMAC_TLV);
+			authenticate_segments(&again, seal_first(&sample_ring));
+			T_BYTES(message.bytes, again.bytes, message.size);
+		}
 		for (uint32_t i = 0; i < count; i++) {
 			T_EQ(message.bytes[DESTINATION_AT + 5], 20 + i);
 			T_EQ(segment_function(message.bytes + DESTINATION_AT), SEGMENT_FUNCTION_END);
@@ -637,7 +701,7 @@ static void plain_packets_have_their_limits(void **state)
 	T_ERROR(encode_plain(0, payload, SAMPLE_BUFFER, &message), BUSBAR_ERROR_TOO_LARGE);
 	T_ERROR(encode_plain(0, payload, sizeof(payload), &message), BUSBAR_ERROR_TOO_LARGE);
 	/* No length field ever wraps. */
-	T_ERROR(encode_plain(3, payload, 65527, &message), BUSBAR_ERROR_TOO_LARGE);
+	T_ERROR(encode_plain(3, payload, 65487, &message), BUSBAR_ERROR_TOO_LARGE);
 }
 
 /* A sum of zero is sent as 0xffff: zero would say that there is none (RFC 8200 8.1). */
@@ -668,8 +732,9 @@ int main(void)
 	        cmocka_unit_test(advancing_follows_the_list),
 	        cmocka_unit_test(advancing_ends_with_the_hop_limit),
 	        cmocka_unit_test(only_packets_advance),
-	        cmocka_unit_test(a_domain_may_add_its_own),
-	        cmocka_unit_test(nothing_of_ours_hides_behind_the_mac),
+	        cmocka_unit_test(later_versions_may_add_what_the_mac_covers),
+	        cmocka_unit_test(nothing_hides_behind_the_mac),
+	        cmocka_unit_test(the_segments_have_a_mac_of_their_own),
 	        cmocka_unit_test(input_stays_input),
 	        cmocka_unit_test(senders_with_a_key_are_not_trusted_either),
 	        cmocka_unit_test(a_program_is_its_ingress_own),

@@ -683,12 +683,12 @@ void sample_check_sizes(const uint8_t *bytes, size_t size, sample_verdict *verdi
 
 static bool is_refusal(int verdict)
 {
-	static const int codes[] = {BUSBAR_ERROR_BAD_MAC,        BUSBAR_ERROR_BAD_PROGRAM_MAC,
-	                            BUSBAR_ERROR_UNSEALED,       BUSBAR_ERROR_MALFORMED,
-	                            BUSBAR_ERROR_TRUNCATED,      BUSBAR_ERROR_VERSION,
-	                            BUSBAR_ERROR_UNKNOWN_KEY,    BUSBAR_ERROR_UNKNOWN_TENANT,
-	                            BUSBAR_ERROR_MISSING_FIELD,  BUSBAR_ERROR_TOO_LARGE,
-	                            BUSBAR_ERROR_AMOUNT_OVERFLOW};
+	static const int codes[] = {BUSBAR_ERROR_BAD_SEGMENT_MAC, BUSBAR_ERROR_BAD_MAC,
+	                            BUSBAR_ERROR_BAD_PROGRAM_MAC, BUSBAR_ERROR_UNSEALED,
+	                            BUSBAR_ERROR_MALFORMED,       BUSBAR_ERROR_TRUNCATED,
+	                            BUSBAR_ERROR_VERSION,         BUSBAR_ERROR_UNKNOWN_KEY,
+	                            BUSBAR_ERROR_UNKNOWN_TENANT,  BUSBAR_ERROR_MISSING_FIELD,
+	                            BUSBAR_ERROR_TOO_LARGE,       BUSBAR_ERROR_AMOUNT_OVERFLOW};
 
 	for (size_t i = 0; i < ARRAY_SIZE(codes); i++)
 		if (codes[i] == verdict)

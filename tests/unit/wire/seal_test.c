@@ -85,6 +85,25 @@ static void sub_keys_are_of_purpose_and_sender(void **state)
 	T_TRUE(seal_compare(mac, expected, SEAL_MAC) != 0);
 }
 
+/* One for the whole domain, and the same whether it was derived before or not. */
+static void the_segments_secret_is_of_nobody(void **state)
+{
+	const uint8_t label[13] = {'b', 'u', 's', 'b', 'a', 'r', 6};
+	const struct seal_bytes part = {label, sizeof(label)};
+	uint8_t sub_key[SEAL_SECRET], expected[SEAL_SECRET], secret[SEAL_SECRET];
+	struct seal_ring prepared = ring;
+
+	T_OK(seal_prepare(&prepared));
+	for (uint32_t i = 0; i < ring.count; i++) {
+		T_OK(seal_mac(ring.keys[i].secret, &part, 1, sub_key));
+		T_OK(seal_mac(sub_key, NULL, 0, expected));
+		T_OK(seal_segment_secret(&ring.keys[i], secret));
+		T_BYTES(secret, expected, sizeof(secret));
+		T_OK(seal_segment_secret(&prepared.keys[i], secret));
+		T_BYTES(secret, expected, sizeof(secret));
+	}
+}
+
 static void comparing_tells_equal_from_not(void **state)
 {
 	uint8_t a[32] = {0}, b[32] = {0};
@@ -207,6 +226,7 @@ int main(void)
 	        cmocka_unit_test(keys_are_found_by_number),
 	        cmocka_unit_test(codes_are_those_of_the_standard),
 	        cmocka_unit_test(sub_keys_are_of_purpose_and_sender),
+	        cmocka_unit_test(the_segments_secret_is_of_nobody),
 	        cmocka_unit_test(comparing_tells_equal_from_not),
 	        cmocka_unit_test(sealing_is_gcm_with_the_sequence_as_nonce),
 	        cmocka_unit_test(any_change_leaves_it_sealed),
