@@ -322,6 +322,11 @@ uint64_t database_position(const struct database *database)
 	return database->behind ? behind_position(database->behind) : 0;
 }
 
+bool database_crowded(const struct database *database)
+{
+	return database->behind && behind_crowded(database->behind);
+}
+
 uint64_t database_durable(const struct database *database)
 {
 	return database->behind ? behind_durable(database->behind) : 0;

@@ -384,6 +384,11 @@ uint64_t behind_position(const struct behind *behind)
 	return behind->position;
 }
 
+bool behind_crowded(const struct behind *behind)
+{
+	return journal_crowded(behind->journal);
+}
+
 uint64_t behind_durable(const struct behind *behind)
 {
 	return journal_durable(behind->journal);

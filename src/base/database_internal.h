@@ -37,6 +37,7 @@ int behind_commit(struct database *database) CHECKED;
 void behind_rollback(struct behind *behind);
 int behind_execute(struct database *database, const char *sql) CHECKED;
 uint64_t behind_position(const struct behind *behind);
+bool behind_crowded(const struct behind *behind);
 uint64_t behind_durable(const struct behind *behind);
 uint64_t behind_applied(const struct behind *behind);
 int behind_settle(struct database *database, int64_t patience) CHECKED;

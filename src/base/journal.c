@@ -369,6 +369,17 @@ uint64_t journal_durable(struct journal *journal)
 	return durable;
 }
 
+bool journal_crowded(struct journal *journal)
+{
+	bool crowded;
+
+	(void)pthread_mutex_lock(&journal->mutex);
+	crowded = journal->failure < 0 || journal->filling.used > journal->settings.buffer / 2 ||
+	          journal->statistics.stored > journal->settings.maximum / 2;
+	(void)pthread_mutex_unlock(&journal->mutex);
+	return crowded;
+}
+
 int journal_failure(struct journal *journal)
 {
 	int failure;

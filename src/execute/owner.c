@@ -190,20 +190,42 @@ void owner_answer_result(struct owner *owner, const struct holding *holding)
 	send_answer(owner, holding, &answer);
 }
 
+/* The receipt's mark and what is still due, in one transaction. */
+static int write_acknowledged(struct owner *owner, const struct holding *holding, enum answer_type what)
+{
+	struct database *database = owner->rooms.database;
+	int code = database_begin(database);
+
+	if (code < 0)
+		return code;
+	if (what == ANSWER_RECEIPT)
+		code = usage_acknowledge(owner->rooms.usage, &holding->program);
+	if (code >= 0)
+		code = holding_write_due(database, holding);
+	if (code >= 0)
+		code = database_commit(database);
+	if (code < 0)
+		database_rollback(database);
+	return code;
+}
+
 void owner_acknowledged(struct owner *owner, const struct identifier *program, enum answer_type what)
 {
 	struct holding *holding = hash_get(owner->holdings, program->octets);
+	bool result_due, receipt_due;
 
 	if (holding == NULL || holding->state != HOLDING_ENDED || holding->refused)
 		return;
-	if (what == ANSWER_RECEIPT && usage_acknowledge(owner->rooms.usage, program) < 0)
+	result_due = holding->result_due;
+	receipt_due = holding->receipt_due;
+	holding->result_due = result_due && what != ANSWER_RESULT;
+	holding->receipt_due = receipt_due && what != ANSWER_RECEIPT;
+	if (write_acknowledged(owner, holding, what) < 0) {
+		/* Repeated, and so acknowledged once more. */
+		holding->result_due = result_due;
+		holding->receipt_due = receipt_due;
 		return;
-	if (what == ANSWER_RESULT)
-		holding->result_due = false;
-	else if (what == ANSWER_RECEIPT)
-		holding->receipt_due = false;
-	if (holding_write_due(owner->rooms.database, holding) < 0)
-		return; /* repeated, and so acknowledged, after the next start */
+	}
 	if (!holding->result_due && !holding->receipt_due)
 		owner_retire(owner, holding);
 }

@@ -226,9 +226,11 @@ static void receive_new(struct owner *owner, const struct arrival *arrival)
 {
 	const struct program *program = &arrival->packet->program;
 	struct book_refusal refusal = {0};
-	struct holding *holding;
+	struct holding *holding = NULL;
 
-	holding = owner->live == owner->settings.holdings ? NULL : owner_add(owner, program);
+	/* What is held must be able to end in the journal: when that is crowded, nothing new begins. */
+	if (owner->live < owner->settings.holdings && !database_crowded(owner->rooms.database))
+		holding = owner_add(owner, program);
 	if (holding == NULL) {
 		/* It must not be granted later, either. */
 		if (past_put(owner->past, &program->identifier, program->expires, owner_wall(owner)) < 0)

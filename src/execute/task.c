@@ -500,7 +500,8 @@ static int submit_plan(struct tasks *tasks, const struct task_request *request, 
 {
 	int64_t now = task_wall(tasks);
 	struct task *task = NULL;
-	int code = past_has_room(tasks->past, now) ? 0 : BUSBAR_ERROR_TABLE_FULL;
+	bool room = past_has_room(tasks->past, now) && !database_crowded(tasks->rooms.database);
+	int code = room ? 0 : BUSBAR_ERROR_TABLE_FULL;
 
 	if (code == 0)
 		code = make_task(tasks, request, plan->part_count, &task);

@@ -287,6 +287,10 @@ static void test_refusals(void **state)
 	begin(place);
 	T_ERROR(journal_append(place->journal, octets, JOURNAL_RECORD + 1, &position),
 	        BUSBAR_ERROR_TOO_LARGE);
+	T_TRUE(!journal_crowded(place->journal));
+	while (statistics(place->journal).stored <= 10000)
+		T_OK(append(place->journal));
+	T_TRUE(journal_crowded(place->journal));
 	while (statistics(place->journal).stored < 20000)
 		T_OK(append(place->journal));
 	T_ERROR(append(place->journal), BUSBAR_ERROR_TABLE_FULL);
