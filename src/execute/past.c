@@ -15,6 +15,7 @@ struct entry {
 struct past {
 	uint64_t seed;
 	uint32_t maximum, first, count;
+	uint32_t touched; /* places that were ever used */
 	uint32_t chain_mask;
 	uint32_t *chains; /* 1-based places */
 	struct entry *ring;
@@ -97,6 +98,7 @@ int past_put(struct past *past, const struct identifier *identifier, int64_t unt
 	place = (uint32_t)(((uint64_t)past->first + past->count) % past->maximum);
 	past->ring[place] = (struct entry){.identifier = *identifier, .until = until, .next = *chain};
 	*chain = place + 1;
+	past->touched = MAXIMUM(past->touched, place + 1);
 	past->count++;
 	return 0;
 }
@@ -116,5 +118,5 @@ uint32_t past_count(const struct past *past)
 size_t past_bytes(const struct past *past)
 {
 	return sizeof(*past) + (past->chain_mask + 1) * sizeof(*past->chains) +
-	       past->maximum * sizeof(*past->ring);
+	       past->touched * sizeof(*past->ring);
 }

@@ -41,6 +41,21 @@ static void test_order_by_time(void **state)
 	}
 }
 
+static void test_floor(void **state)
+{
+	int64_t now = INT64_C(1700000000) * CLOCK_SECOND;
+	struct identifier floor = identifier_floor(now + 999999), before, after;
+	struct random random;
+
+	random_seed(&random, 7);
+	for (int i = 0; i < 1000; i++) {
+		before = identifier_make(now - 1, &random);
+		after = identifier_make(now, &random);
+		T_TRUE(identifier_compare(&before, &floor) < 0);
+		T_TRUE(identifier_compare(&floor, &after) < 0);
+	}
+}
+
 static void test_same_time_differs(void **state)
 {
 	enum { COUNT = 100000 };
@@ -167,6 +182,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(test_layout),
 	        cmocka_unit_test(test_order_by_time),
+	        cmocka_unit_test(test_floor),
 	        cmocka_unit_test(test_same_time_differs),
 	        cmocka_unit_test(test_derive),
 	        cmocka_unit_test(test_derive_is_fixed),
