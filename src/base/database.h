@@ -123,8 +123,8 @@ uint64_t database_position(const struct database *database);
 uint64_t database_durable(const struct database *database);
 uint64_t database_applied(const struct database *database);
 /*
- * Whether half of the room for what is not yet durable, or not yet applied, is taken. New work should be refused
- * then, so that what has begun can still be written down: it has the other half.
+ * Whether half of the room for what is not yet durable, or not yet applied, is taken. New work should be
+ * refused then, so that what has begun can still be written down: it has the other half.
  */
 bool database_crowded(const struct database *database);
 /* Waits until everything that was committed can be read: 0, NO_ANSWER after `patience` ns, or the failure

@@ -72,7 +72,8 @@ uint32_t journal_segment(const struct journal *journal);
 /* Position of the last record that was appended; and of the last that will survive whatever happens. */
 uint64_t journal_position(struct journal *journal);
 uint64_t journal_durable(struct journal *journal);
-/* Half of what it has room for, in memory or in the folder, is taken, or it has failed: what can wait should. */
+/* Half of what it has room for, in memory or in the folder, is taken, or it has failed: what can wait should.
+ */
 bool journal_crowded(struct journal *journal);
 /* 0, or the -errno of what ended the journal. */
 int journal_failure(struct journal *journal);

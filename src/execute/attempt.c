@@ -278,15 +278,16 @@ void attempt_release(struct tasks *tasks, struct attempt *attempt, int32_t relea
 	attempt_save(tasks, attempt);
 }
 
-/* Gives up on owners that cannot hold anything. True when the attempt is gone. */
+/* Gives up on owners that cannot hold anything, and closes what is settled. True when the attempt is gone. */
 static bool excuse_silent(struct tasks *tasks, struct attempt *attempt)
 {
+	bool patient = task_wall(tasks) <= attempt->expires + EXCUSE_AFTER;
 	bool gone;
 
-	if (task_wall(tasks) <= attempt->expires + EXCUSE_AFTER)
+	if (patient && !all_settled(attempt))
 		return false;
 	task_enter(tasks);
-	for (uint32_t i = 0; i < attempt->owner_count; i++) {
+	for (uint32_t i = 0; i < attempt->owner_count && !patient; i++) {
 		struct attempt_owner *owner = &attempt->owners[i];
 
 		if (!owner->settled && !owner->granted && !is_executor(attempt, owner->identity) &&
@@ -303,7 +304,8 @@ static void send_releases(struct tasks *tasks, struct attempt *attempt)
 	bool first = attempt->repeat_after == 0;
 	bool ended = attempt->task->parts[attempt->part].state == TASK_DONE;
 
-	if (!first && excuse_silent(tasks, attempt))
+	/* The first time it is asked to let go, an owner may well be about to answer. */
+	if ((!first || all_settled(attempt)) && excuse_silent(tasks, attempt))
 		return;
 	attempt->repeat_after = first ? RELEASE_FIRST : MINIMUM(attempt->repeat_after * 2, REPEAT_MOST);
 	attempt->repeat_at = task_monotonic(tasks) + attempt->repeat_after;

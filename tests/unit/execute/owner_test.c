@@ -255,9 +255,9 @@ static struct program refresh_of(struct bench *bench, const struct program *prog
 
 static struct program release_of(struct bench *bench, const struct program *program, int code)
 {
-	return follow(bench, program,
-	              (struct instruction){
-	                      .operation = OPERATION_RELEASE, .at = gateway(SELF), .release = code});
+	return follow(
+	        bench, program,
+	        (struct instruction){.operation = OPERATION_RELEASE, .at = gateway(SELF), .release = code});
 }
 
 /* Gives the owner a packet that has come as far as its own instructions. */
@@ -588,7 +588,8 @@ static void a_full_table_refuses_for_good(void **state)
 static void a_restart_forgets_nothing(void **state)
 {
 	struct bench *bench = *state;
-	struct program program = claim_program(bench, 3000000), refresh, ended = claim_program(bench, 1000000);
+	struct program program = claim_program(bench, 3000000), refresh,
+	               ended = claim_program(bench, 1000000);
 	struct program release = release_of(bench, &ended, 0);
 
 	receive(bench, &program);
@@ -613,7 +614,8 @@ static void a_restart_forgets_nothing(void **state)
 	T_EQ(settle(bench, &program).lines[0].time, 40 * CLOCK_SECOND);
 }
 
-/* A gateway that came back smaller cannot hold what it granted: that ends, and is billed if it was confirmed. */
+/* A gateway that came back smaller cannot hold what it granted: that ends, and is billed if it was confirmed.
+ */
 static void what_is_there_no_longer_ends(void **state)
 {
 	struct bench *bench = *state;
