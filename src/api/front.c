@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define TAG "front"
 
@@ -75,11 +76,43 @@ static struct request *take_requests(struct front *front, uint32_t most)
 	return first;
 }
 
+void front_instance_late(struct front *front, uint32_t service, uint32_t instance)
+{
+	(void)pthread_mutex_lock(&front->lock);
+	front->late[service] |= UINT64_C(1) << instance;
+	(void)pthread_mutex_unlock(&front->lock);
+	(void)uv_async_send(&front->wake);
+}
+
+static void report_late(struct front *front)
+{
+	uint64_t late[ALLOWANCE_SERVICES];
+
+	(void)pthread_mutex_lock(&front->lock);
+	memcpy(late, front->late, sizeof(late));
+	memset(front->late, 0, sizeof(front->late));
+	(void)pthread_mutex_unlock(&front->lock);
+	for (uint32_t service = 0; service < front->settings.resident_count; service++)
+		for (uint32_t instance = 0; instance < RESIDENT_INSTANCES; instance++)
+			if ((late[service] >> instance & 1) != 0)
+				front->settings.late(front->settings.context, service, instance);
+}
+
+/* An instance stays with one receiver in all its lives: requests wait for it there. */
+void front_add_instance(struct front *front, uint32_t service, uint32_t instance, int descriptor)
+{
+	if (receiver_add_instance(front->receivers[instance % front->receiver_count], service, instance,
+	                          descriptor) < 0)
+		close(descriptor);
+}
+
 static void on_wake(uv_async_t *wake)
 {
 	struct front *front = wake->data;
 	struct request *request = take_requests(front, SERVED_A_TURN);
 
+	if (!front->closing)
+		report_late(front);
 	while (request != NULL) {
 		struct request *next = request->next;
 

@@ -16,6 +16,7 @@
 
 #include "api/document.h"
 #include "base/compiler.h"
+#include "execute/allowance.h"
 #include "execute/store.h"
 #include "execute/task.h"
 #include <uv.h>
@@ -47,6 +48,13 @@ struct front_tenant {
 	bool operator;
 };
 
+/* A service of this site that is kept running, and answers calls under an allowance in one round trip. */
+struct front_resident {
+	char name[SERVICE_NAME];
+	char version[SERVICE_VERSION];
+	int64_t patience; /* ns that a call may take */
+};
+
 struct front_settings {
 	const struct document_source *source; /* outlives the front door */
 	struct store *store;
@@ -55,6 +63,13 @@ struct front_settings {
 	uint32_t tenant_count;
 	uint32_t receivers; /* threads, 1 .. FRONT_RECEIVERS */
 	struct front_rates rates;
+	/* Calls under allowances; services are numbered as there. NULL and 0: none. */
+	struct allowances *allowances;
+	const struct front_resident *residents; /* outlive the front door */
+	uint32_t resident_count;
+	/* An instance does not answer: it should be ended. */
+	void (*late)(void *context, uint32_t service, uint32_t instance);
+	void *context;
 };
 
 /* Where clients send to: an address with the one-way delays of their access link, and its ceilings (0: none). */
@@ -70,6 +85,8 @@ int front_create(uv_loop_t *loop, const struct front_settings *settings, struct 
 int front_listen(struct front *front, const struct front_listen *listen) CHECKED;
 /* Demands are mapped on this state of the view from now on. */
 void front_publish(struct front *front, const struct view *view);
+/* An instance of a resident service; the descriptor (supply/resident.h) is the callee's. */
+void front_add_instance(struct front *front, uint32_t service, uint32_t instance, int descriptor);
 /* A task has ended: who waits for it is answered. */
 void front_task_finished(struct front *front, const struct identifier *task);
 /* A reservation is granted. */

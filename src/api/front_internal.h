@@ -8,11 +8,13 @@
 #ifndef API_FRONT_INTERNAL_H
 #define API_FRONT_INTERNAL_H
 
+#include "api/call.h"
 #include "api/front.h"
 #include "api/rate.h"
 #include "api/receiver.h"
 #include "api/recent.h"
 #include "base/arena.h"
+#include "base/error.h"
 #include "base/hash.h"
 #include "base/slab.h"
 #include <netinet/in.h>
@@ -40,6 +42,7 @@ struct request {
 	struct datagram datagram;
 	struct demand demand;
 	struct arena *arena; /* of the demand's stages and the plan's parts */
+	bool only_known;     /* a task that exists is told of, but none begun */
 	bool mapped;         /* `plan` was made by the receiver */
 	struct plan plan;
 	char *quote; /* its document; malloc'd */
@@ -77,6 +80,7 @@ struct front {
 	bool lock_made;
 	struct request *first, **last; /* requests for the loop */
 	struct view *snapshot;         /* a reference of it; NULL: none was published */
+	uint64_t late[ALLOWANCE_SERVICES]; /* bits of instances */
 
 	uint32_t receiver_count;
 	struct receiver *receivers[FRONT_RECEIVERS];
@@ -87,6 +91,8 @@ const struct front_tenant *front_find_tenant(const struct front *front, uint32_t
 
 /* Requests that the loop is to serve, newest last; they come back to their receiver afterwards. Any thread. */
 void front_hand_over(struct front *front, struct request *first, struct request **last);
+/* An instance of a resident service takes too long: the loop is told. Any thread. */
+void front_instance_late(struct front *front, uint32_t service, uint32_t instance);
 /* The present snapshot with a reference of the caller's, or NULL. Any thread. */
 struct view *front_snapshot(struct front *front);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "api/receiver.h"
 
+#include "api/call.h"
 #include "api/front_internal.h"
 #include "base/error.h"
 #include "base/log.h"
@@ -16,6 +17,7 @@
 #define TAG "receiver"
 
 enum {
+	SIGNAL = FRONT_PLACES, /* events: places below, instances above */
 	BUFFER = 2048,
 	REQUEST_ARENA = 1 << 20,
 	MAP_ARENA = 64 << 20,
@@ -27,7 +29,8 @@ struct receiver {
 	struct front *front;
 	pthread_t thread;
 	bool running;
-	int epoll, stop;
+	int epoll, signal; /* signal: something has changed for the thread */
+	struct call_desk *desk;
 	int sockets[FRONT_PLACES];
 	const struct front_place *places[FRONT_PLACES];
 	uint32_t place_count; /* the loop adds; published by epoll_ctl() */
@@ -190,6 +193,8 @@ static void receive(struct receiver *receiver, struct request *request, const ui
 		reply_error(front, request, code);
 	} else {
 		request->demand.identifier = request->datagram.identifier;
+		if (call_take(receiver->desk, request, code == 1))
+			return;
 		if (code == 0 && view != NULL && brings_demand(request->datagram.type))
 			map_request(receiver, request, view);
 		request->next = NULL;
@@ -226,7 +231,7 @@ static void take_message(struct receiver *receiver, uint32_t place, const struct
 	request->sender = *sender;
 	request->size = message->msg_len;
 	request->tenant = NULL;
-	request->mapped = false;
+	request->only_known = request->mapped = false;
 	request->datagram.type = 0;
 	receive(receiver, request, message->msg_hdr.msg_iov->iov_base, view);
 }
@@ -269,17 +274,30 @@ static bool is_stopping(struct receiver *receiver)
 	return stopping;
 }
 
+static void dispatch(struct receiver *receiver, uint32_t number)
+{
+	uint64_t times;
+
+	if (number < SIGNAL) {
+		read_place(receiver, number);
+	} else if (number > SIGNAL) {
+		call_event(receiver->desk, number);
+	} else if (read(receiver->signal, &times, sizeof(times)) == (ssize_t)sizeof(times)) {
+		call_desk_adopt(receiver->desk);
+	}
+}
+
 static void *run(void *context)
 {
 	struct receiver *receiver = context;
-	struct epoll_event events[FRONT_PLACES + 1];
+	struct epoll_event events[RECEIVER_BATCH];
 
 	while (!is_stopping(receiver)) {
-		int ready = epoll_wait(receiver->epoll, events, ARRAY_SIZE(events), -1);
+		int ready = epoll_wait(receiver->epoll, events, ARRAY_SIZE(events),
+		                       call_look(receiver->desk));
 
 		for (int i = 0; i < ready; i++)
-			if (events[i].data.u32 < FRONT_PLACES)
-				read_place(receiver, events[i].data.u32);
+			dispatch(receiver, events[i].data.u32);
 	}
 	return NULL;
 }
@@ -320,11 +338,14 @@ int receiver_create(struct front *front, struct receiver **ret_receiver)
 	(void)pthread_mutex_init(&receiver->lock, NULL);
 	(void)pthread_cond_init(&receiver->returned, NULL);
 	receiver->epoll = epoll_create1(EPOLL_CLOEXEC);
-	receiver->stop = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	receiver->signal = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	code = receiver->epoll < 0 || receiver->signal < 0 ? -errno : 0;
 	receiver->arena = arena_create(MAP_ARENA);
-	code = receiver->epoll < 0 || receiver->stop < 0 ? -errno : receiver->arena == NULL ? -ENOMEM : 0;
+	receiver->desk = call_desk_create(front, receiver->epoll, SIGNAL + 1);
+	if (code == 0 && (receiver->arena == NULL || receiver->desk == NULL))
+		code = -ENOMEM;
 	if (code == 0)
-		code = watch(receiver, receiver->stop, FRONT_PLACES);
+		code = watch(receiver, receiver->signal, SIGNAL);
 	if (code == 0)
 		code = make_requests(receiver);
 	if (code == 0)
@@ -375,18 +396,33 @@ int receiver_listen(struct receiver *receiver, struct front_place *place)
 	return code < 0 ? code : descriptor;
 }
 
-void receiver_stop(struct receiver *receiver)
+/* Wakes the thread. */
+static void signal_thread(const struct receiver *receiver)
 {
 	uint64_t one = 1;
 
+	if (write(receiver->signal, &one, sizeof(one)) < 0)
+		log_error(TAG, "event=not-woken cause=\"%s\"", error_text(-errno));
+}
+
+int receiver_add_instance(struct receiver *receiver, uint32_t service, uint32_t instance, int descriptor)
+{
+	int code = call_desk_add(receiver->desk, service, instance, descriptor);
+
+	if (code == 0)
+		signal_thread(receiver);
+	return code;
+}
+
+void receiver_stop(struct receiver *receiver)
+{
 	if (receiver == NULL || !receiver->running)
 		return;
 	(void)pthread_mutex_lock(&receiver->lock);
 	receiver->stopping = true;
 	(void)pthread_cond_signal(&receiver->returned);
 	(void)pthread_mutex_unlock(&receiver->lock);
-	if (write(receiver->stop, &one, sizeof(one)) < 0)
-		log_error(TAG, "event=not-woken cause=\"%s\"", error_text(-errno));
+	signal_thread(receiver);
 	(void)pthread_join(receiver->thread, NULL);
 	receiver->running = false;
 }
@@ -403,8 +439,9 @@ struct receiver *receiver_free(struct receiver *receiver)
 		close(receiver->sockets[i]);
 	if (receiver->epoll >= 0)
 		close(receiver->epoll);
-	if (receiver->stop >= 0)
-		close(receiver->stop);
+	if (receiver->signal >= 0)
+		close(receiver->signal);
+	call_desk_free(receiver->desk);
 	arena_free(receiver->arena);
 	(void)pthread_cond_destroy(&receiver->returned);
 	(void)pthread_mutex_destroy(&receiver->lock);

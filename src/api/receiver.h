@@ -24,6 +24,9 @@ enum { RECEIVER_REQUESTS = 512, RECEIVER_BATCH = 64 };
 int receiver_create(struct front *front, struct receiver **ret_receiver) CHECKED;
 /* A socket at the place, whose port may be 0 for the first receiver: it is filled in. The socket. */
 int receiver_listen(struct receiver *receiver, struct front_place *place) CHECKED;
+/* An instance of a resident service for this receiver's calls; on failure the descriptor stays the caller's. */
+int receiver_add_instance(struct receiver *receiver, uint32_t service, uint32_t instance,
+                          int descriptor) CHECKED;
 /* Requests that were served; from the loop's thread. */
 void receiver_return(struct receiver *receiver, struct request *request);
 /* Stops the thread; then everything handed over must come back before receiver_free(). Accepts NULL. */

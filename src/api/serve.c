@@ -189,10 +189,12 @@ static void serve_demand(struct front *front, struct request *request)
 
 	if (code == 0 && is_contradiction(request))
 		code = BUSBAR_ERROR_BAD_VALUE;
-	if (code == 0)
+	if (code == 0 && !request->only_known)
 		code = task_submit(tasks, &task);
 	if (code == 0 || code == BUSBAR_ERROR_DUPLICATE)
 		code = task_read(tasks, &request->demand.identifier, &record);
+	if (code == BUSBAR_ERROR_NOT_FOUND && request->only_known)
+		code = BUSBAR_ERROR_LOST;
 	if (code < 0) {
 		reply_error(front, request, code);
 		return;

@@ -51,6 +51,7 @@ int allowances_create(const struct allowance_settings *settings, struct database
 /* What is open stays in the database, for the next life. Accepts NULL, returns NULL. */
 struct allowances *allowances_free(struct allowances *allowances);
 
+bool allowance_has(const struct allowances *allowances, uint32_t tenant);
 /* Takes the price of a call; false when too little is left. Any thread. */
 bool allowance_take(struct allowances *allowances, uint32_t tenant, uint32_t service);
 /* The call has ended: it is counted (and billed), or its price goes back. Any thread. */
