@@ -40,6 +40,7 @@ struct gateway {
 	struct clock clock;
 	uint64_t seed;
 	uv_loop_t *loop;
+	struct random random;
 	struct arena *arena; /* life of the gateway */
 	struct seal_ring ring;
 	struct front_tenant *tenants;
@@ -56,6 +57,15 @@ struct gateway {
 	struct owner *owner;
 	struct tasks *tasks;
 	struct latest *latest;
+	struct allowances *allowances;
+	struct allowance_tenant *allowance_tenants;
+	uint32_t resident_count;
+	struct front_resident residents[ALLOWANCE_SERVICES]; /* as the front door numbers them */
+	struct resident_settings resident_settings[ALLOWANCE_SERVICES];
+	struct gateway_resident {
+		struct gateway *gateway;
+		struct resident *resident;
+	} resident_rooms[ALLOWANCE_SERVICES];
 	struct exchange *exchange;
 	struct announce *announce;
 	struct front *front;
@@ -84,5 +94,15 @@ int gateway_open_network(struct gateway *gateway) CHECKED;
 void gateway_close_network(struct gateway *gateway);
 /* What the edge dropped, for documents. */
 uint32_t gateway_edge(void *context, struct document_count counts[DOCUMENT_EDGE]);
+
+/* gateway_calls.c: resident services and allowances; nothing to do for a gateway without them. */
+int gateway_open_calls(struct gateway *gateway) CHECKED;
+void gateway_close_calls(struct gateway *gateway);
+int64_t gateway_tick_calls(struct gateway *gateway);
+/* False when the run is no resident instance. */
+bool gateway_resident_started(struct gateway *gateway, const struct identifier *id);
+bool gateway_resident_ended(struct gateway *gateway, const struct driver_end *end);
+/* An instance does not answer. */
+void gateway_on_late(void *context, uint32_t service, uint32_t instance);
 
 #endif

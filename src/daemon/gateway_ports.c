@@ -185,11 +185,19 @@ static void finished(void *context, const struct identifier *task)
 		front_task_finished(gateway->front, task);
 }
 
+static void granted(void *context, const struct identifier *task)
+{
+	struct gateway *gateway = context;
+
+	if (gateway->front != NULL)
+		front_task_granted(gateway->front, task);
+}
+
 static void on_started(void *context, const struct identifier *id)
 {
 	struct gateway *gateway = context;
 
-	if (gateway->owner != NULL)
+	if (!gateway_resident_started(gateway, id) && gateway->owner != NULL)
 		owner_started(gateway->owner, id);
 }
 
@@ -197,7 +205,7 @@ static void on_ended(void *context, const struct driver_end *end)
 {
 	struct gateway *gateway = context;
 
-	if (gateway->owner != NULL)
+	if (!gateway_resident_ended(gateway, end) && gateway->owner != NULL)
 		owner_ended(gateway->owner, end);
 }
 
