@@ -55,7 +55,8 @@
 	X(PEER, -2043, "the other side closed the connection")      \
 	X(DIGEST, -2044, "content does not match its digest")       \
 	X(CEILING, -2045, "delay ceiling would be broken")          \
-	X(BAD_SEGMENT_MAC, -2046, "segment list authentication failed")
+	X(BAD_SEGMENT_MAC, -2046, "segment list authentication failed") \
+	X(RATE, -2047, "too many messages")
 
 enum busbar_error {
 #define BUSBAR_ERROR_ENUMERATOR(name, code, text) BUSBAR_ERROR_##name = (code),

@@ -93,7 +93,7 @@ static void report_late(struct front *front)
 	memset(front->late, 0, sizeof(front->late));
 	(void)pthread_mutex_unlock(&front->lock);
 	for (uint32_t service = 0; service < front->settings.resident_count; service++)
-		for (uint32_t instance = 0; instance < RESIDENT_INSTANCES; instance++)
+		for (uint32_t instance = 0; instance < FRONT_INSTANCES; instance++)
 			if ((late[service] >> instance & 1) != 0)
 				front->settings.late(front->settings.context, service, instance);
 }
@@ -123,9 +123,9 @@ static void on_wake(uv_async_t *wake)
 	}
 }
 
-void front_publish(struct front *front, const struct view *view)
+void front_publish(struct front *front, struct view *view)
 {
-	struct view *snapshot = view_snapshot(view), *before;
+	const struct view *snapshot = view_snapshot(view), *before;
 
 	if (snapshot == NULL) {
 		log_warning(TAG, "event=no-snapshot");
@@ -135,12 +135,12 @@ void front_publish(struct front *front, const struct view *view)
 	before = front->snapshot;
 	front->snapshot = snapshot;
 	(void)pthread_mutex_unlock(&front->lock);
-	view_release_snapshot(before);
+	(void)view_release_snapshot(before);
 }
 
-struct view *front_snapshot(struct front *front)
+const struct view *front_snapshot(struct front *front)
 {
-	struct view *snapshot;
+	const struct view *snapshot;
 
 	(void)pthread_mutex_lock(&front->lock);
 	snapshot = view_share_snapshot(front->snapshot);
@@ -243,7 +243,7 @@ static void free_front(struct front *front)
 	slice_drop_all(front);
 	for (uint32_t i = 0; i < front->receiver_count; i++)
 		(void)receiver_free(front->receivers[i]);
-	view_release_snapshot(front->snapshot);
+	(void)view_release_snapshot(front->snapshot);
 	hash_free(front->waiting);
 	slab_free(front->waiting_slab);
 	recent_free(front->recent);

@@ -31,6 +31,7 @@ enum {
 	FRONT_DOCUMENTS = 128,
 	FRONT_WAITING = 65536,
 	FRONT_METERS = 65536,
+	FRONT_INSTANCES = 64, /* of a resident service */
 };
 
 /* Rates: messages a second, of which a tenth may come at once. */
@@ -83,8 +84,8 @@ struct front_listen {
 int front_create(uv_loop_t *loop, const struct front_settings *settings, struct front **ret_front) CHECKED;
 /* The port. */
 int front_listen(struct front *front, const struct front_listen *listen) CHECKED;
-/* Demands are mapped on this state of the view from now on. */
-void front_publish(struct front *front, const struct view *view);
+/* Demands are mapped on this state of the view from now on; from the view's thread. */
+void front_publish(struct front *front, struct view *view);
 /* An instance of a resident service; the descriptor (supply/resident.h) is the callee's. */
 void front_add_instance(struct front *front, uint32_t service, uint32_t instance, int descriptor);
 /* A task has ended: who waits for it is answered. */

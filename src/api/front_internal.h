@@ -79,7 +79,7 @@ struct front {
 	pthread_mutex_t lock;           /* of what follows */
 	bool lock_made;
 	struct request *first, **last; /* requests for the loop */
-	struct view *snapshot;         /* a reference of it; NULL: none was published */
+	const struct view *snapshot;   /* a reference of it; NULL: none was published */
 	uint64_t late[ALLOWANCE_SERVICES]; /* bits of instances */
 
 	uint32_t receiver_count;
@@ -94,7 +94,7 @@ void front_hand_over(struct front *front, struct request *first, struct request 
 /* An instance of a resident service takes too long: the loop is told. Any thread. */
 void front_instance_late(struct front *front, uint32_t service, uint32_t instance);
 /* The present snapshot with a reference of the caller's, or NULL. Any thread. */
-struct view *front_snapshot(struct front *front);
+const struct view *front_snapshot(struct front *front);
 
 /* reply.c; any thread, as long as the request is in its hand. */
 void reply_send(struct front *front, const struct request *request, struct datagram *reply);

@@ -249,14 +249,14 @@ static void set_up_messages(struct receiver *receiver)
 
 static void read_place(struct receiver *receiver, uint32_t place)
 {
-	struct view *view = front_snapshot(receiver->front);
+	const struct view *view = front_snapshot(receiver->front);
 	int got;
 
 	set_up_messages(receiver);
 	got = recvmmsg(receiver->sockets[place], receiver->messages, RECEIVER_BATCH, MSG_DONTWAIT, NULL);
 	for (int i = 0; i < got; i++)
 		take_message(receiver, place, &receiver->messages[i], view);
-	view_release_snapshot(view);
+	(void)view_release_snapshot(view);
 	if (receiver->first == NULL)
 		return;
 	front_hand_over(receiver->front, receiver->first, receiver->last);

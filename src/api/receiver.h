@@ -12,6 +12,7 @@
 #define API_RECEIVER_H
 
 #include "base/compiler.h"
+#include <stdint.h>
 
 struct front;
 struct front_place;

@@ -37,6 +37,7 @@ static void reply_task(struct front *front, const struct request *request, const
 	reply.task.task = record->identifier;
 	reply.task.state = record->state;
 	reply.task.code = record->code;
+	reply.task.anchor = front->settings.source->identity;
 	reply_send(front, request, &reply);
 }
 

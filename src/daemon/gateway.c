@@ -40,6 +40,8 @@ static void on_tick(uv_timer_t *timer)
 	wanted = gateway_tick_calls(gateway);
 	next = MINIMUM(next, wanted);
 	(void)view_expire(gateway->view, clock_wall(&gateway->clock));
+	if (!gateway->closing)
+		front_publish(gateway->front, gateway->view);
 	next = MAXIMUM(CLOCK_MILLISECOND, MINIMUM(next - now, TICK_MOST));
 	if (!gateway->closing)
 		(void)uv_timer_start(timer, on_tick, (uint64_t)(next / CLOCK_MILLISECOND), 0);

@@ -7,6 +7,9 @@
 #include <errno.h>
 
 #define TAG "gateway"
+
+_Static_assert((int)RESIDENT_INSTANCES == (int)FRONT_INSTANCES, "the front door takes every instance");
+
 /* What instances claim of the book, they claim for good. */
 #define FOR_GOOD (INT64_MAX / 4)
 

@@ -185,14 +185,6 @@ static void finished(void *context, const struct identifier *task)
 		front_task_finished(gateway->front, task);
 }
 
-static void granted(void *context, const struct identifier *task)
-{
-	struct gateway *gateway = context;
-
-	if (gateway->front != NULL)
-		front_task_granted(gateway->front, task);
-}
-
 static void on_started(void *context, const struct identifier *id)
 {
 	struct gateway *gateway = context;

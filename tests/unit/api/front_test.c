@@ -671,14 +671,16 @@ static void a_gateway_without_accounts_says_so(void **state)
 	json_decref(view);
 }
 
-static void sockets_are_bounded(void **state)
+static void places_are_bounded(void **state)
 {
-	const uint8_t foreign[16] = {0x20, 0x01, 0x0d, 0xb8, [15] = 1};
+	const struct front_listen foreign = {.address = {0x20, 0x01, 0x0d, 0xb8, [15] = 1}};
+	struct front_listen listen = {.port = 0};
 
-	T_TRUE(front_listen(station->front, foreign, 0, 0, 0) < 0);
-	for (int i = 2; i < FRONT_SOCKETS; i++)
-		T_OK(front_listen(station->front, in6addr_loopback.s6_addr, 0, 0, 0));
-	T_ERROR(front_listen(station->front, in6addr_loopback.s6_addr, 0, 0, 0), BUSBAR_ERROR_TABLE_FULL);
+	memcpy(listen.address, in6addr_loopback.s6_addr, sizeof(listen.address));
+	T_TRUE(front_listen(station->front, &foreign) < 0);
+	for (int i = 2; i < FRONT_PLACES; i++)
+		T_OK(front_listen(station->front, &listen));
+	T_ERROR(front_listen(station->front, &listen), BUSBAR_ERROR_TABLE_FULL);
 }
 
 static void secrets_are_found_by_number(void **state)
@@ -718,7 +720,7 @@ int main(void)
 	        CASE(tenants_hear_of_broken_bodies),
 	        CASE(no_octets_but_the_tenants_own_change_anything),
 	        CASE(a_gateway_without_accounts_says_so),
-	        CASE(sockets_are_bounded),
+	        CASE(places_are_bounded),
 	        CASE(secrets_are_found_by_number),
 	};
 

@@ -313,14 +313,18 @@ static void open_front(struct station *station)
 	                                        .store = station->store,
 	                                        .seed = 3,
 	                                        .tenants = station_tenants,
-	                                        .tenant_count = STATION_TENANTS};
+	                                        .tenant_count = STATION_TENANTS,
+	                                        .receivers = 2,
+	                                        .rates = {100000, 100000, 100000}};
+	struct front_listen listen = {.access_up = CLOCK_MILLISECOND, .access_down = CLOCK_MILLISECOND};
 	int port;
 
 	connect_source(station);
 	T_OK(front_create(&station->loop, &settings, &station->front));
 	station->source.requests_refused = front_refusals(station->front);
-	port = front_listen(station->front, in6addr_loopback.s6_addr, 0, CLOCK_MILLISECOND,
-	                    CLOCK_MILLISECOND);
+	front_publish(station->front, station->view);
+	memcpy(listen.address, in6addr_loopback.s6_addr, sizeof(listen.address));
+	port = front_listen(station->front, &listen);
 	T_OK(port);
 	station->port = (uint16_t)port;
 }
