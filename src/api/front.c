@@ -148,6 +148,11 @@ const struct view *front_snapshot(struct front *front)
 	return snapshot;
 }
 
+void front_durable(struct front *front)
+{
+	outbox_flush(front->outbox, database_durable(front->settings.database));
+}
+
 /* Life. */
 
 static struct rate *make_rate(uint64_t per_second, uint64_t seed)
@@ -166,7 +171,8 @@ static int make_tables(struct front *front)
 	front->sources = make_rate(settings->rates.source, settings->seed);
 	front->strangers = make_rate(settings->rates.stranger, settings->seed);
 	front->tenants = make_rate(settings->rates.tenant, settings->seed);
-	if (front->arena == NULL || front->recent == NULL || front->waiting_slab == NULL ||
+	front->outbox = outbox_create(reply_batch, front, FRONT_REPLIES, FRONT_REPLIES * (size_t)512);
+	if (front->outbox == NULL || front->arena == NULL || front->recent == NULL || front->waiting_slab == NULL ||
 	    front->waiting == NULL || front->sources == NULL || front->strangers == NULL ||
 	    front->tenants == NULL)
 		return -ENOMEM;
@@ -250,6 +256,7 @@ static void free_front(struct front *front)
 	rate_free(front->sources);
 	rate_free(front->strangers);
 	rate_free(front->tenants);
+	outbox_free(front->outbox);
 	arena_free(front->arena);
 	if (front->lock_made)
 		(void)pthread_mutex_destroy(&front->lock);

@@ -31,6 +31,7 @@ enum {
 	FRONT_DOCUMENTS = 128,
 	FRONT_WAITING = 65536,
 	FRONT_METERS = 65536,
+	FRONT_REPLIES = 65536, /* that wait for the disk */
 	FRONT_INSTANCES = 64, /* of a resident service */
 };
 
@@ -58,6 +59,7 @@ struct front_resident {
 
 struct front_settings {
 	const struct document_source *source; /* outlives the front door */
+	const struct database *database;      /* what the loop says must not overtake it */
 	struct store *store;
 	uint64_t seed;
 	const struct front_tenant *tenants; /* outlive the front door */
@@ -88,6 +90,8 @@ int front_listen(struct front *front, const struct front_listen *listen) CHECKED
 void front_publish(struct front *front, struct view *view);
 /* An instance of a resident service; the descriptor (supply/resident.h) is the callee's. */
 void front_add_instance(struct front *front, uint32_t service, uint32_t instance, int descriptor);
+/* More of the database is durable: replies that waited for it leave. */
+void front_durable(struct front *front);
 /* A task has ended: who waits for it is answered. */
 void front_task_finished(struct front *front, const struct identifier *task);
 /* A reservation is granted. */

@@ -16,6 +16,7 @@
 #include "base/arena.h"
 #include "base/error.h"
 #include "base/hash.h"
+#include "base/outbox.h"
 #include "base/slab.h"
 #include <netinet/in.h>
 #include <pthread.h>
@@ -36,6 +37,7 @@ struct request {
 	struct receiver *receiver;
 	const struct front_place *place;
 	int descriptor; /* the socket that the reply leaves by */
+	bool at_once;   /* the reply speaks of no state: it waits for no disk */
 	struct sockaddr_in6 sender;
 	size_t size;
 	const struct front_tenant *tenant; /* NULL before authentication */
@@ -69,6 +71,7 @@ struct front {
 	struct hash *waiting; /* task -> struct waiting */
 	struct kept kept[FRONT_DOCUMENTS];
 	struct arena *arena; /* for what the loop maps itself */
+	struct outbox *outbox; /* replies of the loop */
 	uv_async_t wake;
 	bool wake_open, closing;
 
@@ -96,7 +99,8 @@ void front_instance_late(struct front *front, uint32_t service, uint32_t instanc
 /* The present snapshot with a reference of the caller's, or NULL. Any thread. */
 const struct view *front_snapshot(struct front *front);
 
-/* reply.c; any thread, as long as the request is in its hand. */
+/* reply.c. At once on any thread that has the request in its hand, else on the loop's, by the outbox. */
+extern const outbox_send reply_batch; /* for outbox_create() */
 void reply_send(struct front *front, const struct request *request, struct datagram *reply);
 /* Counts and says why a request is refused. */
 void reply_error(struct front *front, const struct request *request, int code);

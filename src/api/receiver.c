@@ -197,6 +197,7 @@ static void receive(struct receiver *receiver, struct request *request, const ui
 			return;
 		if (code == 0 && view != NULL && brings_demand(request->datagram.type))
 			map_request(receiver, request, view);
+		request->at_once = false;
 		request->next = NULL;
 		*receiver->last = request;
 		receiver->last = &request->next;
@@ -231,6 +232,7 @@ static void take_message(struct receiver *receiver, uint32_t place, const struct
 	request->sender = *sender;
 	request->size = message->msg_len;
 	request->tenant = NULL;
+	request->at_once = true;
 	request->only_known = request->mapped = false;
 	request->datagram.type = 0;
 	receive(receiver, request, message->msg_hdr.msg_iov->iov_base, view);

@@ -10,12 +10,58 @@
 
 #define TAG "front"
 
-static void send_octets(const struct request *request, const uint8_t *bytes, size_t size)
+/* Where a reply goes: the first part of a message in the outbox. */
+struct place {
+	int descriptor;
+	struct sockaddr_in6 to;
+};
+
+/* A full socket buffer loses replies, as the network may; the client asks again. */
+static void send_run(struct mmsghdr *messages, size_t count, int descriptor)
 {
-	/* A full socket buffer loses the reply, as the network may; the client asks again. */
-	if (sendto(request->descriptor, bytes, size, MSG_DONTWAIT, (const struct sockaddr *)&request->sender,
-	           sizeof(request->sender)) < 0)
-		log_debug(TAG, "event=reply-lost cause=\"%s\"", error_text(-errno));
+	if (sendmmsg(descriptor, messages, (unsigned)count, MSG_DONTWAIT) != (int)count)
+		log_debug(TAG, "event=replies-lost cause=\"%s\"", error_text(-errno));
+}
+
+/* Neighbours that leave by the same socket leave together. */
+static void send_batch(void *context, const struct iovec *octets, size_t count)
+{
+	struct mmsghdr messages[OUTBOX_BATCH];
+	struct iovec vectors[OUTBOX_BATCH];
+	struct place places[OUTBOX_BATCH];
+	size_t first = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		memcpy(&places[i], octets[i].iov_base, sizeof(places[i]));
+		vectors[i] = (struct iovec){(uint8_t *)octets[i].iov_base + sizeof(places[i]),
+		                            octets[i].iov_len - sizeof(places[i])};
+		messages[i] = (struct mmsghdr){.msg_hdr = {.msg_name = &places[i].to,
+		                                           .msg_namelen = sizeof(places[i].to),
+		                                           .msg_iov = &vectors[i],
+		                                           .msg_iovlen = 1}};
+		if (places[i].descriptor == places[first].descriptor)
+			continue;
+		send_run(&messages[first], i - first, places[first].descriptor);
+		first = i;
+	}
+	send_run(&messages[first], count - first, places[first].descriptor);
+}
+
+const outbox_send reply_batch = send_batch;
+
+static void send_octets(struct front *front, const struct request *request, const uint8_t *bytes, size_t size)
+{
+	struct place place = {.descriptor = request->descriptor, .to = request->sender};
+	const struct iovec parts[] = {{&place, sizeof(place)}, {(void *)(uintptr_t)bytes, size}};
+
+	if (request->at_once) {
+		if (sendto(request->descriptor, bytes, size, MSG_DONTWAIT,
+		           (const struct sockaddr *)&request->sender, sizeof(request->sender)) < 0)
+			log_debug(TAG, "event=reply-lost cause=\"%s\"", error_text(-errno));
+		return;
+	}
+	if (outbox_put(front->outbox, database_position(front->settings.database), parts, ARRAY_SIZE(parts)) < 0)
+		log_debug(TAG, "event=reply-dropped");
 }
 
 void reply_send(struct front *front, const struct request *request, struct datagram *reply)
@@ -35,7 +81,7 @@ void reply_send(struct front *front, const struct request *request, struct datag
 	/* Towards strangers this is no amplifier. */
 	if (secret == NULL && (size_t)size > request->size)
 		return;
-	send_octets(request, bytes, (size_t)size);
+	send_octets(front, request, bytes, (size_t)size);
 }
 
 void reply_error(struct front *front, const struct request *request, int code)

@@ -310,6 +310,7 @@ static void connect_source(struct station *station)
 static void open_front(struct station *station)
 {
 	const struct front_settings settings = {.source = &station->source,
+	                                        .database = station->database,
 	                                        .store = station->store,
 	                                        .seed = 3,
 	                                        .tenants = station_tenants,
