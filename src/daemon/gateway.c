@@ -39,6 +39,7 @@ static void on_tick(uv_timer_t *timer)
 		next = MINIMUM(next, task_tick(gateway->tasks));
 	wanted = gateway_tick_calls(gateway);
 	next = MINIMUM(next, wanted);
+	gateway_tick_flows(gateway);
 	(void)view_expire(gateway->view, clock_wall(&gateway->clock));
 	if (!gateway->closing)
 		front_publish(gateway->front, gateway->view);
@@ -61,14 +62,37 @@ static int open_folders(const struct gateway *gateway, char runs[GATEWAY_PATH])
 	return code < 0 ? code : file_make_folder(runs, 0700);
 }
 
+/* What waited for the disk leaves. */
+static void on_durable(void *context)
+{
+	struct gateway *gateway = context;
+
+	if (gateway->closing)
+		return;
+	if (gateway->exchange != NULL)
+		exchange_durable(gateway->exchange);
+	if (gateway->front != NULL)
+		front_durable(gateway->front);
+}
+
+/* Without a disk that keeps what is decided, nothing may be decided: the daemon ends and is started again. */
+static void on_failed(void *context, int code, const char *problem)
+{
+	log_error(TAG, "event=disk-failed error=%d cause=\"%s\"", code, problem);
+}
+
 static int open_accounts(struct gateway *gateway)
 {
-	char path[GATEWAY_PATH];
+	char path[GATEWAY_PATH], journal[GATEWAY_PATH];
+	const struct database_settings database = {
+	        .durable = on_durable, .failed = on_failed, .context = gateway};
 	int code;
 
 	if (snprintf(path, sizeof(path), "%s/state.db", gateway->settings->state) >= (int)sizeof(path))
 		return -ENAMETOOLONG;
-	code = database_open(path, &gateway->database);
+	if (snprintf(journal, sizeof(journal), "%s/journal", gateway->settings->state) >= (int)sizeof(journal))
+		return -ENAMETOOLONG;
+	code = database_open_behind(gateway->loop, path, journal, &database, &gateway->database);
 	if (code == 0)
 		code = usage_open(gateway->database, &gateway->usage);
 	if (code == 0)
@@ -147,8 +171,9 @@ static int open_book(struct gateway *gateway)
 		struct link_offer offer = settings_link_offer(gateway->settings, &links[i]);
 		struct book_output output = settings_link_output(&links[i]);
 
-		/* Nothing enforces the ceilings yet, so none is promised: paths are measured, not hard. */
-		memset(offer.ceilings, 0, sizeof(offer.ceilings));
+		/* What nothing enforces is not promised: paths are measured, not hard. */
+		if (!gateway->enforces)
+			memset(offer.ceilings, 0, sizeof(offer.ceilings));
 		code = book_add_link(gateway->book, &offer, &output);
 	}
 	return code < 0 ? code : settings_set_prices(gateway->settings, gateway->book);
@@ -273,6 +298,7 @@ static int open_exchange(struct gateway *gateway)
 	int code = latest_open(gateway->database, &gateway->clock, &gateway->latest);
 
 	exchange.latest = gateway->latest;
+	exchange.database = gateway->database;
 	memcpy(exchange.locator, gateway->locator, sizeof(exchange.locator));
 	return code < 0 ? code : exchange_create(gateway->loop, &exchange, &gateway->exchange);
 }
@@ -296,6 +322,7 @@ static int open_front(struct gateway *gateway)
 	const struct settings_access *access = gateway->settings->access.items;
 	struct config_address own = {.port = GATEWAY_PORT};
 	struct front_settings front = {.source = &gateway->source,
+	                               .database = gateway->database,
 	                               .store = gateway->store,
 	                               .seed = gateway->seed,
 	                               .tenants = gateway->tenants,
@@ -389,6 +416,8 @@ static int open_rooms(struct gateway *gateway)
 		code = deposit(gateway);
 	if (code == 0)
 		code = open_store(gateway);
+	if (code == 0)
+		code = gateway_open_steer(gateway);
 	if (code == 0)
 		code = open_book(gateway);
 	if (code == 0)
@@ -503,6 +532,7 @@ struct gateway *gateway_free(struct gateway *gateway)
 	(void)uv_run(gateway->loop, UV_RUN_DEFAULT);
 	(void)latest_close(gateway->latest);
 	gateway_close_calls(gateway);
+	gateway_close_flows(gateway);
 	(void)collect_free(gateway->collect);
 	(void)tasks_free(gateway->tasks);
 	(void)owner_free(gateway->owner);

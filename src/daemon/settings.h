@@ -38,7 +38,7 @@ struct settings_link {
 struct settings_access {
 	const char *interface;
 	struct config_address listen, prefix;
-	int64_t delay, ceiling;
+	int64_t delay, ceiling, rate;
 	bool operator;
 };
 
@@ -54,6 +54,7 @@ struct settings_service {
 	struct config_list command; /* const char * */
 	int64_t cpu, memory, processes, time, price, tariff;
 	int64_t instances;
+	bool listens;
 };
 
 struct settings_tenant {
