@@ -234,7 +234,9 @@ static void take_message(struct receiver *receiver, uint32_t place, const struct
 	request->tenant = NULL;
 	request->at_once = true;
 	request->only_known = request->mapped = false;
-	request->datagram.type = 0;
+	/* Nothing of whom the place was before. */
+	memset(&request->datagram, 0, sizeof(request->datagram));
+	memset(&request->demand, 0, sizeof(request->demand));
 	receive(receiver, request, message->msg_hdr.msg_iov->iov_base, view);
 }
 
