@@ -11,9 +11,9 @@
  *   seconds=N      how long (default 5); count=N: how many (default: no limit)
  *   log=FILE       a line for every demand that is answered: identifier, wall clock in ns, state, code
  *
- * A demand is answered when a reservation is granted or has failed, a call has its result, a run is taken on. What
- * is not answered is sent again with the same octets, after 250 ms, doubling up to 2 s, as clients do. The last
- * line on standard output is a JSON object; latencies are from the first sending, in microseconds.
+ * A demand is answered when a reservation is granted or has failed, a call has its result, a run is taken on.
+ * What is not answered is sent again with the same octets, after 250 ms, doubling up to 2 s, as clients do.
+ * The last line on standard output is a JSON object; latencies are from the first sending, in microseconds.
  */
 #include "base/arena.h"
 #include "base/clock.h"
@@ -102,9 +102,11 @@ static void flush(struct load *load, struct batch *batch, int socket)
 	unsigned done = 0;
 
 	while (done < batch->count) {
-		int sent = sendmmsg(load->descriptors[socket], batch->messages + done, batch->count - done, 0);
+		int sent =
+		        sendmmsg(load->descriptors[socket], batch->messages + done, batch->count - done, 0);
 
-		if (sent < 0 && errno != EINTR && errno != EAGAIN && errno != ECONNREFUSED && errno != ENOBUFS)
+		if (sent < 0 && errno != EINTR && errno != EAGAIN && errno != ECONNREFUSED &&
+		    errno != ENOBUFS)
 			die("sendmmsg", -errno);
 		if (sent < 0)
 			break; /* as lost on the way: sent again */
@@ -130,7 +132,8 @@ static struct flight *start(struct load *load, int socket)
 	int size;
 
 	flight->identifier = datagram.identifier = identifier_make(datagram.sent, &load->random);
-	size = datagram_encode(&datagram, &load->demand, load->secret, flight->octets, sizeof(flight->octets));
+	size = datagram_encode(&datagram, &load->demand, load->secret, flight->octets,
+	                       sizeof(flight->octets));
 	if (size < 0)
 		die("demand", size);
 	flight->size = (size_t)size;
@@ -236,8 +239,7 @@ static void take(struct load *load, const uint8_t *bytes, size_t size)
 {
 	struct datagram reply = {.type = 0};
 	int code = datagram_decode(bytes, size, find_secret, load, NULL, &reply, NULL);
-	struct flight *flight =
-	        code < 0 ? NULL : hash_get(load->by_identifier, reply.identifier.octets);
+	struct flight *flight = code < 0 ? NULL : hash_get(load->by_identifier, reply.identifier.octets);
 
 	if (flight == NULL) {
 		load->strange++;
@@ -318,7 +320,8 @@ static int compare(const void *a, const void *b)
 
 static uint32_t quantile(const struct load *load, double share)
 {
-	return load->sample_count == 0 ? 0 : load->samples[(size_t)((double)(load->sample_count - 1) * share)];
+	return load->sample_count == 0 ? 0
+	                               : load->samples[(size_t)((double)(load->sample_count - 1) * share)];
 }
 
 static void report(struct load *load)
@@ -327,7 +330,8 @@ static void report(struct load *load)
 	uint64_t answered = load->granted + load->failed;
 
 	qsort(load->samples, load->sample_count, sizeof(load->samples[0]), compare);
-	printf("{\"sent\": %llu, \"granted\": %llu, \"failed\": %llu, \"unanswered\": %lld, \"repeated\": %llu, "
+	printf("{\"sent\": %llu, \"granted\": %llu, \"failed\": %llu, \"unanswered\": %lld, \"repeated\": "
+	       "%llu, "
 	       "\"strange\": %llu, \"seconds\": %.3f, \"per_second\": %.1f, \"p50_us\": %u, \"p99_us\": %u, "
 	       "\"max_us\": %u, \"refused\": {",
 	       (unsigned long long)load->sent, (unsigned long long)load->granted,
@@ -437,7 +441,8 @@ static void make_tables(struct load *load)
 	load->idle = calloc(count, sizeof(struct flight *));
 	load->samples = malloc(SAMPLES * sizeof(*load->samples));
 	load->by_identifier = hash_create(sizeof(struct identifier), count, 1);
-	if (load->flights == NULL || load->idle == NULL || load->samples == NULL || load->by_identifier == NULL)
+	if (load->flights == NULL || load->idle == NULL || load->samples == NULL ||
+	    load->by_identifier == NULL)
 		die("tables", -ENOMEM);
 	for (size_t i = 0; i < count; i++)
 		load->idle[load->idle_count++] = &load->flights[i];

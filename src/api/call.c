@@ -83,8 +83,8 @@ static uint32_t tenant_of(const struct call_desk *desk, const struct request *re
 	return (uint32_t)(request->tenant - desk->front->settings.tenants);
 }
 
-static void send_result(struct call_desk *desk, const struct request *request, int code, const uint8_t *output,
-                        size_t size)
+static void send_result(struct call_desk *desk, const struct request *request, int code,
+                        const uint8_t *output, size_t size)
 {
 	struct datagram reply = {.type = DATAGRAM_RESULT};
 
@@ -191,8 +191,8 @@ int call_desk_add(struct call_desk *desk, uint32_t service, uint32_t instance, i
 
 	(void)pthread_mutex_lock(&desk->lock);
 	if (desk->added_count < CALL_INSTANCES) {
-		desk->added[desk->added_count++] = (struct instance){
-		        .descriptor = descriptor, .service = service, .number = instance};
+		desk->added[desk->added_count++] =
+		        (struct instance){.descriptor = descriptor, .service = service, .number = instance};
 		code = 0;
 	}
 	(void)pthread_mutex_unlock(&desk->lock);
@@ -363,7 +363,8 @@ bool call_take(struct call_desk *desk, struct request *request, bool again)
 	if (request->only_known)
 		return again && answer_again(desk, request);
 	instance = find_instance(desk, (uint32_t)service);
-	if (instance == NULL || !allowance_take(settings->allowances, tenant_of(desk, request), (uint32_t)service))
+	if (instance == NULL ||
+	    !allowance_take(settings->allowances, tenant_of(desk, request), (uint32_t)service))
 		return false;
 	if (hash_put(desk->under_way, request->datagram.identifier.octets, request) < 0) {
 		allowance_return(settings->allowances, tenant_of(desk, request), (uint32_t)service);

@@ -2,16 +2,18 @@
 /*
  * Call: calls of resident services under an allowance, answered by the receiver's thread in one round trip.
  *
- * A request of this kind names a resident service and asks for nothing else (no needs, places or limits); its tenant
- * has an allowance. It waits for an instance of the receiver's own, is sent to it and answered when the instance
- * has written its output. There is no task, and nothing of it is in the journal but its count: docs/durability.md.
+ * A request of this kind names a resident service and asks for nothing else (no needs, places or limits); its
+ * tenant has an allowance. It waits for an instance of the receiver's own, is sent to it and answered when
+ * the instance has written its output. There is no task, and nothing of it is in the journal but its count:
+ * docs/durability.md.
  *
- * A call runs at most once: its identifier is remembered as that of every request, a repetition gets the answer that
- * is kept for a while, and a request that was made before this gateway started is refused, for a former life may
- * have run it. Private to the api room; everything but call_desk_add() belongs to the receiver's thread.
+ * A call runs at most once: its identifier is remembered as that of every request, a repetition gets the
+ * answer that is kept for a while, and a request that was made before this gateway started is refused, for a
+ * former life may have run it. Private to the api room; everything but call_desk_add() belongs to the
+ * receiver's thread.
  *
- * Between desk and instance, a message (SOCK_SEQPACKET) is a status octet and the input or output: 0 in a request; in
- * an answer 0 for success, anything else for a call that failed, which is not billed.
+ * Between desk and instance, a message (SOCK_SEQPACKET) is a status octet and the input or output: 0 in a
+ * request; in an answer 0 for success, anything else for a call that failed, which is not billed.
  */
 #ifndef API_CALL_H
 #define API_CALL_H
@@ -37,8 +39,9 @@ int call_desk_add(struct call_desk *desk, uint32_t service, uint32_t instance, i
 void call_desk_adopt(struct call_desk *desk);
 
 /*
- * True when the request is a call of this kind and now the desk's (or answered already). `again`: the same request
- * came before. False: it is for the loop, which must not begin anything when request->only_known is set.
+ * True when the request is a call of this kind and now the desk's (or answered already). `again`: the same
+ * request came before. False: it is for the loop, which must not begin anything when request->only_known is
+ * set.
  */
 bool call_take(struct call_desk *desk, struct request *request, bool again);
 /* An instance has written, or is gone. */

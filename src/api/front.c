@@ -172,9 +172,9 @@ static int make_tables(struct front *front)
 	front->strangers = make_rate(settings->rates.stranger, settings->seed);
 	front->tenants = make_rate(settings->rates.tenant, settings->seed);
 	front->outbox = outbox_create(reply_batch, front, FRONT_REPLIES, FRONT_REPLIES * (size_t)512);
-	if (front->outbox == NULL || front->arena == NULL || front->recent == NULL || front->waiting_slab == NULL ||
-	    front->waiting == NULL || front->sources == NULL || front->strangers == NULL ||
-	    front->tenants == NULL)
+	if (front->outbox == NULL || front->arena == NULL || front->recent == NULL ||
+	    front->waiting_slab == NULL || front->waiting == NULL || front->sources == NULL ||
+	    front->strangers == NULL || front->tenants == NULL)
 		return -ENOMEM;
 	return 0;
 }

@@ -32,7 +32,7 @@ enum {
 	FRONT_WAITING = 65536,
 	FRONT_METERS = 65536,
 	FRONT_REPLIES = 65536, /* that wait for the disk */
-	FRONT_INSTANCES = 64, /* of a resident service */
+	FRONT_INSTANCES = 64,  /* of a resident service */
 };
 
 /* Rates: messages a second, of which a tenth may come at once. */
@@ -75,7 +75,8 @@ struct front_settings {
 	void *context;
 };
 
-/* Where clients send to: an address with the one-way delays of their access link, and its ceilings (0: none). */
+/* Where clients send to: an address with the one-way delays of their access link, and its ceilings (0: none).
+ */
 struct front_listen {
 	uint8_t address[16];
 	uint16_t port; /* 0: any */

@@ -2,8 +2,9 @@
 /*
  * What the files of the front door share.
  *
- * Threads: the loop's thread owns everything but what is marked here. Receivers (receiver.c) read the settings,
- * which do not change, use the tables that lock themselves, and hand requests over by front_hand_over().
+ * Threads: the loop's thread owns everything but what is marked here. Receivers (receiver.c) read the
+ * settings, which do not change, use the tables that lock themselves, and hand requests over by
+ * front_hand_over().
  */
 #ifndef API_FRONT_INTERNAL_H
 #define API_FRONT_INTERNAL_H
@@ -70,7 +71,7 @@ struct front {
 	struct slab *waiting_slab;
 	struct hash *waiting; /* task -> struct waiting */
 	struct kept kept[FRONT_DOCUMENTS];
-	struct arena *arena; /* for what the loop maps itself */
+	struct arena *arena;   /* for what the loop maps itself */
 	struct outbox *outbox; /* replies of the loop */
 	uv_async_t wake;
 	bool wake_open, closing;
@@ -81,8 +82,8 @@ struct front {
 	uint64_t refusals[ERROR_COUNT]; /* relaxed atomics */
 	pthread_mutex_t lock;           /* of what follows */
 	bool lock_made;
-	struct request *first, **last; /* requests for the loop */
-	const struct view *snapshot;   /* a reference of it; NULL: none was published */
+	struct request *first, **last;     /* requests for the loop */
+	const struct view *snapshot;       /* a reference of it; NULL: none was published */
 	uint64_t late[ALLOWANCE_SERVICES]; /* bits of instances */
 
 	uint32_t receiver_count;
@@ -92,7 +93,8 @@ struct front {
 int64_t front_wall(const struct front *front);
 const struct front_tenant *front_find_tenant(const struct front *front, uint32_t key);
 
-/* Requests that the loop is to serve, newest last; they come back to their receiver afterwards. Any thread. */
+/* Requests that the loop is to serve, newest last; they come back to their receiver afterwards. Any thread.
+ */
 void front_hand_over(struct front *front, struct request *first, struct request **last);
 /* An instance of a resident service takes too long: the loop is told. Any thread. */
 void front_instance_late(struct front *front, uint32_t service, uint32_t instance);
@@ -118,8 +120,8 @@ void slice_quote(struct front *front, struct request *request);
 void slice_document(struct front *front, struct request *request);
 void slice_output(struct front *front, struct request *request);
 /* Octets of a part's output from the store; the number read. */
-int slice_read_output(struct front *front, const struct task_part_record *part, uint64_t offset, uint8_t *bytes,
-                      size_t capacity) CHECKED;
+int slice_read_output(struct front *front, const struct task_part_record *part, uint64_t offset,
+                      uint8_t *bytes, size_t capacity) CHECKED;
 void slice_drop_all(struct front *front);
 
 #endif

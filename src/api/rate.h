@@ -18,8 +18,8 @@
 struct rate;
 
 /*
- * `per_second` messages, `burst` of them at once, over `meters` meters (rounded up to a power of two). NULL when
- * memory is short or a number is 0.
+ * `per_second` messages, `burst` of them at once, over `meters` meters (rounded up to a power of two). NULL
+ * when memory is short or a number is 0.
  */
 struct rate *rate_create(size_t meters, uint64_t per_second, uint64_t burst, uint64_t seed);
 /* Accepts NULL, returns NULL. */

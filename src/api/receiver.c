@@ -166,8 +166,8 @@ static bool may_send(struct front *front, const struct sockaddr_in6 *sender)
 static int check(struct front *front, struct request *request, const uint8_t *bytes)
 {
 	int64_t now = clock_monotonic(&clock_system);
-	int code = datagram_decode(bytes, request->size, front_secret, front, request->arena, &request->datagram,
-	                           &request->demand);
+	int code = datagram_decode(bytes, request->size, front_secret, front, request->arena,
+	                           &request->datagram, &request->demand);
 
 	/* Only who proved to be a tenant is answered as one. */
 	if (request->datagram.authentic)
@@ -297,8 +297,8 @@ static void *run(void *context)
 	struct epoll_event events[RECEIVER_BATCH];
 
 	while (!is_stopping(receiver)) {
-		int ready = epoll_wait(receiver->epoll, events, ARRAY_SIZE(events),
-		                       call_look(receiver->desk));
+		int ready =
+		        epoll_wait(receiver->epoll, events, ARRAY_SIZE(events), call_look(receiver->desk));
 
 		for (int i = 0; i < ready; i++)
 			dispatch(receiver, events[i].data.u32);

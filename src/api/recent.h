@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Identifiers used lately, against replays: each is bound to a digest of the request's MAC and sender. Entries
- * live as long as a request of their age would be accepted; when a table is full, the oldest go. Any thread
- * may call: identifiers are spread over tables with a lock each.
+ * Identifiers used lately, against replays: each is bound to a digest of the request's MAC and sender.
+ * Entries live as long as a request of their age would be accepted; when a table is full, the oldest go. Any
+ * thread may call: identifiers are spread over tables with a lock each.
  */
 #ifndef API_RECENT_H
 #define API_RECENT_H

@@ -60,7 +60,8 @@ static void send_octets(struct front *front, const struct request *request, cons
 			log_debug(TAG, "event=reply-lost cause=\"%s\"", error_text(-errno));
 		return;
 	}
-	if (outbox_put(front->outbox, database_position(front->settings.database), parts, ARRAY_SIZE(parts)) < 0)
+	if (outbox_put(front->outbox, database_position(front->settings.database), parts, ARRAY_SIZE(parts)) <
+	    0)
 		log_debug(TAG, "event=reply-dropped");
 }
 
@@ -89,7 +90,6 @@ void reply_error(struct front *front, const struct request *request, int code)
 	struct datagram reply = {.type = DATAGRAM_ERROR};
 	char address[INET6_ADDRSTRLEN] = "";
 
-	(void)__atomic_fetch_add(&front->refusals[error_index(code)], 1, __ATOMIC_RELAXED);
 	(void)inet_ntop(AF_INET6, &request->sender.sin6_addr, address, sizeof(address));
 	log_notice(TAG, "event=refused from=%s type=%d error=%d cause=\"%s\"", address,
 	           request->datagram.type, code, error_text(code));
@@ -98,4 +98,6 @@ void reply_error(struct front *front, const struct request *request, int code)
 	if (request->tenant != NULL)
 		text_copy(reply.error.text, sizeof(reply.error.text), error_text(code));
 	reply_send(front, request, &reply);
+	/* Last, so that who sees it counted finds it answered. */
+	(void)__atomic_fetch_add(&front->refusals[error_index(code)], 1, __ATOMIC_RELEASE);
 }

@@ -178,8 +178,8 @@ void slice_document(struct front *front, struct request *request)
 		reply_kept(front, request, kept, ask->ask.offset);
 }
 
-int slice_read_output(struct front *front, const struct task_part_record *part, uint64_t offset, uint8_t *bytes,
-                      size_t capacity)
+int slice_read_output(struct front *front, const struct task_part_record *part, uint64_t offset,
+                      uint8_t *bytes, size_t capacity)
 {
 	uint64_t size;
 	ssize_t got;

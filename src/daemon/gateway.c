@@ -84,13 +84,15 @@ static void on_failed(void *context, int code, const char *problem)
 static int open_accounts(struct gateway *gateway)
 {
 	char path[GATEWAY_PATH], journal[GATEWAY_PATH];
-	const struct database_settings database = {
-	        .durable = on_durable, .failed = on_failed, .context = gateway};
+	const struct database_settings database = {.durable = on_durable,
+	                                           .failed = on_failed,
+	                                           .context = gateway};
 	int code;
 
 	if (snprintf(path, sizeof(path), "%s/state.db", gateway->settings->state) >= (int)sizeof(path))
 		return -ENAMETOOLONG;
-	if (snprintf(journal, sizeof(journal), "%s/journal", gateway->settings->state) >= (int)sizeof(journal))
+	if (snprintf(journal, sizeof(journal), "%s/journal", gateway->settings->state) >=
+	    (int)sizeof(journal))
 		return -ENAMETOOLONG;
 	code = database_open_behind(gateway->loop, path, journal, &database, &gateway->database);
 	if (code == 0)

@@ -36,7 +36,8 @@ static int claim(struct gateway *gateway, const struct owner_service *service, u
 	        .time = FOR_GOOD,
 	};
 
-	return book_claim(gateway->book, &program, gateway->identity, &claim, clock_wall(&gateway->clock), NULL);
+	return book_claim(gateway->book, &program, gateway->identity, &claim, clock_wall(&gateway->clock),
+	                  NULL);
 }
 
 static int open_resident(struct gateway *gateway, const struct owner_service *service, uint32_t instances)
@@ -96,15 +97,13 @@ static int open_allowances(struct gateway *gateway, const money tariffs[ALLOWANC
 {
 	const struct settings_tenant *given = gateway->settings->tenants.items;
 	size_t count = gateway->settings->tenants.count;
-	struct allowance_settings settings = {
-	        .identity = gateway->identity,
-	        .supplier = gateway->settings->operator[0] != '\0' ? gateway->settings->operator
-	                                                            : gateway->settings->node,
-	        .clock = gateway->clock,
-	        .seed = gateway->seed,
-	        .tenant_count = (uint32_t)count,
-	        .service_count = gateway->resident_count,
-	};
+	struct allowance_settings settings = {.identity = gateway->identity,
+	                                      .supplier = gateway->settings->operator[0] != '\0'
+	                                      ? gateway->settings->operator: gateway->settings->node,
+	                                      .clock = gateway->clock,
+	                                      .seed = gateway->seed,
+	                                      .tenant_count = (uint32_t)count,
+	                                      .service_count = gateway->resident_count, };
 
 	gateway->allowance_tenants = arena_array(gateway->arena, count + 1, sizeof(*settings.tenants));
 	if (gateway->allowance_tenants == NULL)

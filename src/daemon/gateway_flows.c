@@ -46,7 +46,7 @@ static int add_access(struct gateway *gateway, const struct settings_access *acc
 	if (code == 0)
 		code = add_output(gateway, interface, (uint64_t)access->rate);
 	/* What goes to clients is reserved where it enters the network: here it only goes first. */
-	for (uint32_t class = 0; class < LINK_CLASSES && code == 0 && gateway->enforces; class++)
+	for (uint32_t class = 0; class < LINK_CLASSES && code == 0 && gateway->enforces; class ++)
 		code = steer_output_set(gateway->steer, interface, class, (uint64_t)access->rate / 4,
 		                        ACCESS_BURST);
 	return code;
@@ -119,11 +119,12 @@ void gateway_tick_flows(struct gateway *gateway)
 	for (size_t i = 0; gateway->enforces && book_link_at(gateway->book, i, &offer) == 0; i++) {
 		struct gateway_link *link = find_link(gateway, offer.toward);
 
-		for (uint32_t class = 0; link != NULL && class < LINK_CLASSES; class++) {
+		for (uint32_t class = 0; link != NULL && class < LINK_CLASSES; class ++) {
 			if (book_load_at(gateway->book, i, class, &load) < 0 ||
 			    (load.rate == link->rates[class] && load.burst == link->bursts[class]))
 				continue;
-			if (steer_output_set(gateway->steer, link->interface, class, load.rate, load.burst) < 0) {
+			if (steer_output_set(gateway->steer, link->interface, class, load.rate, load.burst) <
+			    0) {
 				log_warning(TAG, "interface=%u event=class-not-set", link->interface);
 				continue;
 			}

@@ -74,7 +74,7 @@ struct gateway {
 	struct front *front;
 	struct transfer *transfer;
 	struct steer *steer;
-	bool enforces;           /* the kernel keeps what is reserved */
+	bool enforces; /* the kernel keeps what is reserved */
 	struct slab *flow_slab;
 	struct hash *flows;      /* program -> struct flow */
 	struct hash *flow_pairs; /* source and destination -> the newest struct flow of them */

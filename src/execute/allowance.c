@@ -17,8 +17,8 @@
 
 /* What any thread touches: atomics, in cache lines of their own. */
 struct meter {
-	int64_t left;                        /* nano-units */
-	uint64_t calls[ALLOWANCE_SERVICES];  /* that have ended, since this life began */
+	int64_t left;                       /* nano-units */
+	uint64_t calls[ALLOWANCE_SERVICES]; /* that have ended, since this life began */
 } __attribute__((aligned(64)));
 
 /* What the loop's thread knows of a tenant's allowance. */
@@ -115,8 +115,9 @@ static int make_receipt(const struct allowances *allowances, const struct bill *
 	                          .ended = wall(allowances)};
 
 	for (uint32_t i = 0; i < ALLOWANCE_SERVICES; i++) {
-		struct receipt_line line = {
-		        .kind = LINE_CALL, .amount = bill->calls[i], .tariff = bill->tariffs[i]};
+		struct receipt_line line = {.kind = LINE_CALL,
+		                            .amount = bill->calls[i],
+		                            .tariff = bill->tariffs[i]};
 		int code;
 
 		if (line.amount == 0)
@@ -160,7 +161,8 @@ static int hold(struct allowances *allowances, uint32_t tenant, const struct ide
 	int code;
 
 	(void)strncpy(owner.supplier, allowances->settings.supplier, sizeof(owner.supplier) - 1);
-	code = ledger_hold(allowances->ledger, program, program, wanted->name, wanted->amount, &owner, 1, now);
+	code = ledger_hold(allowances->ledger, program, program, wanted->name, wanted->amount, &owner, 1,
+	                   now);
 	if (code != 0)
 		return code < 0 ? code : BUSBAR_ERROR_DUPLICATE;
 	return database_write(allowances->database, "INSERT INTO allowance VALUES (?, ?, ?)",
@@ -230,8 +232,8 @@ static void open_allowance(struct allowances *allowances, uint32_t tenant)
 	}
 	allowance->open = true;
 	allowance->begun = wall(allowances);
-	(void)__atomic_fetch_add(&allowances->meters[tenant].left, allowances->settings.tenants[tenant].amount,
-	                         __ATOMIC_RELAXED);
+	(void)__atomic_fetch_add(&allowances->meters[tenant].left,
+	                         allowances->settings.tenants[tenant].amount, __ATOMIC_RELAXED);
 }
 
 /* Settles what was counted and holds anew, in one transaction, so that calls never find nothing between. */
@@ -253,8 +255,8 @@ static int write_renewal(struct allowances *allowances, uint32_t tenant, const s
 }
 
 /*
- * Without money for the next one, the present one goes on until nothing is left of it; then it ends, and the next
- * begins when there is money again.
+ * Without money for the next one, the present one goes on until nothing is left of it; then it ends, and the
+ * next begins when there is money again.
  */
 static void renew(struct allowances *allowances, uint32_t tenant)
 {
@@ -308,7 +310,8 @@ static int write_work(struct allowances *allowances, uint32_t tenant)
 	for (uint32_t i = 0; i < allowances->settings.service_count && code == 0; i++) {
 		if (bill.calls[i] == 0 || allowance->settled[i] + bill.calls[i] == allowance->written[i])
 			continue;
-		code = database_write(allowances->database, "REPLACE INTO allowance_calls VALUES (?, ?, ?, ?)",
+		code = database_write(allowances->database,
+		                      "REPLACE INTO allowance_calls VALUES (?, ?, ?, ?)",
 		                      DATABASE_VALUES(DATABASE_ARRAY(bill.program.octets), DATABASE_NUMBER(i),
 		                                      DATABASE_NUMBER((int64_t)bill.calls[i]),
 		                                      DATABASE_NUMBER(bill.tariffs[i])));
@@ -343,7 +346,8 @@ int64_t allowances_tick(struct allowances *allowances)
 		else if (!is_written(allowances, i))
 			code = transact(allowances, i, write_work);
 		if (code < 0)
-			log_error(TAG, "event=not-written cause=\"%s\"", database_problem(allowances->database));
+			log_error(TAG, "event=not-written cause=\"%s\"",
+			          database_problem(allowances->database));
 		else if (allowances->tenants[i].open && is_due(allowances, i))
 			renew(allowances, i);
 	}
@@ -379,8 +383,8 @@ static int read_open(struct allowances *allowances, struct bill *ret_bill)
 {
 	struct bill bill = {.begun = 0};
 	sqlite3_stmt *statement;
-	int code = database_start(allowances->database, "SELECT program, begun FROM allowance LIMIT 1", NULL, 0,
-	                          &statement);
+	int code = database_start(allowances->database, "SELECT program, begun FROM allowance LIMIT 1", NULL,
+	                          0, &statement);
 
 	if (code == 0)
 		code = database_step(allowances->database, statement);

@@ -2,12 +2,12 @@
 /*
  * Allowances: money that tenants have put aside for calls of this gateway's resident services.
  *
- * An allowance is a hold of the ledger with this gateway as its only owner. A call takes its price from what is left
- * of it before it runs, in memory, on any thread; what was called is counted when it has ended, and written down
- * every ALLOWANCE_PERIOD. So at most the calls of that time are lost to the operator when power fails, never any
- * money to the tenant: what was not written down goes back. An allowance that is used up to a half or has grown
- * old ends in a receipt, as every program does, and the next one begins; money that calls under way have taken
- * counts for the next.
+ * An allowance is a hold of the ledger with this gateway as its only owner. A call takes its price from what
+ * is left of it before it runs, in memory, on any thread; what was called is counted when it has ended, and
+ * written down every ALLOWANCE_PERIOD. So at most the calls of that time are lost to the operator when power
+ * fails, never any money to the tenant: what was not written down goes back. An allowance that is used up to
+ * a half or has grown old ends in a receipt, as every program does, and the next one begins; money that calls
+ * under way have taken counts for the next.
  *
  * Invariant, per tenant: amount = left + taken by calls under way + counted since the allowance began.
  */

@@ -3,9 +3,9 @@
  * A reservation that all its owners have granted: refreshed in rounds until its time is over, reserved again
  * when an owner lost it.
  *
- * The first round comes soon, since it confirms the reservation at its owners, also one that is over before it
- * needs to live on. A round is repeated until the last owner on the path has answered; then all before it have
- * been refreshed too.
+ * The first round comes soon, since it confirms the reservation at its owners, also one that is over before
+ * it needs to live on. A round is repeated until the last owner on the path has answered; then all before it
+ * have been refreshed too.
  */
 #include "base/error.h"
 #include "base/log.h"

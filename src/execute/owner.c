@@ -13,7 +13,7 @@
 #define PRUNE_EVERY (10 * CLOCK_SECOND)
 
 enum {
-	OWNER_PAST = 16, /* as many ended programs per holding: of OWNER_PAST_TIME, at 40,000 a second */
+	OWNER_PAST = 16,  /* as many ended programs per holding: of OWNER_PAST_TIME, at 40,000 a second */
 	OWNER_DUE = 1024, /* most holdings looked at in one tick */
 };
 

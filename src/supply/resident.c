@@ -161,7 +161,8 @@ bool resident_started(struct resident *resident, const struct identifier *id)
 	instance->descriptor = -1;
 	instance->started = monotonic(resident);
 	set_state(resident, instance, INSTANCE_RUNNING, "started");
-	resident->ports.ready(resident->ports.context, (uint32_t)(instance - resident->instances), descriptor);
+	resident->ports.ready(resident->ports.context, (uint32_t)(instance - resident->instances),
+	                      descriptor);
 	return true;
 }
 

@@ -3,9 +3,9 @@
  * Resident: instances of a service that are kept running, so that a call costs no start.
  *
  * An instance is a run of the driver whose standard input and output are one end of a socket pair
- * (SOCK_SEQPACKET): it reads a message, which is a call's input, and writes one, which is the output, in turn. The
- * other end goes to the port `ready`, which owns it. An instance that ends is started again, later each time it
- * fails; who has the other end sees the end of the connection.
+ * (SOCK_SEQPACKET): it reads a message, which is a call's input, and writes one, which is the output, in
+ * turn. The other end goes to the port `ready`, which owns it. An instance that ends is started again, later
+ * each time it fails; who has the other end sees the end of the connection.
  */
 #ifndef SUPPLY_RESIDENT_H
 #define SUPPLY_RESIDENT_H

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What a reservation costs a gateway that is its ingress and its owner: submitted and granted, refreshed,
- * ended and settled, on one thread, with maps, books, money and journal, without datagrams. The clock is turned
- * by hand. Usage: measure_grant COUNT [FOLDER]; with a folder the database is written behind a journal there,
- * else it is SQLite in memory, whose statements run at once and are most of what is measured then.
+ * ended and settled, on one thread, with maps, books, money and journal, without datagrams. The clock is
+ * turned by hand. Usage: measure_grant COUNT [FOLDER]; with a folder the database is written behind a journal
+ * there, else it is SQLite in memory, whose statements run at once and are most of what is measured then.
  */
 #include "base/clock.h"
 #include "base/log.h"
@@ -100,7 +100,8 @@ static void open_rooms(struct gateway *gateway, const char *folder)
 	                                   .base = 20000,
 	                                   .steepness = 32000,
 	                                   .tariff = 40000};
-	const struct view_limits limits = {.sites = 16, .services = 16, .reservations = 65536, .suspects = 64};
+	const struct view_limits limits = {
+	        .sites = 16, .services = 16, .reservations = 65536, .suspects = 64};
 	const struct database_settings behind = {.buffer = 256 << 20, .backlog = UINT64_C(1) << 40};
 	struct site site = {.identity = gateway->identity,
 	                    .name = "edge",
@@ -128,8 +129,9 @@ static void open_gateway(struct gateway *gateway, const char *folder)
 	const struct clock clock = {read_clock, read_clock, gateway};
 	struct owner_settings owner = {.identity = gateway->identity, .clock = clock, .seed = 1};
 	struct task_settings tasks = {.identity = gateway->identity, .clock = clock, .seed = 2};
-	const struct owner_ports owner_ports = {
-	        .context = gateway, .answer = on_answer, .changed = on_changed};
+	const struct owner_ports owner_ports = {.context = gateway,
+	                                        .answer = on_answer,
+	                                        .changed = on_changed};
 	const struct task_ports task_ports = {.context = gateway,
 	                                      .send = on_send,
 	                                      .acknowledge = on_acknowledge,
@@ -144,8 +146,9 @@ static void open_gateway(struct gateway *gateway, const char *folder)
 	memcpy(tasks.address, gateway->address, sizeof(tasks.address));
 	gateway->ring = (struct seal_ring){.count = 1, .keys = {{.identifier = 1, .secret = {1}}}};
 	open_rooms(gateway, folder);
-	const struct owner_rooms owner_rooms = {
-	        .database = gateway->database, .book = gateway->book, .usage = gateway->usage};
+	const struct owner_rooms owner_rooms = {.database = gateway->database,
+	                                        .book = gateway->book,
+	                                        .usage = gateway->usage};
 	const struct task_rooms task_rooms = {.database = gateway->database,
 	                                      .view = gateway->view,
 	                                      .ledger = gateway->ledger,

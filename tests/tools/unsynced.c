@@ -6,9 +6,10 @@
  *   UNSYNCED_FOLDER  files below it are watched
  *   UNSYNCED_SHADOW  where their shadows are kept, under the same names; both without a final slash
  *
- * A shadow holds what was in its file at the last fsync() or fdatasync() of it. Whoever kills the daemon puts the
- * shadows in the files' place, and what was written but not synced is gone. Names are taken as durable at once:
- * creation, renaming and removal are done to the shadow as well. Shared memory (SQLite's -shm) is not watched.
+ * A shadow holds what was in its file at the last fsync() or fdatasync() of it. Whoever kills the daemon puts
+ * the shadows in the files' place, and what was written but not synced is gone. Names are taken as durable at
+ * once: creation, renaming and removal are done to the shadow as well. Shared memory (SQLite's -shm) is not
+ * watched.
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -184,19 +185,19 @@ static mode_t mode_of(int flags, va_list *arguments)
 	return (flags & (O_CREAT | O_TMPFILE)) != 0 ? va_arg(*arguments, mode_t) : 0;
 }
 
-#define WATCHED_OPEN(name)                                              \
+#define WATCHED_OPEN(name)                                                                \
 	__attribute__((visibility("default"))) int name(const char *path, int flags, ...) \
-	{                                                               \
-		va_list arguments;                                      \
-		mode_t mode;                                            \
-		int descriptor;                                         \
-                                                                        \
-		va_start(arguments, flags);                             \
-		mode = mode_of(flags, &arguments);                      \
-		va_end(arguments);                                      \
-		descriptor = REAL(name)(path, flags, mode);             \
-		note_open(descriptor, path, flags);                     \
-		return descriptor;                                      \
+	{                                                                                 \
+		va_list arguments;                                                        \
+		mode_t mode;                                                              \
+		int descriptor;                                                           \
+                                                                                          \
+		va_start(arguments, flags);                                               \
+		mode = mode_of(flags, &arguments);                                        \
+		va_end(arguments);                                                        \
+		descriptor = REAL(name)(path, flags, mode);                               \
+		note_open(descriptor, path, flags);                                       \
+		return descriptor;                                                        \
 	}
 WATCHED_OPEN(open)
 WATCHED_OPEN(open64)
@@ -233,25 +234,25 @@ PUBLIC ssize_t writev(int descriptor, const struct iovec *vectors, int count)
 	return written;
 }
 
-#define WATCHED_PWRITE(name, offset_type)                                                          \
-	PUBLIC ssize_t name(int descriptor, const void *bytes, size_t size, offset_type offset)    \
-	{                                                                                          \
-		ssize_t written = REAL(name)(descriptor, bytes, size, offset);                     \
-                                                                                                   \
-		note_range(descriptor, offset, offset + (written > 0 ? written : 0));              \
-		return written;                                                                    \
+#define WATCHED_PWRITE(name, offset_type)                                                       \
+	PUBLIC ssize_t name(int descriptor, const void *bytes, size_t size, offset_type offset) \
+	{                                                                                       \
+		ssize_t written = REAL(name)(descriptor, bytes, size, offset);                  \
+                                                                                                \
+		note_range(descriptor, offset, offset + (written > 0 ? written : 0));           \
+		return written;                                                                 \
 	}
 WATCHED_PWRITE(pwrite, off_t)
 WATCHED_PWRITE(pwrite64, off64_t)
 
-#define WATCHED_SYNC(name)                                \
-	PUBLIC int name(int descriptor)                   \
-	{                                                 \
-		int result = REAL(name)(descriptor);      \
-                                                          \
-		if (result == 0)                          \
-			note_sync(descriptor);            \
-		return result;                            \
+#define WATCHED_SYNC(name)                           \
+	PUBLIC int name(int descriptor)              \
+	{                                            \
+		int result = REAL(name)(descriptor); \
+                                                     \
+		if (result == 0)                     \
+			note_sync(descriptor);       \
+		return result;                       \
 	}
 WATCHED_SYNC(fsync)
 WATCHED_SYNC(fdatasync)

@@ -93,8 +93,8 @@ static void threads_count_together(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        cmocka_unit_test(a_burst_then_the_rate),   cmocka_unit_test(over_time_the_rate_holds),
-	        cmocka_unit_test(senders_are_apart),       cmocka_unit_test(bad_numbers_are_refused),
+	        cmocka_unit_test(a_burst_then_the_rate),  cmocka_unit_test(over_time_the_rate_holds),
+	        cmocka_unit_test(senders_are_apart),      cmocka_unit_test(bad_numbers_are_refused),
 	        cmocka_unit_test(threads_count_together),
 	};
 

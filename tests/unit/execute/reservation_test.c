@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reservations through owners and ingress: granted, refreshed, lost, ended; and gateways that die meanwhile. */
+/* Reservations through owners and ingress: granted, refreshed, lost, ended; and gateways that die meanwhile.
+ */
 #include "t.h"
 
 #include "base/log.h"
@@ -8,7 +9,7 @@
 static const struct twin_weather fair = {0};
 
 /* A path of three gateways and a core at its end, for a time. */
-#define OVER_A_PATH(time)                                                                            \
+#define OVER_A_PATH(time)                                                                                  \
 	"demand d { service \"work\"; region \"site\"; need cpu 1; bandwidth up 10 Mbit/s down 20 Mbit/s;" \
 	" reserve for " time "; }"
 /* A core at the edge itself. */
@@ -177,7 +178,8 @@ static void cancelled_it_is_billed_for_the_time(void **state)
 	twin_free(twin);
 }
 
-/* A gateway on the path is gone for good: what it held is reserved over another one, for the rest of the time. */
+/* A gateway on the path is gone for good: what it held is reserved over another one, for the rest of the
+ * time. */
 static void a_lost_owner_is_gone_round(void **state)
 {
 	struct twin *twin = twin_create(6, &fair);
@@ -365,8 +367,8 @@ static void pass(struct twin *twin, int64_t most)
 }
 
 /*
- * Kills come at random moments, with whatever was written last not on the disk. They are short: what is granted
- * stays so.
+ * Kills come at random moments, with whatever was written last not on the disk. They are short: what is
+ * granted stays so.
  */
 static void survive(uint64_t seed, const struct twin_weather *weather)
 {

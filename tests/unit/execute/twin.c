@@ -53,8 +53,8 @@ struct node {
 	struct gateway_identity identity;
 	uint8_t locator[16], address[16];
 	char folder[PATH];
-	uint32_t life;     /* number of the present copy of the database */
-	size_t durable;    /* octets of its log that are on the disk */
+	uint32_t life;  /* number of the present copy of the database */
+	size_t durable; /* octets of its log that are on the disk */
 	int64_t sync_at;
 	uint32_t flow_count;
 	struct owner_flow flows[FLOWS];
@@ -135,7 +135,8 @@ static void post(struct twin *twin, struct node *from, struct node *to, const st
 		twin->messages[i].node = to->number;
 		twin->messages[i].kept = !local;
 		twin->messages[i].at =
-		        1 + (local ? twin->now : (int64_t)random_below(&twin->random, 20 * CLOCK_MILLISECOND));
+		        1 +
+		        (local ? twin->now : (int64_t)random_below(&twin->random, 20 * CLOCK_MILLISECOND));
 		if (--copies == 0)
 			return;
 	}
@@ -857,8 +858,7 @@ static void check_owners(struct twin *twin, const struct program *program)
 		for (uint32_t j = 0; j < TWIN_NODES; j++) {
 			struct node *node = &twin->nodes[j];
 
-			if (!node->alive ||
-			    !gateway_equal(program->instructions[i].at, node->identity) ||
+			if (!node->alive || !gateway_equal(program->instructions[i].at, node->identity) ||
 			    program->instructions[i].operation == OPERATION_FORWARD)
 				continue;
 			if (book_find(node->book, &program->identifier) == NULL)

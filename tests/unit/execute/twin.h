@@ -3,9 +3,9 @@
  * A network of gateways without kernel, sockets or time: real owners, tasks, books, ledgers and databases,
  * joined by a queue that loses, doubles and delays, under a clock that the test turns.
  *
- * What a gateway writes is on its disk some time later; what it sends, and what it tells the tenant, leaves it
- * only then. A gateway that is killed loses what was not on the disk: another process goes on from a copy of
- * the journal.
+ * What a gateway writes is on its disk some time later; what it sends, and what it tells the tenant, leaves
+ * it only then. A gateway that is killed loses what was not on the disk: another process goes on from a copy
+ * of the journal.
  */
 #ifndef TESTS_EXECUTE_TWIN_H
 #define TESTS_EXECUTE_TWIN_H
@@ -57,8 +57,8 @@ void twin_check(struct twin *twin);
 /* Everything that the node's book has is free. */
 void twin_check_book(struct twin *twin, uint32_t node);
 /*
- * What must hold at any time: what was acknowledged is known at the edge; what is granted is held at each of its
- * owners that is alive; nothing is held past its end, and a flow for what is held alone.
+ * What must hold at any time: what was acknowledged is known at the edge; what is granted is held at each of
+ * its owners that is alive; nothing is held past its end, and a flow for what is held alone.
  */
 void twin_check_grants(struct twin *twin);
 void twin_cancel(struct twin *twin, const struct identifier *task);

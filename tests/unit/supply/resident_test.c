@@ -51,8 +51,9 @@ static void on_ready(void *context, uint32_t instance, int descriptor)
 
 static void open_bench(struct bench *bench, const char *const *arguments)
 {
-	const struct driver_callbacks callbacks = {
-	        .started = on_started, .ended = on_ended, .context = bench};
+	const struct driver_callbacks callbacks = {.started = on_started,
+	                                           .ended = on_ended,
+	                                           .context = bench};
 	const struct resident_ports ports = {.context = bench, .ready = on_ready};
 	struct local_settings local = {.cgroup_base = bench->base, .maximum = 10};
 
