@@ -1,84 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "api/front.h"
 
-#include "api/recent.h"
-#include "base/arena.h"
+#include "api/front_internal.h"
 #include "base/error.h"
-#include "base/hash.h"
 #include "base/log.h"
-#include "base/text.h"
-#include <arpa/inet.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #define TAG "front"
-/* How far a sender's clock may be off, and so how long identifiers are remembered (twice that). */
-#define AGE_MAXIMUM (30 * CLOCK_SECOND)
-#define DOCUMENT_LIFETIME (20 * CLOCK_SECOND)
 
-enum { FRONT_ARENA = 4 << 20, FRONT_BUFFER = 2048 };
+enum { MAP_ARENA = 64 << 20, SERVED_A_TURN = 512 };
 
-struct front_socket {
-	uv_udp_t handle;
-	struct front *front;
-	int64_t access_up, access_down;
-};
-
-/* A rendered document that is being read in slices, by one client. */
-struct kept {
-	uint32_t key;
-	struct sockaddr_in6 reader;
-	struct identifier request; /* that it was rendered for */
-	enum datagram_document document;
-	struct identifier about;
-	char *text;
-	size_t size;
-	int64_t since;
-};
-
-/* A client that waits for a task's end. */
-struct waiting {
-	struct identifier task;
-	struct identifier request;
-	uint32_t tenant; /* index */
-	struct front_socket *socket;
-	struct sockaddr_in6 sender;
-};
-
-struct front {
-	struct front_settings settings;
-	uv_loop_t *loop;
-	struct arena *arena;
-	struct recent *recent;
-	struct hash *waiting; /* task -> struct waiting */
-	struct kept kept[FRONT_DOCUMENTS];
-	struct front_socket *sockets[FRONT_SOCKETS];
-	uint32_t socket_count;
-	uint32_t open_handles;
-	bool closing;
-	uint64_t refusals[ERROR_COUNT];
-	uint8_t buffer[FRONT_BUFFER];
-};
-
-/* A request in hand. */
-struct request {
-	struct front *front;
-	struct front_socket *socket;
-	const struct sockaddr_in6 *sender;
-	size_t size;
-	const struct front_tenant *tenant; /* NULL before authentication */
-	struct datagram datagram;
-	struct demand demand;
-};
-
-static int64_t wall(const struct front *front)
+int64_t front_wall(const struct front *front)
 {
 	return clock_wall(&front->settings.source->clock);
 }
 
-static const struct front_tenant *find_tenant(const struct front *front, uint32_t key)
+const struct front_tenant *front_find_tenant(const struct front *front, uint32_t key)
 {
 	for (uint32_t i = 0; i < front->settings.tenant_count; i++)
 		if (front->settings.tenants[i].key == key)
@@ -88,572 +28,9 @@ static const struct front_tenant *find_tenant(const struct front *front, uint32_
 
 const uint8_t *front_secret(void *context, uint32_t key)
 {
-	const struct front_tenant *tenant = find_tenant(context, key);
+	const struct front_tenant *tenant = front_find_tenant(context, key);
 
 	return tenant == NULL ? NULL : tenant->secret;
-}
-
-static void send_octets(struct front_socket *socket, const struct sockaddr_in6 *sender, uint8_t *bytes,
-                        size_t size)
-{
-	uv_buf_t buffer = uv_buf_init((char *)bytes, (unsigned)size);
-
-	/* A full socket buffer loses the reply, as the network may; the client asks again. */
-	if (uv_udp_try_send(&socket->handle, &buffer, 1, (const struct sockaddr *)sender) < 0)
-		log_debug(TAG, "event=reply-lost");
-}
-
-static void send_reply(const struct request *request, struct datagram *reply)
-{
-	uint8_t bytes[DATAGRAM_MAXIMUM];
-	const uint8_t *secret = request->tenant == NULL ? NULL : request->tenant->secret;
-	int size;
-
-	reply->key = request->datagram.key;
-	reply->identifier = request->datagram.identifier;
-	reply->sent = wall(request->front);
-	size = datagram_encode(reply, NULL, secret, bytes, sizeof(bytes));
-	if (size < 0) {
-		log_error(TAG, "event=reply-not-encoded cause=\"%s\"", error_text(size));
-		return;
-	}
-	/* Towards strangers this is no amplifier. */
-	if (secret == NULL && (size_t)size > request->size)
-		return;
-	send_octets(request->socket, request->sender, bytes, (size_t)size);
-}
-
-static void reply_error(const struct request *request, int code)
-{
-	struct datagram reply = {.type = DATAGRAM_ERROR};
-	char address[INET6_ADDRSTRLEN] = "";
-
-	request->front->refusals[error_index(code)]++;
-	(void)inet_ntop(AF_INET6, &request->sender->sin6_addr, address, sizeof(address));
-	log_notice(TAG, "event=refused from=%s type=%d error=%d cause=\"%s\"", address,
-	           request->datagram.type, code, error_text(code));
-	reply.error.code = code;
-	/* A stranger's request may be short: the code alone must do for it. */
-	if (request->tenant != NULL)
-		text_copy(reply.error.text, sizeof(reply.error.text), error_text(code));
-	send_reply(request, &reply);
-}
-
-static void reply_task(const struct request *request, const struct task_record *record)
-{
-	struct datagram reply = {.type = DATAGRAM_TASK};
-
-	reply.task.task = record->identifier;
-	reply.task.state = record->state;
-	reply.task.code = record->code;
-	reply.task.anchor = request->front->settings.source->identity;
-	send_reply(request, &reply);
-}
-
-static int read_output(struct front *front, const struct task_part_record *part, uint64_t offset,
-                       uint8_t *bytes, size_t capacity)
-{
-	uint64_t size;
-	ssize_t got;
-	int descriptor = store_read(front->settings.store, part->digest, &size);
-
-	if (descriptor < 0)
-		return descriptor;
-	got = pread(descriptor, bytes, capacity, (off_t)offset);
-	close(descriptor);
-	return got < 0 ? -errno : (int)got;
-}
-
-/* The result of a call: the first part's output, inline when it fits. */
-static void reply_result(const struct request *request, const struct task_record *record)
-{
-	const struct task_part_record *part = &record->parts[0];
-	struct datagram reply = {.type = DATAGRAM_RESULT};
-	int got;
-
-	reply.result.task = record->identifier;
-	reply.result.code = record->code;
-	reply.result.size = part->size;
-	memcpy(reply.result.digest, part->digest, sizeof(part->digest));
-	if (record->code == 0 && part->size > 0 && part->size <= sizeof(reply.result.output)) {
-		got = read_output(request->front, part, 0, reply.result.output, sizeof(reply.result.output));
-		if (got == (int)part->size)
-			reply.result.inline_size = (uint32_t)got;
-	}
-	send_reply(request, &reply);
-}
-
-static void forget_waiting(struct front *front, struct waiting *waiting)
-{
-	(void)hash_remove(front->waiting, waiting->task.octets);
-	free(waiting);
-}
-
-static void wait_for_task(const struct request *request, const struct identifier *task)
-{
-	struct front *front = request->front;
-	struct waiting *waiting = hash_get(front->waiting, task->octets);
-
-	if (waiting == NULL) {
-		waiting = calloc(1, sizeof(*waiting));
-		if (waiting == NULL || hash_put(front->waiting, task->octets, waiting) < 0) {
-			free(waiting);
-			return; /* the client's repetition finds the result */
-		}
-	}
-	waiting->task = *task;
-	waiting->request = request->datagram.identifier;
-	waiting->tenant = (uint32_t)(request->tenant - front->settings.tenants);
-	waiting->socket = request->socket;
-	waiting->sender = *request->sender;
-}
-
-static bool has_ended(const struct task_record *record)
-{
-	return record->state >= TASK_DONE;
-}
-
-/* Says how a task stands; a call gets its result when there is one, else it waits. */
-static void reply_standing(const struct request *request, const struct identifier *task)
-{
-	struct task_record record;
-	int code = task_read(request->front->settings.source->tasks, task, &record);
-
-	if (code < 0) {
-		reply_error(request, code);
-		return;
-	}
-	if (strcmp(record.tenant, request->tenant->name) != 0) {
-		reply_error(request, BUSBAR_ERROR_REPLAYED);
-	} else if (request->datagram.type == DATAGRAM_CALL && has_ended(&record)) {
-		reply_result(request, &record);
-	} else {
-		if (request->datagram.type == DATAGRAM_CALL)
-			wait_for_task(request, task);
-		reply_task(request, &record);
-	}
-	task_record_clear(&record);
-}
-
-void front_task_finished(struct front *front, const struct identifier *task)
-{
-	struct waiting *waiting = hash_get(front->waiting, task->octets);
-	struct task_record record;
-	struct request request;
-
-	if (waiting == NULL)
-		return;
-	request = (struct request){.front = front,
-	                           .socket = waiting->socket,
-	                           .sender = &waiting->sender,
-	                           .tenant = &front->settings.tenants[waiting->tenant]};
-	request.datagram.key = request.tenant->key;
-	request.datagram.identifier = waiting->request;
-	if (task_read(front->settings.source->tasks, task, &record) == 0) {
-		reply_result(&request, &record);
-		task_record_clear(&record);
-	}
-	forget_waiting(front, waiting);
-}
-
-static struct task_request task_request_of(const struct request *request)
-{
-	struct task_request task = {.demand = &request->demand,
-	                            .tenant = request->tenant->name,
-	                            .spot = request->tenant->spot,
-	                            .access_up = request->socket->access_up,
-	                            .access_down = request->socket->access_down};
-
-	memcpy(task.client, &request->sender->sin6_addr, sizeof(task.client));
-	return task;
-}
-
-static void serve_demand(struct request *request)
-{
-	struct task_request task = task_request_of(request);
-	struct tasks *tasks = request->front->settings.source->tasks;
-	int code = tasks == NULL ? BUSBAR_ERROR_NOT_SUPPORTED : task_submit(tasks, &task);
-
-	if (code < 0 && code != BUSBAR_ERROR_DUPLICATE) {
-		reply_error(request, code);
-		return;
-	}
-	reply_standing(request, &request->demand.identifier);
-}
-
-static void drop_kept(struct kept *kept)
-{
-	free(kept->text);
-	*kept = (struct kept){0};
-}
-
-static bool is_reader(const struct kept *kept, const struct request *request)
-{
-	return kept->key == request->tenant->key && kept->reader.sin6_port == request->sender->sin6_port &&
-	       memcmp(&kept->reader.sin6_addr, &request->sender->sin6_addr, sizeof(struct in6_addr)) == 0;
-}
-
-static struct kept *find_kept(const struct request *request, enum datagram_document document,
-                              const struct identifier *about)
-{
-	struct front *front = request->front;
-	int64_t now = wall(front);
-
-	for (size_t i = 0; i < FRONT_DOCUMENTS; i++) {
-		struct kept *kept = &front->kept[i];
-
-		if (kept->text != NULL && now - kept->since > DOCUMENT_LIFETIME)
-			drop_kept(kept);
-		if (kept->text != NULL && kept->document == document &&
-		    identifier_equal(&kept->about, about) && is_reader(kept, request))
-			return kept;
-	}
-	return NULL;
-}
-
-/* Takes over `text`. The oldest document makes room. */
-static struct kept *keep(const struct request *request, enum datagram_document document,
-                         const struct identifier *about, char *text)
-{
-	struct front *front = request->front;
-	struct kept *place = find_kept(request, document, about);
-
-	for (size_t i = 0; place == NULL && i < FRONT_DOCUMENTS; i++)
-		if (front->kept[i].text == NULL)
-			place = &front->kept[i];
-	if (place == NULL) {
-		place = &front->kept[0];
-		for (size_t i = 1; i < FRONT_DOCUMENTS; i++)
-			if (front->kept[i].since < place->since)
-				place = &front->kept[i];
-	}
-	drop_kept(place);
-	*place = (struct kept){.key = request->tenant->key,
-	                       .reader = *request->sender,
-	                       .request = request->datagram.identifier,
-	                       .document = document,
-	                       .about = *about,
-	                       .text = text,
-	                       .size = strlen(text),
-	                       .since = wall(front)};
-	return place;
-}
-
-static void reply_slice(const struct request *request, const uint8_t *bytes, uint64_t total, uint64_t offset,
-                        size_t size)
-{
-	struct datagram reply = {.type = DATAGRAM_SLICE_OF};
-
-	reply.slice.total = total;
-	reply.slice.offset = offset;
-	reply.slice.size = (uint32_t)size;
-	memcpy(reply.slice.bytes, bytes, size);
-	send_reply(request, &reply);
-}
-
-static void reply_kept(const struct request *request, const struct kept *kept, uint64_t offset)
-{
-	size_t size;
-
-	if (offset > kept->size) {
-		reply_error(request, BUSBAR_ERROR_BAD_VALUE);
-		return;
-	}
-	size = MINIMUM(kept->size - (size_t)offset, (size_t)DATAGRAM_SLICE);
-	reply_slice(request, (const uint8_t *)kept->text + offset, kept->size, offset, size);
-}
-
-static int render_quote(struct request *request, char **ret_text)
-{
-	struct task_request task = task_request_of(request);
-	const struct document_source *source = request->front->settings.source;
-	struct plan plan;
-	char *text;
-	int code = source->tasks == NULL ? BUSBAR_ERROR_NOT_SUPPORTED
-	                                 : task_quote(source->tasks, &task, request->front->arena, &plan);
-
-	if (code < 0)
-		return code;
-	text = document_plan(source, &plan);
-	if (text == NULL)
-		return -ENOMEM;
-	*ret_text = text;
-	return 0;
-}
-
-static int render_document(struct request *request, char **ret_text)
-{
-	const struct datagram *ask = &request->datagram;
-	const struct document_request wanted = {.document = ask->ask.document,
-	                                        .task = ask->ask.task,
-	                                        .tenant = request->tenant->name,
-	                                        .operator= request->tenant->operator};
-
-	return document_render(request->front->settings.source, &wanted, ret_text);
-}
-
-/*
- * The first slice of a document as it is now, unless it was rendered for this very request: one that is
- * repeated, however late, must not change what its reader is in the middle of.
- */
-static void serve_first_slice(struct request *request, enum datagram_document document,
-                              const struct identifier *about,
-                              int (*render)(struct request *request, char **ret_text))
-{
-	struct kept *kept = find_kept(request, document, about);
-	char *text;
-	int code;
-
-	if (kept == NULL || !identifier_equal(&kept->request, &request->datagram.identifier)) {
-		code = render(request, &text);
-		if (code < 0) {
-			reply_error(request, code);
-			return;
-		}
-		kept = keep(request, document, about, text);
-	}
-	reply_kept(request, kept, 0);
-}
-
-static void serve_document(struct request *request)
-{
-	const struct datagram *ask = &request->datagram;
-	const struct kept *kept;
-
-	if (ask->ask.offset == 0 && ask->ask.document != DOCUMENT_QUOTE) {
-		serve_first_slice(request, ask->ask.document, &ask->ask.task, render_document);
-		return;
-	}
-	kept = find_kept(request, ask->ask.document, &ask->ask.task);
-	if (kept == NULL)
-		reply_error(request, BUSBAR_ERROR_NOT_FOUND);
-	else
-		reply_kept(request, kept, ask->ask.offset);
-}
-
-static void serve_output(struct request *request)
-{
-	const struct datagram *ask = &request->datagram;
-	struct task_record record;
-	uint8_t bytes[DATAGRAM_SLICE];
-	struct tasks *tasks = request->front->settings.source->tasks;
-	int code = tasks == NULL ? BUSBAR_ERROR_NOT_SUPPORTED : task_read(tasks, &ask->ask.task, &record);
-
-	if (code < 0) {
-		reply_error(request, code);
-		return;
-	}
-	if (strcmp(record.tenant, request->tenant->name) != 0 || ask->ask.part == 0 ||
-	    ask->ask.part > record.part_count)
-		code = BUSBAR_ERROR_NOT_FOUND;
-	else
-		code = read_output(request->front, &record.parts[ask->ask.part - 1], ask->ask.offset, bytes,
-		                   sizeof(bytes));
-	if (code < 0)
-		reply_error(request, code);
-	else
-		reply_slice(request, bytes, record.parts[ask->ask.part - 1].size, ask->ask.offset,
-		            (size_t)code);
-	task_record_clear(&record);
-}
-
-static void serve_cancel(struct request *request)
-{
-	struct tasks *tasks = request->front->settings.source->tasks;
-	const struct identifier *task = &request->datagram.ask.task;
-	struct task_record record;
-	bool own;
-	int code = tasks == NULL ? BUSBAR_ERROR_NOT_SUPPORTED : task_read(tasks, task, &record);
-
-	if (code == 0) {
-		own = strcmp(record.tenant, request->tenant->name) == 0;
-		task_record_clear(&record);
-		code = own || request->tenant->operator? task_cancel(tasks, task) : BUSBAR_ERROR_NOT_FOUND;
-	}
-	/* Cancelled twice is cancelled. */
-	if (code == 0 || code == BUSBAR_ERROR_STATE)
-		code = task_read(tasks, task, &record);
-	if (code < 0) {
-		reply_error(request, code);
-		return;
-	}
-	reply_task(request, &record);
-	task_record_clear(&record);
-}
-
-static void serve(struct request *request)
-{
-	switch (request->datagram.type) {
-	case DATAGRAM_QUOTE:
-		serve_first_slice(request, DOCUMENT_QUOTE, &request->datagram.identifier, render_quote);
-		break;
-	case DATAGRAM_RUN:
-	case DATAGRAM_CALL:
-		serve_demand(request);
-		break;
-	case DATAGRAM_DOCUMENT:
-		serve_document(request);
-		break;
-	case DATAGRAM_OUTPUT:
-		serve_output(request);
-		break;
-	case DATAGRAM_CANCEL:
-		serve_cancel(request);
-		break;
-	case DATAGRAM_RESERVE:
-	case DATAGRAM_FOLLOW:
-		reply_error(request, BUSBAR_ERROR_NOT_SUPPORTED);
-		break;
-	case DATAGRAM_ERROR:
-	case DATAGRAM_TASK:
-	case DATAGRAM_RESULT:
-	case DATAGRAM_SLICE_OF:
-		break; /* not reached, see receive() */
-	}
-}
-
-/* Age, then use of the identifier. 0 when the request is to be served. */
-static int check_fresh(struct request *request, const uint8_t *bytes)
-{
-	int64_t now = wall(request->front);
-	int64_t age = now - request->datagram.sent;
-	int64_t made = now - identifier_time(&request->datagram.identifier);
-	struct recent_use use = {0};
-
-	if (age > AGE_MAXIMUM || age < -AGE_MAXIMUM || made < -AGE_MAXIMUM)
-		return BUSBAR_ERROR_EXPIRED;
-	memcpy(use.mac, bytes + request->size - sizeof(use.mac), sizeof(use.mac));
-	memcpy(use.sender, &request->sender->sin6_addr, 16);
-	memcpy(use.sender + 16, &request->sender->sin6_port, 2);
-	return recent_note(request->front->recent, &request->datagram.identifier, &use, now);
-}
-
-static void receive(struct front_socket *socket, const uint8_t *bytes, size_t size,
-                    const struct sockaddr_in6 *sender)
-{
-	struct front *front = socket->front;
-	struct request request = {.front = front, .socket = socket, .sender = sender, .size = size};
-	int code = datagram_decode(bytes, size, front_secret, front, front->arena, &request.datagram,
-	                           &request.demand);
-
-	/* A reply is never answered: two front doors would talk to each other for ever. */
-	if (request.datagram.type >= DATAGRAM_ERROR) {
-		front->refusals[error_index(BUSBAR_ERROR_MALFORMED)]++;
-		goto out;
-	}
-	/* Only who proved to be a tenant is answered as one. */
-	if (request.datagram.authentic)
-		request.tenant = find_tenant(front, request.datagram.key);
-	if (code == 0)
-		code = check_fresh(&request, bytes);
-	if (code < 0) {
-		reply_error(&request, code);
-	} else {
-		request.demand.identifier = request.datagram.identifier;
-		serve(&request);
-	}
-out:
-	arena_reset(front->arena);
-}
-
-static void on_buffer(uv_handle_t *handle, size_t suggested, uv_buf_t *buffer)
-{
-	struct front_socket *socket = handle->data;
-
-	(void)suggested;
-	*buffer = uv_buf_init((char *)socket->front->buffer, sizeof(socket->front->buffer));
-}
-
-static void on_datagram(uv_udp_t *handle, ssize_t size, const uv_buf_t *buffer, const struct sockaddr *sender,
-                        unsigned flags)
-{
-	struct front_socket *socket = handle->data;
-
-	if (size < 0 || sender == NULL || sender->sa_family != AF_INET6)
-		return;
-	if ((flags & UV_UDP_PARTIAL) != 0) {
-		socket->front->refusals[error_index(BUSBAR_ERROR_TOO_LARGE)]++;
-		return;
-	}
-	receive(socket, (const uint8_t *)buffer->base, (size_t)size, (const struct sockaddr_in6 *)sender);
-}
-
-int front_create(uv_loop_t *loop, const struct front_settings *settings, struct front **ret_front)
-{
-	struct front *front = calloc(1, sizeof(*front));
-
-	if (front == NULL)
-		return -ENOMEM;
-	front->settings = *settings;
-	front->loop = loop;
-	front->arena = arena_create(FRONT_ARENA);
-	front->recent = recent_create(FRONT_RECENT, 2 * AGE_MAXIMUM, settings->seed);
-	front->waiting = hash_create(sizeof(struct identifier), FRONT_WAITING, settings->seed);
-	if (front->arena == NULL || front->recent == NULL || front->waiting == NULL) {
-		front_close(front);
-		return -ENOMEM;
-	}
-	*ret_front = front;
-	return 0;
-}
-
-static void free_front(struct front *front)
-{
-	size_t position = 0;
-	const void *key;
-	void *value;
-
-	while (front->waiting != NULL && hash_next(front->waiting, &position, &key, &value))
-		forget_waiting(front, value);
-	for (size_t i = 0; i < FRONT_DOCUMENTS; i++)
-		drop_kept(&front->kept[i]);
-	for (uint32_t i = 0; i < front->socket_count; i++)
-		free(front->sockets[i]);
-	hash_free(front->waiting);
-	recent_free(front->recent);
-	arena_free(front->arena);
-	free(front);
-}
-
-static void on_closed(uv_handle_t *handle)
-{
-	struct front_socket *socket = handle->data;
-	struct front *front = socket->front;
-
-	front->open_handles--;
-	if (front->closing && front->open_handles == 0)
-		free_front(front);
-}
-
-int front_listen(struct front *front, const uint8_t address[16], uint16_t port, int64_t access_up,
-                 int64_t access_down)
-{
-	struct sockaddr_in6 local = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
-	int length = sizeof(local);
-	struct front_socket *socket;
-	int code;
-
-	if (front->socket_count == FRONT_SOCKETS)
-		return BUSBAR_ERROR_TABLE_FULL;
-	socket = calloc(1, sizeof(*socket));
-	if (socket == NULL)
-		return -ENOMEM;
-	*socket = (struct front_socket){.front = front, .access_up = access_up, .access_down = access_down};
-	memcpy(&local.sin6_addr, address, sizeof(local.sin6_addr));
-	code = uv_udp_init(front->loop, &socket->handle);
-	if (code < 0) {
-		free(socket);
-		return code;
-	}
-	socket->handle.data = socket;
-	front->sockets[front->socket_count++] = socket;
-	front->open_handles++;
-	code = uv_udp_bind(&socket->handle, (const struct sockaddr *)&local, UV_UDP_IPV6ONLY);
-	if (code == 0)
-		code = uv_udp_recv_start(&socket->handle, on_buffer, on_datagram);
-	if (code == 0)
-		code = uv_udp_getsockname(&socket->handle, (struct sockaddr *)&local, &length);
-	return code < 0 ? code : ntohs(local.sin6_port);
 }
 
 const uint64_t *front_refusals(const struct front *front)
@@ -661,13 +38,245 @@ const uint64_t *front_refusals(const struct front *front)
 	return front->refusals;
 }
 
+/* Between the threads. */
+
+void front_hand_over(struct front *front, struct request *first, struct request **last)
+{
+	bool was_empty;
+
+	if (first == NULL)
+		return;
+	(void)pthread_mutex_lock(&front->lock);
+	was_empty = front->first == NULL;
+	*front->last = first;
+	front->last = last;
+	(void)pthread_mutex_unlock(&front->lock);
+	if (was_empty)
+		(void)uv_async_send(&front->wake);
+}
+
+/* At most `most` requests, oldest first; what is left wakes the loop again. */
+static struct request *take_requests(struct front *front, uint32_t most)
+{
+	struct request *first, **last = &front->first;
+	bool more;
+
+	(void)pthread_mutex_lock(&front->lock);
+	first = front->first;
+	for (uint32_t i = 0; i < most && *last != NULL; i++)
+		last = &(*last)->next;
+	front->first = *last;
+	*last = NULL;
+	more = front->first != NULL;
+	if (!more)
+		front->last = &front->first;
+	(void)pthread_mutex_unlock(&front->lock);
+	if (more)
+		(void)uv_async_send(&front->wake);
+	return first;
+}
+
+void front_instance_late(struct front *front, uint32_t service, uint32_t instance)
+{
+	(void)pthread_mutex_lock(&front->lock);
+	front->late[service] |= UINT64_C(1) << instance;
+	(void)pthread_mutex_unlock(&front->lock);
+	(void)uv_async_send(&front->wake);
+}
+
+static void report_late(struct front *front)
+{
+	uint64_t late[ALLOWANCE_SERVICES];
+
+	(void)pthread_mutex_lock(&front->lock);
+	memcpy(late, front->late, sizeof(late));
+	memset(front->late, 0, sizeof(front->late));
+	(void)pthread_mutex_unlock(&front->lock);
+	for (uint32_t service = 0; service < front->settings.resident_count; service++)
+		for (uint32_t instance = 0; instance < FRONT_INSTANCES; instance++)
+			if ((late[service] >> instance & 1) != 0)
+				front->settings.late(front->settings.context, service, instance);
+}
+
+/* An instance stays with one receiver in all its lives: requests wait for it there. */
+void front_add_instance(struct front *front, uint32_t service, uint32_t instance, int descriptor)
+{
+	if (receiver_add_instance(front->receivers[instance % front->receiver_count], service, instance,
+	                          descriptor) < 0)
+		close(descriptor);
+}
+
+static void on_wake(uv_async_t *wake)
+{
+	struct front *front = wake->data;
+	struct request *request = take_requests(front, SERVED_A_TURN);
+
+	if (!front->closing)
+		report_late(front);
+	while (request != NULL) {
+		struct request *next = request->next;
+
+		if (!front->closing)
+			serve(front, request);
+		receiver_return(request->receiver, request);
+		request = next;
+	}
+}
+
+void front_publish(struct front *front, struct view *view)
+{
+	const struct view *snapshot = view_snapshot(view), *before;
+
+	if (snapshot == NULL) {
+		log_warning(TAG, "event=no-snapshot");
+		return;
+	}
+	(void)pthread_mutex_lock(&front->lock);
+	before = front->snapshot;
+	front->snapshot = snapshot;
+	(void)pthread_mutex_unlock(&front->lock);
+	(void)view_release_snapshot(before);
+}
+
+const struct view *front_snapshot(struct front *front)
+{
+	const struct view *snapshot;
+
+	(void)pthread_mutex_lock(&front->lock);
+	snapshot = view_share_snapshot(front->snapshot);
+	(void)pthread_mutex_unlock(&front->lock);
+	return snapshot;
+}
+
+void front_durable(struct front *front)
+{
+	outbox_flush(front->outbox, database_durable(front->settings.database));
+}
+
+/* Life. */
+
+static struct rate *make_rate(uint64_t per_second, uint64_t seed)
+{
+	return rate_create(FRONT_METERS, per_second, per_second / 10 + 1, seed);
+}
+
+static int make_tables(struct front *front)
+{
+	const struct front_settings *settings = &front->settings;
+
+	front->arena = arena_create(MAP_ARENA);
+	front->recent = recent_create(FRONT_RECENT, 2 * FRONT_AGE, settings->seed);
+	front->waiting_slab = slab_create(serve_waiting_size, FRONT_WAITING);
+	front->waiting = hash_create(sizeof(struct identifier), FRONT_WAITING, settings->seed);
+	front->sources = make_rate(settings->rates.source, settings->seed);
+	front->strangers = make_rate(settings->rates.stranger, settings->seed);
+	front->tenants = make_rate(settings->rates.tenant, settings->seed);
+	front->outbox = outbox_create(reply_batch, front, FRONT_REPLIES, FRONT_REPLIES * (size_t)512);
+	if (front->outbox == NULL || front->arena == NULL || front->recent == NULL ||
+	    front->waiting_slab == NULL || front->waiting == NULL || front->sources == NULL ||
+	    front->strangers == NULL || front->tenants == NULL)
+		return -ENOMEM;
+	return 0;
+}
+
+static int start_receivers(struct front *front)
+{
+	int code = 0;
+
+	while (front->receiver_count < front->settings.receivers && code == 0) {
+		code = receiver_create(front, &front->receivers[front->receiver_count]);
+		front->receiver_count += code == 0 ? 1 : 0;
+	}
+	return code;
+}
+
+int front_create(uv_loop_t *loop, const struct front_settings *settings, struct front **ret_front)
+{
+	struct front *front;
+	int code;
+
+	if (settings->receivers == 0 || settings->receivers > FRONT_RECEIVERS)
+		return BUSBAR_ERROR_BAD_VALUE;
+	front = calloc(1, sizeof(*front));
+	if (front == NULL)
+		return -ENOMEM;
+	front->settings = *settings;
+	front->loop = loop;
+	front->last = &front->first;
+	front->lock_made = pthread_mutex_init(&front->lock, NULL) == 0;
+	code = front->lock_made ? make_tables(front) : -ENOMEM;
+	if (code == 0)
+		code = uv_async_init(loop, &front->wake, on_wake);
+	front->wake_open = code == 0;
+	front->wake.data = front;
+	if (code == 0)
+		code = start_receivers(front);
+	if (code < 0) {
+		front_close(front);
+		return code;
+	}
+	*ret_front = front;
+	return 0;
+}
+
+int front_listen(struct front *front, const struct front_listen *listen)
+{
+	struct front_place *place = &front->places[front->place_count];
+
+	if (front->place_count == FRONT_PLACES)
+		return BUSBAR_ERROR_TABLE_FULL;
+	*place = (struct front_place){
+	        .local = {.sin6_family = AF_INET6, .sin6_port = htons(listen->port)},
+	        .access_up = listen->access_up,
+	        .access_down = listen->access_down,
+	        .access_ceiling_up = listen->access_ceiling_up,
+	        .access_ceiling_down = listen->access_ceiling_down,
+	};
+	memcpy(&place->local.sin6_addr, listen->address, sizeof(place->local.sin6_addr));
+	front->place_count++;
+	for (uint32_t i = 0; i < front->receiver_count; i++) {
+		int code = receiver_listen(front->receivers[i], place);
+
+		if (code < 0)
+			return code;
+	}
+	return ntohs(place->local.sin6_port);
+}
+
+static void free_front(struct front *front)
+{
+	serve_forget_all(front);
+	slice_drop_all(front);
+	for (uint32_t i = 0; i < front->receiver_count; i++)
+		(void)receiver_free(front->receivers[i]);
+	(void)view_release_snapshot(front->snapshot);
+	hash_free(front->waiting);
+	slab_free(front->waiting_slab);
+	recent_free(front->recent);
+	rate_free(front->sources);
+	rate_free(front->strangers);
+	rate_free(front->tenants);
+	outbox_free(front->outbox);
+	arena_free(front->arena);
+	if (front->lock_made)
+		(void)pthread_mutex_destroy(&front->lock);
+	free(front);
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+	free_front(handle->data);
+}
+
 void front_close(struct front *front)
 {
-	if (front == NULL)
+	if (front == NULL || front->closing)
 		return;
 	front->closing = true;
-	for (uint32_t i = 0; i < front->socket_count; i++)
-		uv_close((uv_handle_t *)&front->sockets[i]->handle, on_closed);
-	if (front->open_handles == 0)
+	for (uint32_t i = 0; i < front->receiver_count; i++)
+		receiver_stop(front->receivers[i]);
+	if (front->wake_open)
+		uv_close((uv_handle_t *)&front->wake, on_closed);
+	else
 		free_front(front);
 }

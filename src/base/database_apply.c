@@ -27,7 +27,6 @@ enum {
 struct applier {
 	struct applier_settings settings;
 	pthread_t thread;
-	bool started;
 
 	/* The thread's own. */
 	struct database *database;
@@ -210,13 +209,19 @@ static bool wait_until(struct applier *applier, pthread_cond_t *condition, int64
 	return pthread_cond_timedwait(condition, &applier->mutex, &until) == 0;
 }
 
-/* Lets transactions gather, or a failure pass, unless somebody is in a hurry. With the mutex. */
+/* Whether to go on at once: somebody waits, or there is a whole batch. With the mutex. */
+static bool is_pressing(const struct applier *applier)
+{
+	return applier->urgent > applier->applied || applier->durable >= applier->applied + BATCH_RECORDS;
+}
+
+/* Lets transactions gather, or a failure pass. With the mutex. */
 static void gather(struct applier *applier)
 {
-	int64_t pause = applier->failure < 0 ? RETRY : applier->settings.delay;
-	int64_t end = clock_monotonic(&clock_system) + pause;
+	bool failed = applier->failure < 0;
+	int64_t end = clock_monotonic(&clock_system) + (failed ? RETRY : applier->settings.delay);
 
-	while (!applier->closing && (applier->failure < 0 || applier->urgent <= applier->applied))
+	while (!applier->closing && (failed || !is_pressing(applier)))
 		if (!wait_until(applier, &applier->work, end))
 			return;
 }
@@ -224,15 +229,9 @@ static void gather(struct applier *applier)
 /* False at the end, when all is applied or cannot be. With the mutex. */
 static bool wait_for_work(struct applier *applier)
 {
-	/* What is there since the last batch has waited while that was applied. */
-	bool idle = applier->failure < 0;
-
-	while (applier->durable <= applier->applied && !applier->closing) {
+	while (applier->durable <= applier->applied && !applier->closing)
 		(void)pthread_cond_wait(&applier->work, &applier->mutex);
-		idle = true;
-	}
-	if (idle)
-		gather(applier);
+	gather(applier);
 	return applier->durable > applier->applied && !(applier->closing && applier->failure < 0);
 }
 
@@ -281,7 +280,6 @@ static int start_thread(struct applier *applier)
 	(void)pthread_sigmask(SIG_SETMASK, &all, &before);
 	error = pthread_create(&applier->thread, NULL, apply_on, applier);
 	(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
-	applier->started = error == 0;
 	return -error;
 }
 
@@ -348,26 +346,30 @@ int applier_open(const struct applier_settings *settings, char ret_problem[256],
 	if (code < 0) {
 		(void)snprintf(ret_problem, 256, "%s",
 		               applier->database == NULL ? "" : database_problem(applier->database));
-		(void)applier_close(applier);
+		(void)applier_free(applier);
 		return code;
 	}
 	*ret_applier = applier;
 	return 0;
 }
 
-struct applier *applier_close(struct applier *applier)
+void applier_stop(struct applier *applier, uint64_t durable)
+{
+	(void)pthread_mutex_lock(&applier->mutex);
+	applier->durable = durable;
+	applier->closing = true;
+	(void)pthread_cond_signal(&applier->work);
+	(void)pthread_mutex_unlock(&applier->mutex);
+	(void)pthread_join(applier->thread, NULL);
+	/* Spares the next life some work. */
+	(void)checkpoint(applier);
+	applier->reader = journal_reader_close(applier->reader);
+}
+
+struct applier *applier_free(struct applier *applier)
 {
 	if (applier == NULL)
 		return NULL;
-	if (applier->started) {
-		(void)pthread_mutex_lock(&applier->mutex);
-		applier->closing = true;
-		(void)pthread_cond_signal(&applier->work);
-		(void)pthread_mutex_unlock(&applier->mutex);
-		(void)pthread_join(applier->thread, NULL);
-		/* Spares the next life some work. */
-		(void)checkpoint(applier);
-	}
 	(void)journal_reader_close(applier->reader);
 	(void)database_close(applier->database);
 	for (size_t i = 0; i < applier->text_count; i++)
@@ -388,7 +390,7 @@ void applier_wake(struct applier *applier, uint64_t durable)
 	(void)pthread_mutex_lock(&applier->mutex);
 	idle = applier->durable <= applier->applied;
 	applier->durable = durable;
-	if (idle || applier->urgent > applier->applied)
+	if (idle || is_pressing(applier))
 		(void)pthread_cond_signal(&applier->work);
 	(void)pthread_mutex_unlock(&applier->mutex);
 }

@@ -29,11 +29,13 @@ struct applier_settings {
 	void *context;
 };
 
-/* Applies all that the journal has and then starts the thread. The journal must outlive it. */
+/* Applies all that the journal has and then starts the thread. The journal must outlive the thread. */
 int applier_open(const struct applier_settings *settings, char ret_problem[256],
                  struct applier **ret_applier) CHECKED;
-/* Applies all that is durable, unless it fails to, and ends the thread. Accepts NULL, returns NULL. */
-struct applier *applier_close(struct applier *applier);
+/* Applies all up to `durable`, unless it fails to, and ends the thread; the journal is not used any more. */
+void applier_stop(struct applier *applier, uint64_t durable);
+/* When nobody can call it. Accepts NULL, returns NULL. */
+struct applier *applier_free(struct applier *applier);
 
 /* More is durable. From any thread. */
 void applier_wake(struct applier *applier, uint64_t durable);

@@ -227,8 +227,11 @@ struct behind *behind_close(struct behind *behind)
 		return NULL;
 	if (behind->applier != NULL && journal_wait(behind->journal, behind->position, PATIENCE) < 0)
 		log_error(TAG, "event=closed cause=\"what was written last is not durable\"");
-	behind->applier = applier_close(behind->applier);
+	if (behind->applier != NULL)
+		applier_stop(behind->applier, journal_durable(behind->journal));
+	/* Its thread may tell the applier of progress until then. */
 	(void)journal_close(behind->journal);
+	(void)applier_free(behind->applier);
 	if (behind->wake != NULL)
 		uv_close((uv_handle_t *)&behind->wake->async, on_wake_closed);
 	while (behind->statements && hash_next(behind->statements, &position, &key, &statement))

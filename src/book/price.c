@@ -39,10 +39,8 @@ void price_settle(struct price *price, double utilisation, int64_t time, int64_t
 {
 	double left = half_life == 0 ? 0 : exp2(-(double)time / (double)half_life);
 
-	if (half_life == 0)
-		price->average = 0;
-	else if (time > 0)
-		price->average = MINIMUM(1.0, utilisation + (price->average - utilisation) * left);
+	price->average =
+	        half_life == 0 ? 0 : MINIMUM(1.0, utilisation + (price->average - utilisation) * left);
 }
 
 void price_tell(const struct price *price, double utilisation, money *base, uint32_t *steepness)

@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "base/outbox.h"
 #include "wire/segment.h"
 #include <arpa/inet.h>
 #include <errno.h>
@@ -34,6 +35,7 @@ struct exchange {
 	bool connected, closing;
 	uint32_t open_handles;
 	struct steer *steer;
+	struct outbox *outbox; /* packets for the network */
 	struct item *first, **last;
 	size_t queued;
 	uint64_t refusals[ERROR_COUNT];
@@ -144,6 +146,32 @@ static void put(struct exchange *exchange, enum item_kind kind, const void *byte
 	(void)uv_idle_start(&exchange->idle, on_idle);
 }
 
+static void send_batch(void *context, const struct iovec *packets, size_t count)
+{
+	struct exchange *exchange = context;
+
+	for (size_t i = 0; i < count && !exchange->closing; i++) {
+		int code = steer_send(exchange->steer, packets[i].iov_base, packets[i].iov_len);
+
+		if (code < 0)
+			log_notice(TAG, "event=not-sent cause=\"%s\"", error_text(code));
+	}
+}
+
+/* When everything that was decided before is durable. */
+static int send_later(struct exchange *exchange, const uint8_t *bytes, size_t size)
+{
+	const struct database *database = exchange->settings.database;
+	const struct iovec packet = {(void *)(uintptr_t)bytes, size};
+
+	return outbox_put(exchange->outbox, database == NULL ? 0 : database_position(database), &packet, 1);
+}
+
+void exchange_durable(struct exchange *exchange)
+{
+	outbox_flush(exchange->outbox, database_durable(exchange->settings.database));
+}
+
 void exchange_send(struct exchange *exchange, const uint8_t *bytes, size_t size)
 {
 	const uint8_t *destination = bytes + IPV6_DESTINATION_AT;
@@ -156,7 +184,7 @@ void exchange_send(struct exchange *exchange, const uint8_t *bytes, size_t size)
 		put(exchange, ITEM_PROGRAM, bytes, size);
 		return;
 	}
-	code = exchange->steer == NULL ? BUSBAR_ERROR_STATE : steer_send(exchange->steer, bytes, size);
+	code = exchange->steer == NULL ? BUSBAR_ERROR_STATE : send_later(exchange, bytes, size);
 	if (code < 0)
 		log_notice(TAG, "event=not-sent cause=\"%s\"", error_text(code));
 }
@@ -174,7 +202,7 @@ static void send_along(struct exchange *exchange, const uint8_t *bytes, size_t s
 	                           (const uint8_t(*)[16])segments, way->hop_count,
 	                           seal_first(exchange->settings.ring), bytes, size, packet, sizeof(packet));
 	if (code > 0)
-		code = steer_send(exchange->steer, packet, (size_t)code);
+		code = send_later(exchange, packet, (size_t)code);
 	if (code < 0)
 		log_notice(TAG, "event=answer-not-sent cause=\"%s\"", error_text(code));
 }
@@ -227,8 +255,15 @@ int exchange_create(uv_loop_t *loop, const struct exchange_settings *settings, s
 	exchange->loop = loop;
 	exchange->last = &exchange->first;
 	segment_gateway_address(settings->locator, exchange->address);
+	exchange->outbox = outbox_create(send_batch, exchange, EXCHANGE_WAITING,
+	                                 (size_t)EXCHANGE_WAITING * STEER_MTU / 2);
+	if (exchange->outbox == NULL) {
+		free(exchange);
+		return -ENOMEM;
+	}
 	code = uv_idle_init(loop, &exchange->idle);
 	if (code < 0) {
+		outbox_free(exchange->outbox);
 		free(exchange);
 		return code;
 	}
@@ -271,6 +306,7 @@ static void on_closed(uv_handle_t *handle)
 		exchange->first = item->next;
 		free(item);
 	}
+	outbox_free(exchange->outbox);
 	free(exchange);
 }
 

@@ -19,6 +19,7 @@
 
 #include "base/clock.h"
 #include "base/compiler.h"
+#include "base/database.h"
 #include "daemon/latest.h"
 #include "execute/owner.h"
 #include "steer/steer.h"
@@ -28,13 +29,15 @@
 
 struct exchange;
 
-enum { EXCHANGE_PORT = 4180, EXCHANGE_QUEUE = 16384 };
+enum { EXCHANGE_PORT = 4180, EXCHANGE_QUEUE = 16384, EXCHANGE_WAITING = 16384 };
 
 struct exchange_settings {
 	struct gateway_identity identity;
 	uint8_t locator[16];
 	const struct seal_ring *ring;
 	struct latest *latest; /* NULL: clocks are not looked at */
+	/* What leaves must not overtake it; NULL: there is nothing to wait for. */
+	const struct database *database;
 	/* An authenticated program whose current segment is ours; `bytes` may be changed. */
 	void (*program)(void *context, uint8_t *bytes, size_t size, const struct packet *packet);
 	void (*answer)(void *context, const struct answer *answer);
@@ -52,6 +55,8 @@ void exchange_datagram(struct exchange *exchange, const uint8_t *bytes, size_t s
 void exchange_send(struct exchange *exchange, const uint8_t *bytes, size_t size);
 /* An answer back along the program's way. */
 void exchange_answer(struct exchange *exchange, const struct answer *answer, const struct owner_return *way);
+/* More of the database is durable: what waited for it leaves. */
+void exchange_durable(struct exchange *exchange);
 const uint64_t *exchange_refusals(const struct exchange *exchange);
 /* The memory is freed when the loop has run the close callbacks. Accepts NULL. */
 void exchange_close(struct exchange *exchange);

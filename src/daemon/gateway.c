@@ -33,11 +33,16 @@ static void on_tick(uv_timer_t *timer)
 {
 	struct gateway *gateway = timer->data;
 	int64_t now = clock_monotonic(&gateway->clock);
-	int64_t next = owner_tick(gateway->owner);
+	int64_t next = owner_tick(gateway->owner), wanted;
 
 	if (gateway->tasks != NULL)
 		next = MINIMUM(next, task_tick(gateway->tasks));
+	wanted = gateway_tick_calls(gateway);
+	next = MINIMUM(next, wanted);
+	gateway_tick_flows(gateway);
 	(void)view_expire(gateway->view, clock_wall(&gateway->clock));
+	if (!gateway->closing)
+		front_publish(gateway->front, gateway->view);
 	next = MAXIMUM(CLOCK_MILLISECOND, MINIMUM(next - now, TICK_MOST));
 	if (!gateway->closing)
 		(void)uv_timer_start(timer, on_tick, (uint64_t)(next / CLOCK_MILLISECOND), 0);
@@ -57,14 +62,39 @@ static int open_folders(const struct gateway *gateway, char runs[GATEWAY_PATH])
 	return code < 0 ? code : file_make_folder(runs, 0700);
 }
 
+/* What waited for the disk leaves. */
+static void on_durable(void *context)
+{
+	struct gateway *gateway = context;
+
+	if (gateway->closing)
+		return;
+	if (gateway->exchange != NULL)
+		exchange_durable(gateway->exchange);
+	if (gateway->front != NULL)
+		front_durable(gateway->front);
+}
+
+/* Without a disk that keeps what is decided, nothing may be decided: the daemon ends and is started again. */
+static void on_failed(void *context, int code, const char *problem)
+{
+	log_error(TAG, "event=disk-failed error=%d cause=\"%s\"", code, problem);
+}
+
 static int open_accounts(struct gateway *gateway)
 {
-	char path[GATEWAY_PATH];
+	char path[GATEWAY_PATH], journal[GATEWAY_PATH];
+	const struct database_settings database = {.durable = on_durable,
+	                                           .failed = on_failed,
+	                                           .context = gateway};
 	int code;
 
 	if (snprintf(path, sizeof(path), "%s/state.db", gateway->settings->state) >= (int)sizeof(path))
 		return -ENAMETOOLONG;
-	code = database_open(path, &gateway->database);
+	if (snprintf(journal, sizeof(journal), "%s/journal", gateway->settings->state) >=
+	    (int)sizeof(journal))
+		return -ENAMETOOLONG;
+	code = database_open_behind(gateway->loop, path, journal, &database, &gateway->database);
 	if (code == 0)
 		code = usage_open(gateway->database, &gateway->usage);
 	if (code == 0)
@@ -143,8 +173,9 @@ static int open_book(struct gateway *gateway)
 		struct link_offer offer = settings_link_offer(gateway->settings, &links[i]);
 		struct book_output output = settings_link_output(&links[i]);
 
-		/* Nothing enforces the ceilings yet, so none is promised: paths are measured, not hard. */
-		memset(offer.ceilings, 0, sizeof(offer.ceilings));
+		/* What nothing enforces is not promised: paths are measured, not hard. */
+		if (!gateway->enforces)
+			memset(offer.ceilings, 0, sizeof(offer.ceilings));
 		code = book_add_link(gateway->book, &offer, &output);
 	}
 	return code < 0 ? code : settings_set_prices(gateway->settings, gateway->book);
@@ -269,26 +300,51 @@ static int open_exchange(struct gateway *gateway)
 	int code = latest_open(gateway->database, &gateway->clock, &gateway->latest);
 
 	exchange.latest = gateway->latest;
+	exchange.database = gateway->database;
 	memcpy(exchange.locator, gateway->locator, sizeof(exchange.locator));
 	return code < 0 ? code : exchange_create(gateway->loop, &exchange, &gateway->exchange);
+}
+
+static int listen_at(struct gateway *gateway, const struct config_address *address, int64_t delay,
+                     int64_t ceiling)
+{
+	struct front_listen listen = {.port = (uint16_t)address->port,
+	                              .access_up = delay,
+	                              .access_down = delay,
+	                              .access_ceiling_up = ceiling,
+	                              .access_ceiling_down = ceiling};
+
+	memcpy(listen.address, address->octets, sizeof(listen.address));
+	return front_listen(gateway->front, &listen);
 }
 
 /* Clients' sockets, and the operator's on the gateway's own address where there is a network. */
 static int open_front(struct gateway *gateway)
 {
 	const struct settings_access *access = gateway->settings->access.items;
+	struct config_address own = {.port = GATEWAY_PORT};
 	struct front_settings front = {.source = &gateway->source,
+	                               .database = gateway->database,
 	                               .store = gateway->store,
 	                               .seed = gateway->seed,
 	                               .tenants = gateway->tenants,
-	                               .tenant_count = (uint32_t)gateway->settings->tenants.count};
+	                               .tenant_count = (uint32_t)gateway->settings->tenants.count,
+	                               .receivers = (uint32_t)gateway->settings->front.receivers,
+	                               .rates = {.source = (uint64_t)gateway->settings->front.source,
+	                                         .stranger = (uint64_t)gateway->settings->front.stranger,
+	                                         .tenant = (uint64_t)gateway->settings->front.tenant},
+	                               .allowances = gateway->allowances,
+	                               .residents = gateway->residents,
+	                               .resident_count = gateway->resident_count,
+	                               .late = gateway_on_late,
+	                               .context = gateway};
 	int code = front_create(gateway->loop, &front, &gateway->front);
 
+	memcpy(own.octets, gateway->address, sizeof(own.octets));
 	for (size_t i = 0; i < gateway->settings->access.count && code >= 0; i++)
-		code = front_listen(gateway->front, access[i].listen.octets, (uint16_t)access[i].listen.port,
-		                    access[i].delay, access[i].delay);
+		code = listen_at(gateway, &access[i].listen, access[i].delay, access[i].ceiling);
 	if (code >= 0 && gateway->steer != NULL)
-		code = front_listen(gateway->front, gateway->address, GATEWAY_PORT, 0, 0);
+		code = listen_at(gateway, &own, 0, 0);
 	return code < 0 ? code : 0;
 }
 
@@ -363,6 +419,8 @@ static int open_rooms(struct gateway *gateway)
 	if (code == 0)
 		code = open_store(gateway);
 	if (code == 0)
+		code = gateway_open_steer(gateway);
+	if (code == 0)
 		code = open_book(gateway);
 	if (code == 0)
 		code = open_view(gateway);
@@ -378,6 +436,8 @@ static int open_rooms(struct gateway *gateway)
 		code = open_owner(gateway, runs);
 	if (code == 0)
 		code = open_tasks(gateway);
+	if (code == 0)
+		code = gateway_open_calls(gateway);
 	return code;
 }
 
@@ -429,6 +489,7 @@ int gateway_open(uv_loop_t *loop, const struct settings *settings, struct gatewa
 	segment_gateway_address(gateway->locator, gateway->address);
 	gateway->arena = arena_create(GATEWAY_ARENA);
 	code = gateway->arena == NULL ? -ENOMEM : random_system(&gateway->seed, sizeof(gateway->seed));
+	random_seed(&gateway->random, gateway->seed);
 	if (code == 0)
 		code = find_keys(gateway);
 	if (code == 0)
@@ -472,6 +533,8 @@ struct gateway *gateway_free(struct gateway *gateway)
 	exchange_close(gateway->exchange);
 	(void)uv_run(gateway->loop, UV_RUN_DEFAULT);
 	(void)latest_close(gateway->latest);
+	gateway_close_calls(gateway);
+	gateway_close_flows(gateway);
 	(void)collect_free(gateway->collect);
 	(void)tasks_free(gateway->tasks);
 	(void)owner_free(gateway->owner);

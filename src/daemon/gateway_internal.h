@@ -8,7 +8,9 @@
 #include "api/transfer.h"
 #include "base/arena.h"
 #include "base/database.h"
+#include "base/hash.h"
 #include "base/random.h"
+#include "base/slab.h"
 #include "bgp/speaker.h"
 #include "book/book.h"
 #include "daemon/announce.h"
@@ -31,6 +33,7 @@ enum { GATEWAY_PORT = 4179 }; /* of operators, on the gateway's own address */
 struct gateway_link {
 	struct gateway_identity toward;
 	uint32_t interface;
+	uint64_t rates[LINK_CLASSES], bursts[LINK_CLASSES]; /* of its queues */
 };
 
 struct gateway {
@@ -40,6 +43,7 @@ struct gateway {
 	struct clock clock;
 	uint64_t seed;
 	uv_loop_t *loop;
+	struct random random;
 	struct arena *arena; /* life of the gateway */
 	struct seal_ring ring;
 	struct front_tenant *tenants;
@@ -56,11 +60,24 @@ struct gateway {
 	struct owner *owner;
 	struct tasks *tasks;
 	struct latest *latest;
+	struct allowances *allowances;
+	struct allowance_tenant *allowance_tenants;
+	uint32_t resident_count;
+	struct front_resident residents[ALLOWANCE_SERVICES]; /* as the front door numbers them */
+	struct resident_settings resident_settings[ALLOWANCE_SERVICES];
+	struct gateway_resident {
+		struct gateway *gateway;
+		struct resident *resident;
+	} resident_rooms[ALLOWANCE_SERVICES];
 	struct exchange *exchange;
 	struct announce *announce;
 	struct front *front;
 	struct transfer *transfer;
 	struct steer *steer;
+	bool enforces; /* the kernel keeps what is reserved */
+	struct slab *flow_slab;
+	struct hash *flows;      /* program -> struct flow */
+	struct hash *flow_pairs; /* source and destination -> the newest struct flow of them */
 	struct collect *collect;
 	struct speaker *speaker;
 	struct probe *probe;
@@ -80,9 +97,27 @@ extern const struct task_ports gateway_task_ports;
 extern const struct driver_callbacks gateway_driver_callbacks;
 
 /* gateway_network.c: steer, BGP and STAMP; nothing to do for a gateway without links. */
+int gateway_open_steer(struct gateway *gateway) CHECKED;
 int gateway_open_network(struct gateway *gateway) CHECKED;
 void gateway_close_network(struct gateway *gateway);
 /* What the edge dropped, for documents. */
 uint32_t gateway_edge(void *context, struct document_count counts[DOCUMENT_EDGE]);
+
+/* gateway_flows.c: reservations in the kernel; after steer, before the book. */
+int gateway_open_flows(struct gateway *gateway) CHECKED;
+void gateway_close_flows(struct gateway *gateway);
+void gateway_tick_flows(struct gateway *gateway);
+int gateway_attach(void *context, const struct owner_flow *flow);
+void gateway_detach(void *context, const struct identifier *program);
+
+/* gateway_calls.c: resident services and allowances; nothing to do for a gateway without them. */
+int gateway_open_calls(struct gateway *gateway) CHECKED;
+void gateway_close_calls(struct gateway *gateway);
+int64_t gateway_tick_calls(struct gateway *gateway);
+/* False when the run is no resident instance. */
+bool gateway_resident_started(struct gateway *gateway, const struct identifier *id);
+bool gateway_resident_ended(struct gateway *gateway, const struct driver_end *end);
+/* An instance does not answer. */
+void gateway_on_late(void *context, uint32_t service, uint32_t instance);
 
 #endif

@@ -23,7 +23,7 @@ static void on_packet(void *context, uint8_t *bytes, size_t size)
 
 /* What steer_settings points into. */
 struct guard {
-	const char *interfaces[SITE_LINKS], *operators[FRONT_SOCKETS];
+	const char *interfaces[SITE_LINKS], *operators[FRONT_PLACES];
 	uint8_t ends[2 * SITE_LINKS][16];
 	struct steer_key keys[SEAL_KEYS];
 };
@@ -64,13 +64,15 @@ static void put_edge(const struct settings *settings, struct guard *guard, struc
 	steer->operator_port = GATEWAY_PORT;
 }
 
-static int open_steer(struct gateway *gateway)
+int gateway_open_steer(struct gateway *gateway)
 {
 	const struct settings_link *links = gateway->settings->links.items;
 	struct steer_settings steer = {.tunnel = tunnel_name, .packet = on_packet, .context = gateway};
 	struct guard guard;
 	int code;
 
+	if (gateway->settings->links.count == 0)
+		return 0;
 	memcpy(steer.locator, gateway->locator, sizeof(steer.locator));
 	put_edge(gateway->settings, &guard, &steer);
 	code = put_keys(&gateway->ring, &guard, &steer);
@@ -86,7 +88,7 @@ static int open_steer(struct gateway *gateway)
 		if (code < 0)
 			log_error(TAG, "event=no-interface name=%s", links[i].interface);
 	}
-	return code;
+	return code == 0 ? gateway_open_flows(gateway) : code;
 }
 
 static void on_route(void *context, const struct speaker_route *route, bool withdrawn)
@@ -217,9 +219,7 @@ int gateway_open_network(struct gateway *gateway)
 
 	if (gateway->settings->links.count == 0)
 		return 0;
-	code = open_steer(gateway);
-	if (code == 0)
-		code = exchange_connect(gateway->exchange, gateway->steer);
+	code = exchange_connect(gateway->exchange, gateway->steer);
 	if (code == 0)
 		code = open_collect(gateway);
 	if (code == 0)

@@ -162,19 +162,12 @@ static void acknowledge(void *context, struct gateway_identity owner, const stru
 	exchange_answer(gateway->exchange, &answer, &way);
 }
 
-/* Nobody waits for a grant yet: who reserves asks for the task's state. */
 static void granted(void *context, const struct identifier *task)
 {
-}
+	struct gateway *gateway = context;
 
-/* Guaranteed flows are not in the kernel yet. */
-static int attach(void *context, const struct owner_flow *flow)
-{
-	return 0;
-}
-
-static void detach(void *context, const struct identifier *program)
-{
+	if (gateway->front != NULL)
+		front_task_granted(gateway->front, task);
 }
 
 static void finished(void *context, const struct identifier *task)
@@ -189,7 +182,7 @@ static void on_started(void *context, const struct identifier *id)
 {
 	struct gateway *gateway = context;
 
-	if (gateway->owner != NULL)
+	if (!gateway_resident_started(gateway, id) && gateway->owner != NULL)
 		owner_started(gateway->owner, id);
 }
 
@@ -197,7 +190,7 @@ static void on_ended(void *context, const struct driver_end *end)
 {
 	struct gateway *gateway = context;
 
-	if (gateway->owner != NULL)
+	if (!gateway_resident_ended(gateway, end) && gateway->owner != NULL)
 		owner_ended(gateway->owner, end);
 }
 
@@ -205,8 +198,8 @@ const struct owner_ports gateway_owner_ports = {.answer = send_answer,
                                                 .forward = send_on,
                                                 .fetch = fetch,
                                                 .deliver = deliver,
-                                                .attach = attach,
-                                                .detach = detach,
+                                                .attach = gateway_attach,
+                                                .detach = gateway_detach,
                                                 .changed = changed};
 const struct task_ports gateway_task_ports = {
         .send = send_program, .acknowledge = acknowledge, .granted = granted, .finished = finished};

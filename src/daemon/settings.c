@@ -113,7 +113,7 @@ static const struct config_field link_fields[] = {
          .maximum = 60 * CLOCK_SECOND, .help = "propagation, and how late the output may begin"},
         {"ceilings", CONFIG_LIST, FIELD(settings_link, ceilings), .element = CONFIG_DURATION,
          .element_size = sizeof(int64_t), .list_maximum = LINK_CLASSES, .maximum = 60 * CLOCK_SECOND,
-         .help = "constant delay ceilings of the guaranteed classes; not enforced and not announced yet"},
+         .help = "constant delay ceilings of the guaranteed classes"},
         PRICES(settings_link),
         STEEPNESS(settings_link),
         TIDE(settings_link),
@@ -126,8 +126,12 @@ static const struct config_field access_fields[] = {
         {"prefix", CONFIG_ADDRESS, FIELD(settings_access, prefix), .help = "of the clients; announced"},
         {"delay", CONFIG_DURATION, FIELD(settings_access, delay), .fallback = "0 s",
          .help = "one way, of the access link"},
+        {"rate", CONFIG_BITRATE, FIELD(settings_access, rate), .fallback = "0 bit/s",
+         .help = "of the line to the clients, so that what is reserved goes first; 0: no queues of ours"},
         {"operator", CONFIG_BOOLEAN, FIELD(settings_access, operator), .fallback = "false",
          .help = "operators come in here: gateways' own addresses can be asked"},
+        {"ceiling", CONFIG_DURATION, FIELD(settings_access, ceiling), .fallback = "0 s",
+         .help = "that the access link keeps, one way; 0: none, no bound beyond it is hard"},
         END,
 };
 
@@ -170,6 +174,18 @@ static const struct config_field supply_fields[] = {
         END,
 };
 
+static const struct config_field front_fields[] = {
+        {"receivers", CONFIG_INTEGER, SUB(front, receivers), .fallback = "1", .minimum = 1,
+         .maximum = FRONT_RECEIVERS, .help = "threads that take in clients' requests"},
+        {"source-rate", CONFIG_INTEGER, SUB(front, source), .fallback = "100000", .minimum = 1,
+         .maximum = 1000000000, .help = "messages a second from one network of clients (a /64)"},
+        {"stranger-rate", CONFIG_INTEGER, SUB(front, stranger), .fallback = "1000", .minimum = 1,
+         .maximum = 1000000000, .help = "... that are not authentic; then it is not listened to for a while"},
+        {"tenant-rate", CONFIG_INTEGER, SUB(front, tenant), .fallback = "100000", .minimum = 1,
+         .maximum = 1000000000, .help = "requests a second of one tenant"},
+        END,
+};
+
 static const struct config_field service_fields[] = {
         {"name", CONFIG_TEXT, FIELD(settings_service, name), .required = true},
         {"version", CONFIG_TEXT, FIELD(settings_service, version), .fallback = "1"},
@@ -186,6 +202,10 @@ static const struct config_field service_fields[] = {
          .maximum = 65536},
         {"time", CONFIG_DURATION, FIELD(settings_service, time), .fallback = "1 s", .minimum = 1,
          .maximum = 86400 * CLOCK_SECOND, .help = "expected run time of a call"},
+        {"listens", CONFIG_BOOLEAN, FIELD(settings_service, listens), .fallback = "false",
+         .help = "something on this gateway listens at the address: reserved flows reach it"},
+        {"instances", CONFIG_INTEGER, FIELD(settings_service, instances), .fallback = "0", .minimum = 0,
+         .maximum = RESIDENT_INSTANCES, .help = "kept running, for calls under an allowance"},
         PRICES(settings_service),
         END,
 };
@@ -198,6 +218,8 @@ static const struct config_field tenant_fields[] = {
          .help = "64 hexadecimal digits"},
         {"balance", CONFIG_DECIMAL, FIELD(settings_tenant, balance), .fallback = "0", .scale = MONEY_UNIT,
          .help = "deposited once"},
+        {"allowance", CONFIG_DECIMAL, FIELD(settings_tenant, allowance), .fallback = "0", .scale = MONEY_UNIT,
+         .help = "put aside for calls of resident services, again and again"},
         {"plan", CONFIG_CHOICE, FIELD(settings_tenant, plan), .fallback = "spot", .choices = plan_names},
         {"operator", CONFIG_BOOLEAN, FIELD(settings_tenant, operator), .fallback = "false"},
         END,
@@ -218,7 +240,8 @@ const struct config_field settings_fields[] = {
         {"links", CONFIG_LIST, FIELD(settings, links), .fields = link_fields,
          .element_size = sizeof(struct settings_link), .list_maximum = SITE_LINKS},
         {"access", CONFIG_LIST, FIELD(settings, access), .fields = access_fields,
-         .element_size = sizeof(struct settings_access), .list_maximum = FRONT_SOCKETS - 1},
+         .element_size = sizeof(struct settings_access), .list_maximum = FRONT_PLACES - 1},
+        {"front", CONFIG_SECTION, FIELD(settings, front), .fields = front_fields},
         {"supply", CONFIG_SECTION, FIELD(settings, supply), .fields = supply_fields},
         {"prices", CONFIG_SECTION, FIELD(settings, prices), .fields = price_fields},
         {"gflops-per-core", CONFIG_DECIMAL, FIELD(settings, gflops_per_core), .fallback = "0",

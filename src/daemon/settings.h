@@ -14,6 +14,7 @@
 #include "execute/owner.h"
 #include "model/link.h"
 #include "model/site.h"
+#include "supply/resident.h"
 #include "wire/attribute.h"
 #include <stdio.h>
 
@@ -37,7 +38,7 @@ struct settings_link {
 struct settings_access {
 	const char *interface;
 	struct config_address listen, prefix;
-	int64_t delay;
+	int64_t delay, ceiling, rate;
 	bool operator;
 };
 
@@ -52,11 +53,13 @@ struct settings_service {
 	struct config_address address;
 	struct config_list command; /* const char * */
 	int64_t cpu, memory, processes, time, price, tariff;
+	int64_t instances;
+	bool listens;
 };
 
 struct settings_tenant {
 	const char *name, *secret;
-	int64_t key, balance;
+	int64_t key, balance, allowance;
 	int plan; /* 0 spot, 1 fixed */
 	bool operator;
 };
@@ -81,6 +84,10 @@ struct settings {
 		int64_t interval;
 	} probe;
 	struct config_list links, access, services, tenants;
+	struct {
+		int64_t receivers;
+		int64_t source, stranger, tenant; /* messages a second */
+	} front;
 	struct {
 		int64_t cores, share, memory, storage, runs, scratch, output, processes, blobs;
 		struct config_list resources;

@@ -546,7 +546,10 @@ int task_submit(struct tasks *tasks, const struct task_request *request)
 
 	if (code < 0)
 		return code;
-	code = task_quote(tasks, request, tasks->arena, &plan);
+	if (request->plan != NULL)
+		plan = *request->plan;
+	else
+		code = task_quote(tasks, request, tasks->arena, &plan);
 	if (code == 0)
 		code = plan.status;
 	if (code == 0)

@@ -103,6 +103,7 @@ struct task_request {
 	uint8_t client[16];                             /* its address */
 	int64_t access_up, access_down;                 /* one-way delays of its access link */
 	int64_t access_ceiling_up, access_ceiling_down; /* what it takes at most; 0: none is promised */
+	const struct plan *plan;                        /* made for it a moment ago; NULL: to be made */
 };
 
 /*

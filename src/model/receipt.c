@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "model/receipt.h"
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "model/link.h"
 
@@ -15,10 +16,7 @@ int receipt_line_charge(const struct receipt_line *line, money *ret_charge)
 	case LINE_LINK:
 		return money_charge(line->amount, LINK_PRICE_SCALE, line->time, line->tariff, ret_charge);
 	case LINE_CALL:
-		if (line->tariff < 0)
-			return BUSBAR_ERROR_AMOUNT_NEGATIVE;
-		*ret_charge = line->tariff;
-		return 0;
+		return money_charge(line->amount, 1, CLOCK_SECOND, line->tariff, ret_charge);
 	case LINE_KINDS:
 		break;
 	}

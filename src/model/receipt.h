@@ -21,8 +21,8 @@ struct receipt_line {
 	enum receipt_line_kind kind;
 	enum resource_kind resource;    /* LINE_RESOURCE */
 	struct gateway_identity toward; /* LINE_LINK */
-	uint64_t amount;                /* base units; bit/s; 1 for a call */
-	int64_t time;                   /* ns held; 0 for a call */
+	uint64_t amount;                /* base units; bit/s; number of calls */
+	int64_t time;                   /* ns held; 0 for calls */
 	money tariff;
 	money charge;
 };

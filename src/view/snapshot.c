@@ -174,9 +174,18 @@ const struct view *view_snapshot(struct view *view)
 	return &view->newest->view;
 }
 
+const struct view *view_share_snapshot(const struct view *snapshot)
+{
+	/* Its first member: it was not constant when it was made. */
+	struct snapshot *held = (struct snapshot *)(uintptr_t)snapshot;
+
+	if (held != NULL)
+		(void)atomic_fetch_add_explicit(&held->holders, 1, memory_order_relaxed);
+	return snapshot;
+}
+
 const struct view *view_release_snapshot(const struct view *snapshot)
 {
-	/* The snapshot's first member: it was not constant when it was made. */
 	struct snapshot *held = (struct snapshot *)(uintptr_t)snapshot;
 
 	if (held != NULL)

@@ -45,6 +45,9 @@ struct view *view_free(struct view *view);
  * memory is short or VIEW_SNAPSHOTS are held.
  */
 const struct view *view_snapshot(struct view *view);
+/* One more reference, as long as the caller knows of one that is held. Any thread. Accepts NULL. Returns
+ * snapshot. */
+const struct view *view_share_snapshot(const struct view *snapshot);
 /* Any thread. Accepts NULL, returns NULL. */
 const struct view *view_release_snapshot(const struct view *snapshot);
 

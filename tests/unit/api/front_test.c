@@ -291,7 +291,7 @@ static void check_refused_plainly(int client, const uint8_t *bytes, size_t size,
 	T_EQ((int32_t)((uint32_t)reply[34] << 24 | (uint32_t)reply[35] << 16 | (uint32_t)reply[36] << 8 |
 	               reply[37]),
 	     code);
-	T_EQ(station_refused_as(station, code), counted + 1);
+	station_expect_refused(station, code, counted + 1);
 }
 
 static void strangers_learn_nothing(void **state)
@@ -321,8 +321,8 @@ static void small_strangers_get_no_answer(void **state)
 	(void)station_encode(&request, NULL, bytes);
 	for (size_t size = 0; size <= HEADER; size++)
 		T_EQ(station_tell(station, demo, bytes, size, reply, sizeof(reply)), 0);
-	T_EQ(station_refused_as(station, BUSBAR_ERROR_TRUNCATED), HEADER);
-	T_EQ(station_refused_as(station, BUSBAR_ERROR_UNKNOWN_TENANT), 1);
+	station_expect_refused(station, BUSBAR_ERROR_TRUNCATED, HEADER);
+	station_expect_refused(station, BUSBAR_ERROR_UNKNOWN_TENANT, 1);
 }
 
 static void identifiers_are_used_once(void **state)
@@ -349,7 +349,7 @@ static void identifiers_are_used_once(void **state)
 	T_ERROR(station_ask_code(station, demo, &request, WORK), BUSBAR_ERROR_REPLAYED);
 	request.type = DATAGRAM_QUOTE;
 	T_ERROR(station_ask_code(station, demo, &request, WORK), BUSBAR_ERROR_REPLAYED);
-	T_EQ(station_refused_as(station, BUSBAR_ERROR_REPLAYED), 4);
+	station_expect_refused(station, BUSBAR_ERROR_REPLAYED, 4);
 	T_EQ(count_entries(), after);
 }
 
@@ -397,7 +397,7 @@ static void old_and_future_requests_have_expired(void **state)
 		if (cases[i].code != 0)
 			T_ERROR(reply.error.code, cases[i].code);
 	}
-	T_EQ(station_refused_as(station, BUSBAR_ERROR_EXPIRED), 5);
+	station_expect_refused(station, BUSBAR_ERROR_EXPIRED, 5);
 }
 
 static void demands_are_refused_with_their_cause(void **state)
@@ -422,7 +422,7 @@ static void demands_are_refused_with_their_cause(void **state)
 		request = station_request(station, cases[i].tenant, DATAGRAM_CALL);
 		T_ERROR(station_ask_code(station, demo, &request, cases[i].demand), cases[i].code);
 	}
-	T_EQ(station_refused_as(station, BUSBAR_ERROR_INFEASIBLE), 4);
+	station_expect_refused(station, BUSBAR_ERROR_INFEASIBLE, 4);
 	T_EQ(count_entries(), before);
 }
 
@@ -474,7 +474,7 @@ static void operators_documents_are_for_operators(void **state)
 		request = document_request(STATION_DEMO, documents[i], NULL, 1);
 		T_ERROR(station_ask_code(station, demo, &request, NULL), BUSBAR_ERROR_NOT_FOUND);
 	}
-	T_EQ(station_refused_as(station, BUSBAR_ERROR_REFUSED), 2);
+	station_expect_refused(station, BUSBAR_ERROR_REFUSED, 2);
 }
 
 static void unknown_things_are_not_found(void **state)
@@ -573,7 +573,7 @@ static void oversize_is_counted(void **state)
 
 	/* More than a buffer holds is not looked at; less is told, without a MAC. */
 	T_EQ(station_tell(station, demo, bytes, sizeof(bytes), reply, sizeof(reply)), 0);
-	T_EQ(station_refused_as(station, BUSBAR_ERROR_TOO_LARGE), 1);
+	station_expect_refused(station, BUSBAR_ERROR_TOO_LARGE, 1);
 	check_refused_plainly(demo, bytes, DATAGRAM_MAXIMUM + 1, BUSBAR_ERROR_TOO_LARGE);
 }
 
@@ -592,7 +592,7 @@ static void replies_are_never_answered(void **state)
 		bytes[size - 1] ^= 1;
 		T_EQ(station_tell(station, demo, bytes, size, reply, sizeof(reply)), 0);
 	}
-	T_EQ(station_refused_as(station, BUSBAR_ERROR_MALFORMED), 2 * ARRAY_SIZE(types));
+	station_expect_refused(station, BUSBAR_ERROR_MALFORMED, 2 * ARRAY_SIZE(types));
 }
 
 /* Bodies that are broken behind a right MAC: a tenant is told as a tenant. */
@@ -615,7 +615,7 @@ static void tenants_hear_of_broken_bodies(void **state)
 		T_TRUE(reply.authentic);
 		T_ERROR(reply.error.code, BUSBAR_ERROR_TRUNCATED);
 	}
-	T_EQ(station_refused_as(station, BUSBAR_ERROR_TRUNCATED), size - SEAL_MAC - HEADER);
+	station_expect_refused(station, BUSBAR_ERROR_TRUNCATED, size - SEAL_MAC - HEADER);
 }
 
 static void no_octets_but_the_tenants_own_change_anything(void **state)
@@ -638,7 +638,7 @@ static void no_octets_but_the_tenants_own_change_anything(void **state)
 		T_TRUE(station_tell(station, other, bytes, size, answer, sizeof(answer)) <= size);
 		bytes[bit / 8] ^= (uint8_t)(1 << bit % 8);
 	}
-	T_EQ(station_refused(station), size + 1 + FLIPS);
+	station_expect_refused(station, 0, size + 1 + FLIPS);
 	T_EQ(count_entries(), before);
 	T_EQ(station->message_count, 0);
 	/* After all that the request itself is as good as new. */
@@ -671,14 +671,16 @@ static void a_gateway_without_accounts_says_so(void **state)
 	json_decref(view);
 }
 
-static void sockets_are_bounded(void **state)
+static void places_are_bounded(void **state)
 {
-	const uint8_t foreign[16] = {0x20, 0x01, 0x0d, 0xb8, [15] = 1};
+	const struct front_listen foreign = {.address = {0x20, 0x01, 0x0d, 0xb8, [15] = 1}};
+	struct front_listen listen = {.port = 0};
 
-	T_TRUE(front_listen(station->front, foreign, 0, 0, 0) < 0);
-	for (int i = 2; i < FRONT_SOCKETS; i++)
-		T_OK(front_listen(station->front, in6addr_loopback.s6_addr, 0, 0, 0));
-	T_ERROR(front_listen(station->front, in6addr_loopback.s6_addr, 0, 0, 0), BUSBAR_ERROR_TABLE_FULL);
+	memcpy(listen.address, in6addr_loopback.s6_addr, sizeof(listen.address));
+	T_TRUE(front_listen(station->front, &foreign) < 0);
+	for (int i = 2; i < FRONT_PLACES; i++)
+		T_OK(front_listen(station->front, &listen));
+	T_ERROR(front_listen(station->front, &listen), BUSBAR_ERROR_TABLE_FULL);
 }
 
 static void secrets_are_found_by_number(void **state)
@@ -718,7 +720,7 @@ int main(void)
 	        CASE(tenants_hear_of_broken_bodies),
 	        CASE(no_octets_but_the_tenants_own_change_anything),
 	        CASE(a_gateway_without_accounts_says_so),
-	        CASE(sockets_are_bounded),
+	        CASE(places_are_bounded),
 	        CASE(secrets_are_found_by_number),
 	};
 

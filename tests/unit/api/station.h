@@ -79,6 +79,8 @@ void station_turn(struct station *station);
 void station_settle(struct station *station);
 /* All refusals of the front door so far; of one code. */
 uint64_t station_refused(const struct station *station);
+/* That so many were refused as `code` (0: in all), in a moment at the latest. */
+void station_expect_refused(struct station *station, int code, uint64_t count);
 uint64_t station_refused_as(const struct station *station, int code);
 
 /* A client's socket, connected to the front door; the caller's. */

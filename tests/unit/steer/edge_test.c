@@ -9,6 +9,7 @@
  * Needs root, TUN, segment routing with HMACs and nftables; is skipped without.
  */
 #include "base/compiler.h"
+#include "namespaces.h"
 #include "steer/filter.h"
 #include "steer/segment_key.h"
 #include "steer/steer.h"
@@ -18,9 +19,7 @@
 #include "wire/segment.h"
 #include <arpa/inet.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
-#include <sched.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -42,19 +41,9 @@ static const struct seal_key seal_keys[] = {{.identifier = 1, .secret = "the fir
                                             {.identifier = 3, .secret = "the third"},
                                             {.identifier = 1, .secret = "another first"}};
 
-static void parse(const char *text, uint8_t address[16])
+static void enter_node(const struct fixture *fixture, int node)
 {
-	T_EQ(inet_pton(AF_INET6, text, address), 1);
-}
-
-static void enter(const struct fixture *fixture, int node)
-{
-	T_EQ(setns(fixture->namespaces[node], CLONE_NEWNET), 0);
-}
-
-static int current_namespace(void)
-{
-	return open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
+	enter(fixture->namespaces[node]);
 }
 
 /* A shell's command where we are, quietly. */
@@ -83,7 +72,7 @@ static void await_address(const struct fixture *fixture, int node, const char *a
 {
 	char line[80];
 
-	enter(fixture, node);
+	enter_node(fixture, node);
 	(void)snprintf(line, sizeof(line), "local %s dev", address);
 	for (int waited = 0; strstr(hear("ip -6 route show table local"), line) == NULL; waited += TURN_MS) {
 		T_TRUE(waited < PATIENCE_MS);
@@ -133,7 +122,7 @@ static int open_with(struct fixture *fixture, const struct steer_key *keys, uint
 	memcpy(settings.locator, locator, 16);
 	parse("fd00:9::1", ends[0]);
 	parse("fd00:9::2", ends[1]);
-	enter(fixture, GATEWAY);
+	enter_node(fixture, GATEWAY);
 	return steer_open(&fixture->loop, &settings, &fixture->steer);
 }
 
@@ -170,34 +159,21 @@ static void close_steer(struct fixture *fixture)
 
 static void make_nodes(struct fixture *fixture)
 {
-	char command[256];
-	int outside, peer; /* which a shell inherits */
-
 	for (int i = 0; i < NODES; i++) {
-		T_EQ(unshare(CLONE_NEWNET), 0);
-		fixture->namespaces[i] = current_namespace();
-		T_OK(sysctl_write("all", "accept_dad", 0));
-		T_OK(sysctl_write("default", "accept_dad", 0));
+		fixture->namespaces[i] = new_namespace();
 		shell("ip link set lo up");
 	}
-	outside = fcntl(fixture->namespaces[OUTSIDE], F_DUPFD, 0);
-	peer = fcntl(fixture->namespaces[PEER], F_DUPFD, 0);
-	enter(fixture, GATEWAY);
-	(void)snprintf(command, sizeof(command),
-	               "ip link add door type veth peer name out netns /proc/self/fd/%d &&"
-	               "ip link add core type veth peer name gate netns /proc/self/fd/%d",
-	               outside, peer);
-	shell(command);
-	close(outside);
-	close(peer);
-	shell("ip address add 2001:db8:1::1/64 dev door nodad && ip link set door up &&"
-	      "ip address add fd00:9::1/64 dev core nodad && ip link set core up");
-	enter(fixture, OUTSIDE);
-	shell("ip address add 2001:db8:1::2/64 dev out nodad && ip link set out up &&"
-	      "ip -6 route add default via 2001:db8:1::1");
-	enter(fixture, PEER);
-	shell("ip address add fd00:9::2/64 dev gate nodad && ip link set gate up &&"
-	      "ip address add fc00:0:2::1/128 dev lo && ip -6 route add default via fd00:9::1");
+	enter_node(fixture, GATEWAY);
+	T_OK(add_pair("door", "out", fixture->namespaces[OUTSIDE]));
+	T_OK(add_pair("core", "gate", fixture->namespaces[PEER]));
+	set_up("door", door_address);
+	set_up("core", "fd00:9::1");
+	enter_node(fixture, OUTSIDE);
+	set_up("out", outside_address);
+	shell("ip -6 route add default via 2001:db8:1::1");
+	enter_node(fixture, PEER);
+	set_up("gate", "fd00:9::2");
+	shell("ip address add fc00:0:2::1/128 dev lo && ip -6 route add default via fd00:9::1");
 	/* It takes what has arrived by our routing headers, and leaves the keys to the gateway. */
 	T_OK(sysctl_write("all", "seg6_enabled", 1));
 	T_OK(sysctl_write("gate", "seg6_enabled", 1));
@@ -223,7 +199,7 @@ static int teardown(void **state)
 	close_steer(fixture);
 	for (int i = 0; i < NODES; i++)
 		close(fixture->namespaces[i]);
-	T_EQ(setns(fixture->home, CLONE_NEWNET), 0);
+	enter(fixture->home);
 	close(fixture->home);
 	T_OK(uv_loop_close(&fixture->loop));
 	free(fixture);
@@ -238,7 +214,7 @@ static void inject(const struct fixture *fixture, int node, const uint8_t *bytes
 	struct sockaddr_in6 name = {.sin6_family = AF_INET6};
 	int outlet;
 
-	enter(fixture, node);
+	enter_node(fixture, node);
 	outlet = socket(AF_INET6, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_RAW);
 	memcpy(&name.sin6_addr, bytes + 24, 16);
 	T_EQ(sendto(outlet, bytes, size, 0, (struct sockaddr *)&name, sizeof(name)), size);
@@ -275,7 +251,7 @@ static int listen_at(const struct fixture *fixture, int node, const char *addres
 	struct sockaddr_in6 name = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
 	int inlet;
 
-	enter(fixture, node);
+	enter_node(fixture, node);
 	inlet = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	parse(address, name.sin6_addr.s6_addr);
 	T_EQ(bind(inlet, (struct sockaddr *)&name, sizeof(name)), 0);
@@ -449,7 +425,7 @@ static void keys_roll_over_with_a_restart(void **state)
 	const char *said;
 	int peer;
 
-	enter(fixture, GATEWAY);
+	enter_node(fixture, GATEWAY);
 	T_OK(segment_keys_open(&before));
 	T_OK(segment_keys_set(before, former, 2));
 	segment_keys_close(before);
@@ -466,7 +442,7 @@ static void keys_roll_over_with_a_restart(void **state)
 	expect_text(fixture, peer, "the one between");
 	close(peer);
 	close_steer(fixture);
-	enter(fixture, GATEWAY);
+	enter_node(fixture, GATEWAY);
 	said = hear("ip sr hmac show");
 	T_TRUE(strstr(said, "hmac 2 ") == NULL && strstr(said, "hmac 3 ") == NULL);
 	T_TRUE(strstr(said, "hmac 1000 ") != NULL);
@@ -478,13 +454,13 @@ static void the_table_is_replaced_as_a_whole(void **state)
 {
 	struct fixture *fixture = *state;
 
-	enter(fixture, GATEWAY);
+	enter_node(fixture, GATEWAY);
 	shell("nft 'table inet busbar_edge { counter source_inside { packets 9 bytes 9; };"
 	      "set strange { type ifname; }; }'");
 	shell("nft 'table inet neighbours { }'");
 	open_usual(fixture, NULL);
 	expect_dropped(fixture, 0, 0, 0);
-	enter(fixture, GATEWAY);
+	enter_node(fixture, GATEWAY);
 	T_TRUE(strstr(hear("nft list table inet busbar_edge"), "strange") == NULL);
 	close_steer(fixture);
 	T_TEXT(hear("nft list tables"), "table inet neighbours\n");
@@ -506,28 +482,21 @@ static void bad_settings_leave_nothing(void **state)
 	T_TEXT(hear("ip sr hmac show"), "");
 }
 
-/* What this machine lacks, in words. */
-static const char *missing(void)
+/* What it lacks for an edge. */
+static const char *missing_here(void)
 {
 	int home = current_namespace();
 	struct segment_keys *keys = NULL;
 	const char *what = NULL;
 
-	if (access("/dev/net/tun", R_OK | W_OK) < 0)
-		what = "no access to /dev/net/tun";
-	else if (home < 0 || unshare(CLONE_NEWNET) < 0)
-		what = "no right to make network namespaces";
-	else if (sysctl_write("all", "seg6_enabled", 1) < 0)
-		what = "the kernel has no segment routing, or /proc/sys/net cannot be written";
-	else if (segment_keys_open(&keys) < 0)
+	close(new_namespace());
+	if (segment_keys_open(&keys) < 0)
 		what = "the kernel has no HMACs of segment routing";
 	else if (system("nft list tables >/dev/null 2>&1") != 0)
 		what = "no nftables";
 	segment_keys_close(keys);
-	if (home >= 0) {
-		(void)setns(home, CLONE_NEWNET);
-		close(home);
-	}
+	enter(home);
+	close(home);
 	return what;
 }
 
@@ -543,6 +512,8 @@ int main(void)
 	};
 	const char *cause = missing();
 
+	if (!cause)
+		cause = missing_here();
 	if (cause) {
 		printf("1..0 # SKIP %s\n", cause);
 		return 0;

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the files of the front door share.
+ *
+ * Threads: the loop's thread owns everything but what is marked here. Receivers (receiver.c) read the
+ * settings, which do not change, use the tables that lock themselves, and hand requests over by
+ * front_hand_over().
+ */
+#ifndef API_FRONT_INTERNAL_H
+#define API_FRONT_INTERNAL_H
+
+#include "api/call.h"
+#include "api/front.h"
+#include "api/rate.h"
+#include "api/receiver.h"
+#include "api/recent.h"
+#include "base/arena.h"
+#include "base/error.h"
+#include "base/hash.h"
+#include "base/outbox.h"
+#include "base/slab.h"
+#include <netinet/in.h>
+#include <pthread.h>
+
+/* How far a sender's clock may be off, and so how long identifiers are remembered (twice that). */
+#define FRONT_AGE (30 * CLOCK_SECOND)
+
+/* An address that clients send to. */
+struct front_place {
+	struct sockaddr_in6 local;
+	int64_t access_up, access_down;
+	int64_t access_ceiling_up, access_ceiling_down;
+};
+
+/* A request in hand. */
+struct request {
+	struct request *next; /* in the queue to the loop, or among the free ones */
+	struct receiver *receiver;
+	const struct front_place *place;
+	int descriptor; /* the socket that the reply leaves by */
+	bool at_once;   /* the reply speaks of no state: it waits for no disk */
+	struct sockaddr_in6 sender;
+	size_t size;
+	const struct front_tenant *tenant; /* NULL before authentication */
+	struct datagram datagram;
+	struct demand demand;
+	struct arena *arena; /* of the demand's stages and the plan's parts */
+	bool only_known;     /* a task that exists is told of, but none begun */
+	bool mapped;         /* `plan` was made by the receiver */
+	struct plan plan;
+	char *quote; /* its document; malloc'd */
+};
+
+/* A rendered document that is being read in slices, by one client. */
+struct kept {
+	uint32_t key;
+	struct sockaddr_in6 reader;
+	struct identifier request; /* that it was rendered for */
+	enum datagram_document document;
+	struct identifier about;
+	char *text;
+	size_t size;
+	int64_t since;
+};
+
+struct front {
+	struct front_settings settings;
+	uv_loop_t *loop;
+	struct front_place places[FRONT_PLACES];
+	uint32_t place_count;
+	struct slab *waiting_slab;
+	struct hash *waiting; /* task -> struct waiting */
+	struct kept kept[FRONT_DOCUMENTS];
+	struct arena *arena;   /* for what the loop maps itself */
+	struct outbox *outbox; /* replies of the loop */
+	uv_async_t wake;
+	bool wake_open, closing;
+
+	/* Of all threads. */
+	struct recent *recent;
+	struct rate *sources, *strangers, *tenants;
+	uint64_t refusals[ERROR_COUNT]; /* relaxed atomics */
+	pthread_mutex_t lock;           /* of what follows */
+	bool lock_made;
+	struct request *first, **last;     /* requests for the loop */
+	const struct view *snapshot;       /* a reference of it; NULL: none was published */
+	uint64_t late[ALLOWANCE_SERVICES]; /* bits of instances */
+
+	uint32_t receiver_count;
+	struct receiver *receivers[FRONT_RECEIVERS];
+};
+
+int64_t front_wall(const struct front *front);
+const struct front_tenant *front_find_tenant(const struct front *front, uint32_t key);
+
+/* Requests that the loop is to serve, newest last; they come back to their receiver afterwards. Any thread.
+ */
+void front_hand_over(struct front *front, struct request *first, struct request **last);
+/* An instance of a resident service takes too long: the loop is told. Any thread. */
+void front_instance_late(struct front *front, uint32_t service, uint32_t instance);
+/* The present snapshot with a reference of the caller's, or NULL. Any thread. */
+const struct view *front_snapshot(struct front *front);
+
+/* reply.c. At once on any thread that has the request in its hand, else on the loop's, by the outbox. */
+extern const outbox_send reply_batch; /* for outbox_create() */
+void reply_send(struct front *front, const struct request *request, struct datagram *reply);
+/* Counts and says why a request is refused. */
+void reply_error(struct front *front, const struct request *request, int code);
+
+/* serve.c: answers an authenticated, fresh request. */
+void serve(struct front *front, struct request *request);
+/* What tasks are to know of a request. */
+struct task_request serve_task_request(const struct request *request);
+extern const size_t serve_waiting_size; /* of what is kept of a client that waits */
+/* For the end: forgets who waits. */
+void serve_forget_all(struct front *front);
+
+/* slice.c: documents in slices. */
+void slice_quote(struct front *front, struct request *request);
+void slice_document(struct front *front, struct request *request);
+void slice_output(struct front *front, struct request *request);
+/* Octets of a part's output from the store; the number read. */
+int slice_read_output(struct front *front, const struct task_part_record *part, uint64_t offset,
+                      uint8_t *bytes, size_t capacity) CHECKED;
+void slice_drop_all(struct front *front);
+
+#endif

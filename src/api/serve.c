@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What each kind of request gets, on the loop's thread. */
+#include "api/front_internal.h"
+#include "base/error.h"
+#include <string.h>
+
+/* A client that waits: a call for its result, a reservation until it is granted or has failed. */
+struct waiting {
+	struct identifier task;
+	struct identifier request;
+	enum datagram_type type;
+	const struct front_tenant *tenant;
+	const struct front_place *place;
+	int descriptor;
+	struct sockaddr_in6 sender;
+};
+
+const size_t serve_waiting_size = sizeof(struct waiting);
+
+static bool has_ended(const struct task_record *record)
+{
+	return record->state >= TASK_DONE;
+}
+
+/* Whether the client waits for more than it can be told now. */
+static bool waits(enum datagram_type type, const struct task_record *record)
+{
+	if (has_ended(record))
+		return false;
+	return type == DATAGRAM_CALL || (type == DATAGRAM_RESERVE && record->state < TASK_GRANTED);
+}
+
+static void reply_task(struct front *front, const struct request *request, const struct task_record *record)
+{
+	struct datagram reply = {.type = DATAGRAM_TASK};
+
+	reply.task.task = record->identifier;
+	reply.task.state = record->state;
+	reply.task.code = record->code;
+	reply.task.anchor = front->settings.source->identity;
+	reply_send(front, request, &reply);
+}
+
+/* The result of a call: the first part's output, inline when it fits. */
+static void reply_result(struct front *front, const struct request *request, const struct task_record *record)
+{
+	const struct task_part_record *part = &record->parts[0];
+	struct datagram reply = {.type = DATAGRAM_RESULT};
+	int got;
+
+	reply.result.task = record->identifier;
+	reply.result.code = record->code;
+	reply.result.size = part->size;
+	memcpy(reply.result.digest, part->digest, sizeof(part->digest));
+	if (record->code == 0 && part->size > 0 && part->size <= sizeof(reply.result.output)) {
+		got = slice_read_output(front, part, 0, reply.result.output, sizeof(reply.result.output));
+		if (got == (int)part->size)
+			reply.result.inline_size = (uint32_t)got;
+	}
+	reply_send(front, request, &reply);
+}
+
+/* A call that has ended gets its result, everything else how it stands. */
+static void reply_standing(struct front *front, const struct request *request,
+                           const struct task_record *record)
+{
+	if (request->datagram.type == DATAGRAM_CALL && has_ended(record))
+		reply_result(front, request, record);
+	else
+		reply_task(front, request, record);
+}
+
+static void forget(struct front *front, struct waiting *waiting)
+{
+	(void)hash_remove(front->waiting, waiting->task.octets);
+	slab_release(front->waiting_slab, waiting);
+}
+
+void serve_forget_all(struct front *front)
+{
+	size_t position = 0;
+	const void *key;
+	void *value;
+
+	while (front->waiting != NULL && hash_next(front->waiting, &position, &key, &value))
+		forget(front, value);
+}
+
+static void wait_for_task(struct front *front, const struct request *request, const struct identifier *task)
+{
+	struct waiting *waiting = hash_get(front->waiting, task->octets);
+
+	if (waiting == NULL) {
+		waiting = slab_take(front->waiting_slab);
+		if (waiting == NULL)
+			return; /* the client's repetition finds how the task stands */
+		if (hash_put(front->waiting, task->octets, waiting) < 0) {
+			slab_release(front->waiting_slab, waiting);
+			return;
+		}
+	}
+	*waiting = (struct waiting){.task = *task,
+	                            .request = request->datagram.identifier,
+	                            .type = request->datagram.type,
+	                            .tenant = request->tenant,
+	                            .place = request->place,
+	                            .descriptor = request->descriptor,
+	                            .sender = request->sender};
+}
+
+/* The task of a waiting client has come to where something can be said. */
+static void tell(struct front *front, struct waiting *waiting)
+{
+	struct request request = {.place = waiting->place,
+	                          .descriptor = waiting->descriptor,
+	                          .sender = waiting->sender,
+	                          .tenant = waiting->tenant};
+	struct task_record record;
+
+	request.datagram.type = waiting->type;
+	request.datagram.key = waiting->tenant->key;
+	request.datagram.identifier = waiting->request;
+	if (task_read(front->settings.source->tasks, &waiting->task, &record) == 0) {
+		reply_standing(front, &request, &record);
+		task_record_clear(&record);
+	}
+	forget(front, waiting);
+}
+
+void front_task_finished(struct front *front, const struct identifier *task)
+{
+	struct waiting *waiting = hash_get(front->waiting, task->octets);
+
+	if (waiting != NULL)
+		tell(front, waiting);
+}
+
+void front_task_granted(struct front *front, const struct identifier *task)
+{
+	struct waiting *waiting = hash_get(front->waiting, task->octets);
+
+	if (waiting != NULL && waiting->type == DATAGRAM_RESERVE)
+		tell(front, waiting);
+}
+
+struct task_request serve_task_request(const struct request *request)
+{
+	struct task_request task = {.demand = &request->demand,
+	                            .tenant = request->tenant->name,
+	                            .spot = request->tenant->spot,
+	                            .plan = request->mapped ? &request->plan : NULL,
+	                            .access_up = request->place->access_up,
+	                            .access_down = request->place->access_down,
+	                            .access_ceiling_up = request->place->access_ceiling_up,
+	                            .access_ceiling_down = request->place->access_ceiling_down};
+
+	memcpy(task.client, &request->sender.sin6_addr, sizeof(task.client));
+	return task;
+}
+
+/* A request whose form and demand do not belong together. */
+static bool is_contradiction(const struct request *request)
+{
+	return (request->datagram.type == DATAGRAM_RESERVE) != (request->demand.body.reserve_time > 0);
+}
+
+/*
+ * A call is told at once that it was taken on; a reservation that is a matter of milliseconds only when it is
+ * asked for again.
+ */
+static void tell_or_wait(struct front *front, const struct request *request, const struct task_record *record)
+{
+	bool again = hash_get(front->waiting, record->identifier.octets) != NULL;
+
+	if (!waits(request->datagram.type, record)) {
+		reply_standing(front, request, record);
+		return;
+	}
+	wait_for_task(front, request, &record->identifier);
+	if (request->datagram.type == DATAGRAM_CALL || again)
+		reply_task(front, request, record);
+}
+
+static void serve_demand(struct front *front, struct request *request)
+{
+	struct task_request task = serve_task_request(request);
+	struct tasks *tasks = front->settings.source->tasks;
+	struct task_record record;
+	int code = tasks == NULL ? BUSBAR_ERROR_NOT_SUPPORTED : 0;
+
+	if (code == 0 && is_contradiction(request))
+		code = BUSBAR_ERROR_BAD_VALUE;
+	if (code == 0 && !request->only_known)
+		code = task_submit(tasks, &task);
+	if (code == 0 || code == BUSBAR_ERROR_DUPLICATE)
+		code = task_read(tasks, &request->demand.identifier, &record);
+	if (code == BUSBAR_ERROR_NOT_FOUND && request->only_known)
+		code = BUSBAR_ERROR_LOST;
+	if (code < 0) {
+		reply_error(front, request, code);
+		return;
+	}
+	if (strcmp(record.tenant, request->tenant->name) == 0)
+		tell_or_wait(front, request, &record);
+	else
+		reply_error(front, request, BUSBAR_ERROR_REPLAYED);
+	task_record_clear(&record);
+}
+
+static void serve_cancel(struct front *front, struct request *request)
+{
+	struct tasks *tasks = front->settings.source->tasks;
+	const struct identifier *task = &request->datagram.ask.task;
+	struct task_record record;
+	bool own;
+	int code = tasks == NULL ? BUSBAR_ERROR_NOT_SUPPORTED : task_read(tasks, task, &record);
+
+	if (code == 0) {
+		own = strcmp(record.tenant, request->tenant->name) == 0;
+		task_record_clear(&record);
+		code = own || request->tenant->operator? task_cancel(tasks, task) : BUSBAR_ERROR_NOT_FOUND;
+	}
+	/* Cancelled twice is cancelled. */
+	if (code == 0 || code == BUSBAR_ERROR_STATE)
+		code = task_read(tasks, task, &record);
+	if (code < 0) {
+		reply_error(front, request, code);
+		return;
+	}
+	reply_task(front, request, &record);
+	task_record_clear(&record);
+}
+
+void serve(struct front *front, struct request *request)
+{
+	switch (request->datagram.type) {
+	case DATAGRAM_QUOTE:
+		slice_quote(front, request);
+		break;
+	case DATAGRAM_RUN:
+	case DATAGRAM_CALL:
+	case DATAGRAM_RESERVE:
+		serve_demand(front, request);
+		break;
+	case DATAGRAM_DOCUMENT:
+		slice_document(front, request);
+		break;
+	case DATAGRAM_OUTPUT:
+		slice_output(front, request);
+		break;
+	case DATAGRAM_CANCEL:
+		serve_cancel(front, request);
+		break;
+	case DATAGRAM_FOLLOW:
+		reply_error(front, request, BUSBAR_ERROR_NOT_SUPPORTED);
+		break;
+	case DATAGRAM_ERROR:
+	case DATAGRAM_TASK:
+	case DATAGRAM_RESULT:
+	case DATAGRAM_SLICE_OF:
+		break; /* not reached, see receiver.c */
+	}
+}
