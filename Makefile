@@ -6,7 +6,7 @@ BUILD := build
 SANITIZED := build-sanitized
 FUZZING := build-fuzz
 
-.PHONY: all build demo check fuzz bench bench-demo bench-journal format lint install clean packages
+.PHONY: all build demo check fuzz bench bench-demand bench-demo bench-journal format lint install clean packages
 
 all: build
 
@@ -34,10 +34,13 @@ check: $(BUILD)/build.ninja $(SANITIZED)/build.ninja
 fuzz: | packages
 	@tools/fuzz $(FUZZING)
 
-bench: bench-demo bench-journal
+bench: bench-demo bench-journal bench-demand
 
 bench-demo: build
 	@bench/demo $(BUILD)
+
+bench-demand: build
+	@bench/demand $(BUILD)
 
 bench-journal: build
 	@bench/journal $(BUILD)

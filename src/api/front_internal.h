@@ -106,6 +106,8 @@ extern const outbox_send reply_batch; /* for outbox_create() */
 void reply_send(struct front *front, const struct request *request, struct datagram *reply);
 /* Counts and says why a request is refused. */
 void reply_error(struct front *front, const struct request *request, int code);
+/* With a text that says more than the code's; for tenants. */
+void reply_refusal(struct front *front, const struct request *request, int code, const char *text);
 
 /* serve.c: answers an authenticated, fresh request. */
 void serve(struct front *front, struct request *request);

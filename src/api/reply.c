@@ -85,19 +85,24 @@ void reply_send(struct front *front, const struct request *request, struct datag
 	send_octets(front, request, bytes, (size_t)size);
 }
 
-void reply_error(struct front *front, const struct request *request, int code)
+void reply_refusal(struct front *front, const struct request *request, int code, const char *text)
 {
 	struct datagram reply = {.type = DATAGRAM_ERROR};
 	char address[INET6_ADDRSTRLEN] = "";
 
 	(void)inet_ntop(AF_INET6, &request->sender.sin6_addr, address, sizeof(address));
 	log_notice(TAG, "event=refused from=%s type=%d error=%d cause=\"%s\"", address,
-	           request->datagram.type, code, error_text(code));
+	           request->datagram.type, code, text);
 	reply.error.code = code;
 	/* A stranger's request may be short: the code alone must do for it. */
 	if (request->tenant != NULL)
-		text_copy(reply.error.text, sizeof(reply.error.text), error_text(code));
+		text_copy(reply.error.text, sizeof(reply.error.text), text);
 	reply_send(front, request, &reply);
 	/* Last, so that who sees it counted finds it answered. */
 	(void)__atomic_fetch_add(&front->refusals[error_index(code)], 1, __ATOMIC_RELEASE);
+}
+
+void reply_error(struct front *front, const struct request *request, int code)
+{
+	reply_refusal(front, request, code, error_text(code));
 }

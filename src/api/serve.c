@@ -2,6 +2,8 @@
 /* What each kind of request gets, on the loop's thread. */
 #include "api/front_internal.h"
 #include "base/error.h"
+#include "map/map.h"
+#include <stdio.h>
 #include <string.h>
 
 /* A client that waits: a call for its result, a reservation until it is granted or has failed. */
@@ -181,6 +183,20 @@ static void tell_or_wait(struct front *front, const struct request *request, con
 		reply_task(front, request, record);
 }
 
+/* A plan that came to nothing says where the first site fell short. */
+static void refuse_demand(struct front *front, const struct request *request, int code)
+{
+	char reason[MAP_REASON_TEXT], text[MAP_REASON_TEXT + 64];
+
+	if (!request->mapped || request->plan.status != code || request->plan.reason_count == 0) {
+		reply_error(front, request, code);
+		return;
+	}
+	(void)snprintf(text, sizeof(text), "%s (%s)", error_text(code),
+	               map_reason_text(front->settings.source->view, &request->plan.reasons[0], reason));
+	reply_refusal(front, request, code, text);
+}
+
 static void serve_demand(struct front *front, struct request *request)
 {
 	struct task_request task = serve_task_request(request);
@@ -197,7 +213,7 @@ static void serve_demand(struct front *front, struct request *request)
 	if (code == BUSBAR_ERROR_NOT_FOUND && request->only_known)
 		code = BUSBAR_ERROR_LOST;
 	if (code < 0) {
-		reply_error(front, request, code);
+		refuse_demand(front, request, code);
 		return;
 	}
 	if (strcmp(record.tenant, request->tenant->name) == 0)

@@ -208,12 +208,16 @@ void announce_link_measured(struct announce *announce, struct gateway_identity t
                             const struct probe_measurement *measurement, bool lost)
 {
 	struct link_state *state = find_link(announce, toward);
+	char text[GATEWAY_TEXT];
 	bool known;
 
 	if (state == NULL)
 		return;
 	known = state->measured;
 	state->measured = !lost;
+	if (known == lost)
+		log_info(TAG, "link=%s event=%s delay=%lld", gateway_text(toward, text),
+		         lost ? "lost" : "measured", (long long)measurement->delay);
 	if (!lost)
 		book_set_link_delay(announce->book, toward, measurement->delay, measurement->jitter,
 		                    measurement->loss);
