@@ -29,6 +29,8 @@ struct announce {
 	const struct owner *owner;
 	struct speaker *speaker;
 	uv_timer_t timer;
+	uv_timer_t soon; /* runs while our own view is to be told */
+	uint32_t open_handles;
 	uint64_t sequence;
 	int64_t last; /* monotonic clock */
 	bool due, closing;
@@ -186,6 +188,17 @@ void announce_changed(struct announce *announce)
 	}
 }
 
+static void on_soon(uv_timer_t *soon)
+{
+	announce_changed(soon->data);
+}
+
+void announce_amounts_changed(struct announce *announce)
+{
+	if (!announce->closing && !uv_is_active((uv_handle_t *)&announce->soon))
+		(void)uv_timer_start(&announce->soon, on_soon, 1, 0);
+}
+
 void announce_link_session(struct announce *announce, struct gateway_identity toward, bool established)
 {
 	struct link_state *state = find_link(announce, toward);
@@ -241,7 +254,9 @@ int announce_create(uv_loop_t *loop, const struct announce_settings *settings, s
 		free(announce);
 		return code;
 	}
-	announce->timer.data = announce;
+	(void)uv_timer_init(loop, &announce->soon); /* as the other one: it only fills the handle in */
+	announce->open_handles = 2;
+	announce->timer.data = announce->soon.data = announce;
 	announce_changed(announce);
 	*ret_announce = announce;
 	return 0;
@@ -259,7 +274,10 @@ void announce_set_speaker(struct announce *announce, struct speaker *speaker)
 
 static void on_closed(uv_handle_t *handle)
 {
-	free(handle->data);
+	struct announce *announce = handle->data;
+
+	if (--announce->open_handles == 0)
+		free(announce);
 }
 
 void announce_close(struct announce *announce)
@@ -269,4 +287,5 @@ void announce_close(struct announce *announce)
 	announce->closing = true;
 	announce->speaker = NULL;
 	uv_close((uv_handle_t *)&announce->timer, on_closed);
+	uv_close((uv_handle_t *)&announce->soon, on_closed);
 }

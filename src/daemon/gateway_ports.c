@@ -137,7 +137,7 @@ static void changed(void *context)
 	struct gateway *gateway = context;
 
 	if (!gateway->closing)
-		announce_changed(gateway->announce);
+		announce_amounts_changed(gateway->announce);
 }
 
 static void acknowledge(void *context, struct gateway_identity owner, const struct identifier *program,

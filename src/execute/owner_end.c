@@ -26,7 +26,8 @@ static int write_receipt(struct owner *owner, const struct holding *holding, con
 	int code = holding->written ? 0 : holding_insert(database, holding, 0, nowhere);
 
 	if (code >= 0)
-		code = usage_put(owner->rooms.usage, receipt);
+		code = holding->written ? usage_put_first(owner->rooms.usage, receipt)
+		                        : usage_put(owner->rooms.usage, receipt);
 	if (code == BUSBAR_ERROR_DUPLICATE)
 		code = 0;
 	return code < 0 ? code : holding_write_end(database, holding);

@@ -287,7 +287,9 @@ static uint32_t most_labels(const struct view *view)
 /* Twice the room; what was there before stays with the arena until it is reset. */
 static int grow(struct search *search)
 {
-	uint32_t room = search->room == 0 ? 8 * SITE_LINKS : 2 * search->room;
+	size_t nodes = view_site_count(search->view);
+	uint32_t first = nodes < SITE_LINKS ? 2 * SITE_LINKS : 8 * SITE_LINKS;
+	uint32_t room = search->room == 0 ? first : 2 * search->room;
 	struct path_label *labels = arena_array(search->arena, room, sizeof(*labels));
 	uint32_t *items = arena_array(search->arena, room, sizeof(*items));
 

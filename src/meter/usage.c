@@ -318,11 +318,11 @@ static int leave(struct usage *usage, bool own, int code)
 	return code;
 }
 
-int usage_put(struct usage *usage, const struct receipt *receipt)
+/* In the open transaction, or in one of its own. */
+static int put_new(struct usage *usage, const struct receipt *receipt)
 {
 	bool own = !database_in_transaction(usage->database);
 	uint8_t octets[ANSWER_MAXIMUM];
-	struct receipt found;
 	money total;
 	int code = receipt_total(receipt, &total), size;
 
@@ -331,11 +331,25 @@ int usage_put(struct usage *usage, const struct receipt *receipt)
 	size = answer_encode_receipt(receipt, octets, sizeof(octets));
 	if (size < 0)
 		return size;
-	code = usage_get(usage, &receipt->program, &found);
-	if (code != BUSBAR_ERROR_NOT_FOUND)
-		return code < 0 ? code : BUSBAR_ERROR_DUPLICATE;
 	code = own ? database_begin(usage->database) : 0;
 	return code < 0 ? code : leave(usage, own, put(usage, receipt, octets, (size_t)size));
+}
+
+int usage_put_first(struct usage *usage, const struct receipt *receipt)
+{
+	if (hash_get(usage->entries, receipt->program.octets) != NULL)
+		return BUSBAR_ERROR_DUPLICATE;
+	return put_new(usage, receipt);
+}
+
+int usage_put(struct usage *usage, const struct receipt *receipt)
+{
+	struct receipt found;
+	int code = usage_get(usage, &receipt->program, &found);
+
+	if (code == 0)
+		return BUSBAR_ERROR_DUPLICATE;
+	return code == BUSBAR_ERROR_NOT_FOUND ? put_new(usage, receipt) : code;
 }
 
 int usage_acknowledge(struct usage *usage, const struct identifier *program)

@@ -18,6 +18,8 @@ struct usage *usage_close(struct usage *usage);
 
 /* Writes a receipt; a second one for the program is DUPLICATE and changes nothing. Joins a transaction. */
 int usage_put(struct usage *usage, const struct receipt *receipt) CHECKED;
+/* The same by a caller who knows that there was none before: what is not in memory is not looked for. */
+int usage_put_first(struct usage *usage, const struct receipt *receipt) CHECKED;
 int usage_get(struct usage *usage, const struct identifier *program, struct receipt *ret_receipt) CHECKED;
 /* The ingress has it. NOT_FOUND. */
 int usage_acknowledge(struct usage *usage, const struct identifier *program) CHECKED;
