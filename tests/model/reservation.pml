@@ -677,11 +677,13 @@ inline excuse(role, a)
 #ifdef RESERVATION
 #define PROGRAM_DUE(a) (attempts[a].state == SENDING && !SENT(PROGRAM, TRANSIT, a))
 #define QUESTION_DUE(a) false
+#define ENDS_IN_TIME(a) (attempts[a].state == RUNNING)
 #define REFRESH_DUE(a) (!healed && attempts[a].state == RUNNING && !SENT(REFRESH, TRANSIT, a))
 #else
 #define PROGRAM_DUE(a) (ON_ITS_WAY(attempts[a].state) && !SENT(PROGRAM, TRANSIT, a))
 #define QUESTION_DUE(a) (ON_ITS_WAY(attempts[a].state) && expired[a] && !SENT(PROGRAM, SITE, a))
 #define REFRESH_DUE(a) false
+#define ENDS_IN_TIME(a) false
 #endif
 
 /* Only who is known to have granted is asked to bill; what nobody confirmed is void. */
@@ -701,7 +703,6 @@ inline send_release(role, a)
 	fi
 }
 
-/* attempt_send(), repeat_release(): all that the ingress has to say for an attempt as it stands. */
 inline attempt_send(a)
 {
 	d_step {
@@ -712,17 +713,19 @@ inline attempt_send(a)
 		if
 		:: QUESTION_DUE(a) -> send(PROGRAM, SITE, a)
 		:: else
-		fi;
+		fi
+	}
+}
+
+inline repeat_release(a)
+{
+	d_step {
 		if
 		:: RELEASE_DUE(TRANSIT, a) -> send_release(TRANSIT, a)
 		:: else
 		fi;
 		if
 		:: RELEASE_DUE(SITE, a) -> send_release(SITE, a)
-		:: else
-		fi;
-		if
-		:: REFRESH_DUE(a) -> send(REFRESH, TRANSIT, a)
 		:: else
 		fi
 	}
@@ -733,7 +736,7 @@ inline attempt_release(a, bills)
 	attempts[a].bill = bills;
 	attempts[a].state = RELEASING;
 	save_attempt(a);
-	attempt_send(a)
+	repeat_release(a)
 }
 
 /* task_begin_attempt(): hold, part and attempt are one record, and then the program leaves. */
@@ -793,7 +796,7 @@ inline on_granted(role, a)
 #ifndef MUTATION_GRANTED_NOT_SAVED
 	save_attempt(a);
 #endif
-	attempt_send(a)
+	repeat_release(a)
 }
 
 /* The last owner took it: so did every owner before it. */
@@ -809,7 +812,11 @@ inline on_accepted(role, a)
 	:: else
 	fi;
 	save_attempt(a);
-	attempt_send(a)
+	repeat_release(a);
+	if
+	:: REFRESH_DUE(a) -> send(REFRESH, TRANSIT, a)
+	:: else
+	fi
 }
 
 /*
@@ -899,6 +906,21 @@ inline on_receipt(role, a, receipt)
 	!HAS(attempts[a].granted, role) && !EXECUTES(role))
 #endif
 
+/* Silence alone moves a part on that runs nothing; else the site is asked. */
+#ifdef MUTATION_NEXT_BEFORE_EXPIRED
+#define GIVEN_UP(a) (attempts[a].state == SENDING)
+#elif defined(RESERVATION) || defined(MUTATION_NEXT_ON_SILENCE)
+#define GIVEN_UP(a) (attempts[a].state == SENDING && expired[a])
+#else
+#define GIVEN_UP(a) false
+#endif
+
+/* Pre-heal, a message that would change nothing need not be taken again. */
+#define NEWS(kind, role, a, changes) (SENT(kind, role, a) && (healed || (changes)))
+#define OPEN(role, a, receipt) \
+	(posted[HOLDING(role, a)] != receipt || !HAS(attempts[a].settled, role) || !SENT(ACKNOWLEDGE, role, a))
+#define UNKNOWN(a) (attempts[a].state == SENDING || attempts[a].granted != (BIT(TRANSIT) | BIT(SITE)))
+
 /* What the ingress does for one attempt. */
 proctype attempt(byte a)
 {
@@ -906,43 +928,48 @@ end:
 next:
 	do
 	/* task_answer() */
-	:: atomic { SENT(GRANTED, TRANSIT, a) -> receive(GRANTED, TRANSIT, a); on_granted(TRANSIT, a) }
-	:: atomic { SENT(REFUSED, TRANSIT, a) -> receive(REFUSED, TRANSIT, a); on_refused(TRANSIT, a) }
-	:: atomic { SENT(REFUSED, SITE, a) -> receive(REFUSED, SITE, a); on_refused(SITE, a) }
-	:: atomic { SENT(RECEIPT_VOID, TRANSIT, a) ->
+	:: atomic { NEWS(GRANTED, TRANSIT, a, !HAS(attempts[a].granted, TRANSIT)) ->
+		receive(GRANTED, TRANSIT, a); on_granted(TRANSIT, a) }
+	:: atomic { NEWS(REFUSED, TRANSIT, a, ON_ITS_WAY(attempts[a].state)) ->
+		receive(REFUSED, TRANSIT, a); on_refused(TRANSIT, a) }
+	:: atomic { NEWS(REFUSED, SITE, a, ON_ITS_WAY(attempts[a].state)) ->
+		receive(REFUSED, SITE, a); on_refused(SITE, a) }
+	:: atomic { NEWS(RECEIPT_VOID, TRANSIT, a, OPEN(TRANSIT, a, RECEIPT_VOID)) ->
 		receive(RECEIPT_VOID, TRANSIT, a);
 		on_receipt(TRANSIT, a, RECEIPT_VOID) }
-	:: atomic { SENT(RECEIPT_VOID, SITE, a) ->
+	:: atomic { NEWS(RECEIPT_VOID, SITE, a, OPEN(SITE, a, RECEIPT_VOID)) ->
 		receive(RECEIPT_VOID, SITE, a);
 		on_receipt(SITE, a, RECEIPT_VOID) }
-	:: atomic { SENT(RECEIPT_CHARGED, TRANSIT, a) ->
+	:: atomic { NEWS(RECEIPT_CHARGED, TRANSIT, a, OPEN(TRANSIT, a, RECEIPT_CHARGED)) ->
 		receive(RECEIPT_CHARGED, TRANSIT, a);
 		on_receipt(TRANSIT, a, RECEIPT_CHARGED) }
-	:: atomic { SENT(RECEIPT_CHARGED, SITE, a) ->
+	:: atomic { NEWS(RECEIPT_CHARGED, SITE, a, OPEN(SITE, a, RECEIPT_CHARGED)) ->
 		receive(RECEIPT_CHARGED, SITE, a);
 		on_receipt(SITE, a, RECEIPT_CHARGED) }
 #ifdef RESERVATION
-	:: atomic { SENT(GRANTED, SITE, a) -> receive(GRANTED, SITE, a); on_accepted(SITE, a) }
-	:: atomic { SENT(NOT_FOUND, TRANSIT, a) -> receive(NOT_FOUND, TRANSIT, a); on_not_found(TRANSIT, a) }
-	:: atomic { SENT(NOT_FOUND, SITE, a) -> receive(NOT_FOUND, SITE, a); on_not_found(SITE, a) }
+	:: atomic { NEWS(GRANTED, SITE, a, UNKNOWN(a)) ->
+		receive(GRANTED, SITE, a); on_accepted(SITE, a) }
+	:: atomic { NEWS(NOT_FOUND, TRANSIT, a, attempts[a].state == RUNNING) ->
+		receive(NOT_FOUND, TRANSIT, a); on_not_found(TRANSIT, a) }
+	:: atomic { NEWS(NOT_FOUND, SITE, a, attempts[a].state == RUNNING) ->
+		receive(NOT_FOUND, SITE, a); on_not_found(SITE, a) }
 	:: atomic { attempts[a].state == RUNNING && over -> /* the end of its time */
 		ingress_may_die();
 		task_set_part_state(DONE);
 		attempt_release(a, true) }
 #else
-	:: atomic { SENT(ACCEPTED, SITE, a) -> receive(ACCEPTED, SITE, a); on_accepted(SITE, a) }
-	:: atomic { SENT(RESULT_DONE, SITE, a) -> receive(RESULT_DONE, SITE, a); on_result(a, DONE) }
-	:: atomic { SENT(RESULT_FAILED, SITE, a) -> receive(RESULT_FAILED, SITE, a); on_result(a, FAILED) }
+	:: atomic { NEWS(ACCEPTED, SITE, a, UNKNOWN(a)) ->
+		receive(ACCEPTED, SITE, a); on_accepted(SITE, a) }
+	:: atomic { NEWS(RESULT_DONE, SITE, a, ON_ITS_WAY(attempts[a].state) || !SENT(TAKEN, SITE, a)) ->
+		receive(RESULT_DONE, SITE, a); on_result(a, DONE) }
+	:: atomic { NEWS(RESULT_FAILED, SITE, a, ON_ITS_WAY(attempts[a].state) || !SENT(TAKEN, SITE, a)) ->
+		receive(RESULT_FAILED, SITE, a); on_result(a, FAILED) }
 #endif
-	/* on_silence(): nothing runs, so the next attempt may begin. */
-#ifdef MUTATION_NEXT_BEFORE_EXPIRED
-	:: atomic { attempts[a].state == SENDING -> ingress_may_die(); crank_back(a) }
-#elif defined(RESERVATION) || defined(MUTATION_NEXT_ON_SILENCE)
-	:: atomic { attempts[a].state == SENDING && expired[a] -> ingress_may_die(); crank_back(a) }
-#endif
+	/* on_silence() */
+	:: atomic { GIVEN_UP(a) -> ingress_may_die(); crank_back(a) }
 	/* task_cancel(), or the deadline of what the site does not answer for: at any time. */
 	:: atomic { !healed && ON_ITS_WAY(attempts[a].state) && !ENDED_PART(part) -> fail_part(a) }
-	/* repeat_release() */
+	/* repeat_release(), which also gives up on owners */
 	:: atomic { EXCUSABLE(TRANSIT, a) ->
 		ingress_may_die();
 		excuse(TRANSIT, a);
@@ -959,9 +986,15 @@ next:
 
 /* ---- Time, deaths and the network's healing --------------------------------------------------------------- */
 
-/* What is at rest moves by timers alone. */
-#define AT_REST(a) (network[a] == 0 && memory[HOLDING(SITE, a)].state != LOST && \
-	!(EXECUTES(SITE) && TAKES(memory[HOLDING(SITE, a)].state)))
+/* What is at rest moves by timers alone: nothing is on its way, runs, or waits for its turn. */
+#define AT_REST(a) (network[a] == 0 && !OWNER_MOVES(a) && !INGRESS_MOVES(a))
+#define OWNER_MOVES(a) (memory[HOLDING(SITE, a)].state == LOST || \
+	(EXECUTES(SITE) && TAKES(memory[HOLDING(SITE, a)].state)))
+#define INGRESS_MOVES(a) ((attempts[a].state == RELEASING && ALL_SETTLED(a)) || \
+	EXCUSABLE(TRANSIT, a) || EXCUSABLE(SITE, a) || GIVEN_UP(a) || ENDS_IN_TIME(a))
+
+#define NOTHING_DUE(a) (!PROGRAM_DUE(a) && !QUESTION_DUE(a) && !RELEASE_DUE(TRANSIT, a) && \
+	!RELEASE_DUE(SITE, a) && !RECEIPT_DUE(0, TRANSIT, a) && !RECEIPT_DUE(0, SITE, a) && !RESULT_DUE(0, SITE, a))
 
 #define OVER(h) (!LIVE(h) && memory[h].state != LOST && (!taken[h] || receipts[h] != NO_RECEIPT))
 #define FINISHED(a) (OVER(HOLDING(TRANSIT, a)) && OVER(HOLDING(SITE, a)) && \
@@ -978,6 +1011,7 @@ inline all_timers()
 		fi;
 		repeated[i] = attempts[i].state == SENDING;
 		attempt_send(i);
+		repeat_release(i);
 #ifndef MUTATION_NO_REPEAT
 		if
 		:: RECEIPT_DUE(0, TRANSIT, i) -> owner_answer_receipt(TRANSIT, i)
@@ -1016,14 +1050,17 @@ end:
 	:: atomic { a == 0 && !serving[OWNERS] -> serving[OWNERS] = true; owner_create(1, TRANSIT, 0) }
 #endif
 #ifdef PROGRESS
-	/* What was on its way is delivered, or was lost. */
-	:: atomic { a == 0 && !healed -> 
-		if
-		:: true
-		:: for (i : 0 .. ATTEMPTS - 1) { network[i] = 0 }
-		fi;
+	/* What was on its way has arrived, or is lost: every state that the nodes can be in is left to itself. */
+	:: atomic { a == 0 && !healed ->
+		network[0] = 0;
+#if ATTEMPTS > 1
+		network[1] = 0;
+#endif
+#if ATTEMPTS > 2
+		network[2] = 0;
+#endif
 		healed = true }
-	:: atomic { a == 0 && healed && FOR_ALL(AT_REST) && !(ALL_FINISHED) -> all_timers() }
+	:: atomic { a == 0 && healed && FOR_ALL(AT_REST) && !FOR_ALL(NOTHING_DUE) -> all_timers() }
 #endif
 	od
 }
