@@ -113,8 +113,12 @@ static void see_timer(uv_handle_t *handle, void *context)
 {
 	int64_t *due = context;
 
-	if (handle->type == UV_TIMER && handle != (uv_handle_t *)&gateway->harness.watchdog)
-		*due = uv_is_active(handle) ? (int64_t)uv_timer_get_due_in((uv_timer_t *)handle) : -1;
+	if (handle->type != UV_TIMER || handle == (uv_handle_t *)&gateway->harness.watchdog)
+		return;
+	if (uv_is_active(handle))
+		*due = (int64_t)uv_timer_get_due_in((uv_timer_t *)handle);
+	else if (*due == -2)
+		*due = -1;
 }
 
 /* Milliseconds until the network is told; no speaker may be on the loop. */
