@@ -80,8 +80,8 @@ static void put_identity(FILE *stream, const struct topology *topology,
 	put_pair(stream, "operator", topology->operator_name);
 	put_pair(stream, "\nregion", gateway->region);
 	put_pair(stream, "\nmodel", topology_models[gateway->model]);
-	/* A lab is there to look into: every decision can be made again. */
-	fputs("\ndecisions: true\n", stream);
+	/* Prices are those of the moment, so that what happens does not depend on what happened a minute ago. */
+	fprintf(stream, "\nprices: {half-life: 0 s}\ndecisions: %s\n", topology->decisions ? "true" : "false");
 }
 
 static bool as_came_before(const struct topology *topology, size_t index)

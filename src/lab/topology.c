@@ -186,6 +186,8 @@ const struct config_field topology_fields[] = {
          .maximum = 3600 * CLOCK_SECOND, .help = "how long daemons may take to get ready"},
         {"seed", CONFIG_INTEGER, FIELD(topology, seed), .fallback = "1", .minimum = 0, .maximum = INT64_MAX,
          .help = "of the losses"},
+        {"decisions", CONFIG_BOOLEAN, FIELD(topology, decisions), .fallback = "true",
+         .help = "gateways keep what every decision was made from"},
         {"bgp", CONFIG_SECTION, FIELD(topology, bgp), .fields = bgp_fields, .help = "routing timers"},
         {"access", CONFIG_SECTION, FIELD(topology, access), .fields = access_fields,
          .help = "defaults for clients"},
