@@ -40,7 +40,8 @@ void announce_set_owner(struct announce *announce, const struct owner *owner);
 void announce_set_speaker(struct announce *announce, struct speaker *speaker);
 /* Amounts or prices changed: our own view is told at once. */
 void announce_changed(struct announce *announce);
-/* As it happens with every grant: it is told within a millisecond or two, with what else has changed by then. */
+/* As it happens with every grant: it is told within a millisecond or two, with what else has changed by then.
+ */
 void announce_amounts_changed(struct announce *announce);
 void announce_link_session(struct announce *announce, struct gateway_identity toward, bool established);
 void announce_link_measured(struct announce *announce, struct gateway_identity toward,

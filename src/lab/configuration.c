@@ -80,8 +80,10 @@ static void put_identity(FILE *stream, const struct topology *topology,
 	put_pair(stream, "operator", topology->operator_name);
 	put_pair(stream, "\nregion", gateway->region);
 	put_pair(stream, "\nmodel", topology_models[gateway->model]);
-	/* Prices are those of the moment, so that what happens does not depend on what happened a minute ago. */
-	fprintf(stream, "\nprices: {half-life: 0 s}\ndecisions: %s\n", topology->decisions ? "true" : "false");
+	/* Prices are those of the moment, so that what happens does not depend on what happened a minute ago.
+	 */
+	fprintf(stream, "\nprices: {half-life: 0 s}\ndecisions: %s\n",
+	        topology->decisions ? "true" : "false");
 }
 
 static bool as_came_before(const struct topology *topology, size_t index)

@@ -112,8 +112,8 @@ struct topology_core {
 
 struct topology {
 	const char *operator_name;
-	int64_t ready; /* how long daemons may take to get ready */
-	int64_t seed;  /* of the losses */
+	int64_t ready;  /* how long daemons may take to get ready */
+	int64_t seed;   /* of the losses */
 	bool decisions; /* gateways keep what every decision was made from, so that it can be made again */
 	struct {
 		int64_t hold, minimum_interval;

@@ -605,7 +605,8 @@ int station_ask_code(struct station *station, int client, const struct datagram 
 	station_ask(station, client, request, demand, &reply);
 	T_EQ(reply.type, DATAGRAM_ERROR);
 	/* A plan that came to nothing says why behind it. */
-	T_TRUE(strncmp(reply.error.text, error_text(reply.error.code), strlen(error_text(reply.error.code))) == 0);
+	T_TRUE(strncmp(reply.error.text, error_text(reply.error.code),
+	               strlen(error_text(reply.error.code))) == 0);
 	return reply.error.code;
 }
 
