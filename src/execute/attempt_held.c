@@ -26,7 +26,7 @@ static struct part *part_of(const struct attempt *attempt)
 	return &attempt->task->parts[attempt->part];
 }
 
-/* How far a program made at `made` reaches at each owner, at least. */
+/* How far a refresh made at `made` reaches at each owner, at least. */
 static int64_t reach(const struct attempt *attempt, int64_t made)
 {
 	return MINIMUM(made + PLAN_RESERVATION_LIFETIME, part_of(attempt)->ends);
@@ -43,7 +43,7 @@ void attempt_hold(struct tasks *tasks, struct attempt *attempt, const struct ans
 	struct task *task = attempt->task;
 	struct part *part = part_of(attempt);
 	int64_t now = task_monotonic(tasks);
-	int64_t network = now - attempt->sent - answer->processing;
+	int64_t network = now - attempt->sent - answer->processing, left;
 
 	if (part->ends == 0)
 		part->ends = task_wall(tasks) + task->reserve_time;
@@ -51,10 +51,12 @@ void attempt_hold(struct tasks *tasks, struct attempt *attempt, const struct ans
 	/* A retransmission makes it unknown which packet was answered. */
 	if (!attempt->resent && network > 0)
 		part->network = network + task->access_up + task->access_down;
+	/* Owners count from when they granted, which may be long ago when answers were lost. */
 	for (uint32_t i = 0; i < attempt->owner_count; i++)
-		extend(&attempt->owners[i], reach(attempt, attempt->expires - TASK_PROGRAM_VALID));
+		extend(&attempt->owners[i], attempt->expires - TASK_PROGRAM_VALID + attempt->limit);
+	left = attempt->owners[0].until - task_wall(tasks);
 	attempt->round = 0;
-	attempt->repeat_at = now + MINIMUM(REFRESH_FIRST, (part->ends - task_wall(tasks)) / 2);
+	attempt->repeat_at = now + MINIMUM(REFRESH_FIRST, MAXIMUM(left, (int64_t)0) / 2);
 	attempt_set_state(attempt, ATTEMPT_HELD, "granted");
 	attempt_schedule(tasks, attempt);
 	attempt_save(tasks, attempt);
