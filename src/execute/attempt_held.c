@@ -51,10 +51,10 @@ void attempt_hold(struct tasks *tasks, struct attempt *attempt, const struct ans
 	/* A retransmission makes it unknown which packet was answered. */
 	if (!attempt->resent && network > 0)
 		part->network = network + task->access_up + task->access_down;
-	/* Owners count from when they granted, which may be long ago when answers were lost. */
+	/* Owners count from when they granted, which may be long ago when answers were lost: they are asked. */
+	left = attempt->expires - TASK_PROGRAM_VALID + attempt->limit - task_wall(tasks);
 	for (uint32_t i = 0; i < attempt->owner_count; i++)
-		extend(&attempt->owners[i], attempt->expires - TASK_PROGRAM_VALID + attempt->limit);
-	left = attempt->owners[0].until - task_wall(tasks);
+		extend(&attempt->owners[i], task_wall(tasks) + MAXIMUM(left, REFRESH_FIRST));
 	attempt->round = 0;
 	attempt->repeat_at = now + MINIMUM(REFRESH_FIRST, MAXIMUM(left, (int64_t)0) / 2);
 	attempt_set_state(attempt, ATTEMPT_HELD, "granted");

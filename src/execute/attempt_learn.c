@@ -103,6 +103,9 @@ void attempt_suspect(struct tasks *tasks, struct gateway_identity owner, int err
 {
 	char text[GATEWAY_TEXT];
 
+	/* Nothing left for anybody, then. */
+	if (gateway_equal(owner, tasks->settings.identity))
+		return;
 	log_notice(TAG, "event=silent owner=%s", gateway_text(owner, text));
 	avoid(tasks, owner, error, SUSPECT_SILENT);
 }

@@ -270,7 +270,7 @@ static void an_ingress_that_restarts_goes_on(void **state)
 }
 
 /* The answer comes long after the grant: owners are asked for more before what they granted is over. */
-static void granted_late_it_is_held_to_its_end(void **state)
+static void grant_late(int64_t absence)
 {
 	struct twin *twin = twin_create(13, &fair);
 	struct identifier task;
@@ -279,7 +279,7 @@ static void granted_late_it_is_held_to_its_end(void **state)
 	while (twin_free_cores(twin, TWIN_SITE) == 8000000)
 		twin_run(twin, CLOCK_MILLISECOND);
 	twin_kill(twin, TWIN_EDGE);
-	twin_run(twin, 1500 * CLOCK_MILLISECOND);
+	twin_run(twin, absence);
 	twin_start(twin, TWIN_EDGE);
 	T_EQ(state_of(twin, &task), TASK_MAPPED);
 	watch(twin, 2 * CLOCK_SECOND);
@@ -289,6 +289,12 @@ static void granted_late_it_is_held_to_its_end(void **state)
 	T_EQ(attempts_of(twin, &task), 1);
 	twin_check(twin);
 	twin_free(twin);
+}
+
+static void granted_late_it_is_held_to_its_end(void **state)
+{
+	for (int64_t absence = 1000; absence <= 1800; absence += 100)
+		grant_late(absence * CLOCK_MILLISECOND);
 }
 
 /* An owner that was silent is asked again soon after it was heard of. */
