@@ -341,6 +341,32 @@ static void absence_accuses_nobody(void **state)
 	twin_free(twin);
 }
 
+/* A gateway that is behind with itself begins nothing and repeats nothing, and then goes on. */
+static void behind_it_makes_no_more_work(void **state)
+{
+	struct twin *twin = twin_create(16, &fair);
+	struct identifier task;
+
+	twin_mute(twin, TWIN_SITE, true);
+	T_OK(twin_demand(twin, OVER_A_PATH("2 s"), &task));
+	twin_run(twin, 90 * CLOCK_MILLISECOND);
+	twin_delay(twin, TWIN_EDGE, true);
+	T_ERROR(twin_demand(twin, OVER_A_PATH("2 s"), NULL), BUSBAR_ERROR_TABLE_FULL);
+	twin_mute(twin, TWIN_SITE, false);
+	twin_run(twin, CLOCK_SECOND);
+	T_EQ(twin_free_cores(twin, TWIN_SITE), 8000000);
+	twin_delay(twin, TWIN_EDGE, false);
+	watch(twin, CLOCK_SECOND);
+	T_EQ(state_of(twin, &task), TASK_GRANTED);
+	twin_delay(twin, TWIN_EDGE, true);
+	watch(twin, 2 * CLOCK_SECOND);
+	twin_delay(twin, TWIN_EDGE, false);
+	T_TRUE(twin_settle(twin, 60 * CLOCK_SECOND));
+	T_EQ(code_of(twin, &task), 0);
+	twin_check(twin);
+	twin_free(twin);
+}
+
 /* What a lost ingress left behind ends by itself, and is billed up to its end. */
 static void an_ingress_that_is_lost_leaves_nothing(void **state)
 {
@@ -496,6 +522,7 @@ int main(void)
 	        cmocka_unit_test(granted_late_it_is_held_to_its_end),
 	        cmocka_unit_test(silence_is_forgiven),
 	        cmocka_unit_test(absence_accuses_nobody),
+	        cmocka_unit_test(behind_it_makes_no_more_work),
 	        cmocka_unit_test(an_ingress_that_is_lost_leaves_nothing),
 	        cmocka_unit_test(what_nobody_confirmed_is_void),
 	        cmocka_unit_test(a_full_site_refuses),

@@ -49,7 +49,7 @@ struct node {
 	struct driver driver; /* first: the owner has a pointer to it */
 	struct twin *twin;
 	uint32_t number;
-	bool alive, isolated, mute;
+	bool alive, isolated, mute, behind;
 	struct gateway_identity identity;
 	uint8_t locator[16], address[16];
 	char folder[PATH];
@@ -189,6 +189,13 @@ static void on_acknowledge(void *context, struct gateway_identity owner, const s
 	for (uint32_t i = 0; i < TWIN_NODES; i++)
 		if (gateway_equal(node->twin->nodes[i].identity, owner))
 			post(node->twin, node, &node->twin->nodes[i], &message);
+}
+
+static bool is_behind(void *context)
+{
+	const struct node *node = context;
+
+	return node->behind;
 }
 
 /* Copies a blob from one store to another. */
@@ -439,6 +446,7 @@ static void open_owner(struct node *node)
 	                                  .deliver = on_deliver,
 	                                  .attach = on_attach,
 	                                  .detach = on_detach,
+	                                  .behind = is_behind,
 	                                  .changed = on_changed};
 
 	memcpy(settings.locator, node->locator, sizeof(settings.locator));
@@ -460,6 +468,7 @@ static void open_tasks(struct node *node)
 	const struct task_ports ports = {.context = node,
 	                                 .send = on_send,
 	                                 .acknowledge = on_acknowledge,
+	                                 .behind = is_behind,
 	                                 .granted = on_granted,
 	                                 .finished = on_finished};
 
@@ -620,6 +629,11 @@ void twin_isolate(struct twin *twin, uint32_t node, bool isolated)
 void twin_mute(struct twin *twin, uint32_t node, bool mute)
 {
 	twin->nodes[node].mute = mute;
+}
+
+void twin_delay(struct twin *twin, uint32_t node, bool behind)
+{
+	twin->nodes[node].behind = behind;
 }
 
 void twin_clear_up(struct twin *twin)
