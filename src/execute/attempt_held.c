@@ -43,20 +43,24 @@ void attempt_hold(struct tasks *tasks, struct attempt *attempt, const struct ans
 	struct task *task = attempt->task;
 	struct part *part = part_of(attempt);
 	int64_t now = task_monotonic(tasks);
-	int64_t network = now - attempt->sent - answer->processing, left;
+	int64_t network = now - attempt->sent - answer->processing;
+	/* Owners count from when they granted, which may be long ago when answers were lost or late. */
+	int64_t left = attempt->expires - TASK_PROGRAM_VALID + attempt->limit - task_wall(tasks);
 
+	if (left < attempt->limit / 8) { /* over, or before a refresh could come */
+		attempt_crank_back(tasks, attempt, BUSBAR_ERROR_EXPIRED, BUSBAR_ERROR_EXPIRED);
+		return;
+	}
 	if (part->ends == 0)
 		part->ends = task_wall(tasks) + task->reserve_time;
 	part->tries = 0;
 	/* A retransmission makes it unknown which packet was answered. */
 	if (!attempt->resent && network > 0)
 		part->network = network + task->access_up + task->access_down;
-	/* Owners count from when they granted, which may be long ago when answers were lost: they are asked. */
-	left = attempt->expires - TASK_PROGRAM_VALID + attempt->limit - task_wall(tasks);
 	for (uint32_t i = 0; i < attempt->owner_count; i++)
 		extend(&attempt->owners[i], task_wall(tasks) + MAXIMUM(left, REFRESH_FIRST));
 	attempt->round = 0;
-	attempt->repeat_at = now + MINIMUM(REFRESH_FIRST, MAXIMUM(left, (int64_t)0) / 2);
+	attempt->repeat_at = now + MINIMUM(REFRESH_FIRST, left / 4);
 	attempt_set_state(attempt, ATTEMPT_HELD, "granted");
 	attempt_schedule(tasks, attempt);
 	attempt_save(tasks, attempt);

@@ -293,8 +293,28 @@ static void grant_late(int64_t absence)
 
 static void granted_late_it_is_held_to_its_end(void **state)
 {
-	for (int64_t absence = 1000; absence <= 1800; absence += 100)
+	for (int64_t absence = 1000; absence <= 1600; absence += 100)
 		grant_late(absence * CLOCK_MILLISECOND);
+}
+
+/* So late that it is over where it was granted: that is no grant, and it is reserved anew. */
+static void granted_too_late_it_is_no_grant(void **state)
+{
+	struct twin *twin = twin_create(17, &fair);
+	struct identifier task;
+
+	T_OK(twin_demand(twin, OVER_A_PATH("2 s"), &task));
+	twin_stall(twin, TWIN_EDGE, true);
+	twin_run(twin, 2100 * CLOCK_MILLISECOND);
+	T_EQ(twin_grants(twin, &task), 0);
+	twin_stall(twin, TWIN_EDGE, false);
+	watch(twin, CLOCK_SECOND);
+	T_EQ(state_of(twin, &task), TASK_GRANTED);
+	T_EQ(attempts_of(twin, &task), 2);
+	T_TRUE(twin_settle(twin, 60 * CLOCK_SECOND));
+	T_EQ(code_of(twin, &task), 0);
+	twin_check(twin);
+	twin_free(twin);
 }
 
 /* An owner that was silent is asked again soon after it was heard of. */
@@ -520,6 +540,7 @@ int main(void)
 	        cmocka_unit_test(owners_that_restart_go_on),
 	        cmocka_unit_test(an_ingress_that_restarts_goes_on),
 	        cmocka_unit_test(granted_late_it_is_held_to_its_end),
+	        cmocka_unit_test(granted_too_late_it_is_no_grant),
 	        cmocka_unit_test(silence_is_forgiven),
 	        cmocka_unit_test(absence_accuses_nobody),
 	        cmocka_unit_test(behind_it_makes_no_more_work),

@@ -49,7 +49,7 @@ struct node {
 	struct driver driver; /* first: the owner has a pointer to it */
 	struct twin *twin;
 	uint32_t number;
-	bool alive, isolated, mute, behind;
+	bool alive, isolated, mute, behind, stalled;
 	struct gateway_identity identity;
 	uint8_t locator[16], address[16];
 	char folder[PATH];
@@ -636,6 +636,11 @@ void twin_delay(struct twin *twin, uint32_t node, bool behind)
 	twin->nodes[node].behind = behind;
 }
 
+void twin_stall(struct twin *twin, uint32_t node, bool stalled)
+{
+	twin->nodes[node].stalled = stalled;
+}
+
 void twin_clear_up(struct twin *twin)
 {
 	twin->weather = (struct twin_weather){0};
@@ -753,7 +758,8 @@ static void take_messages(struct twin *twin)
 		struct message message;
 		struct node *node;
 
-		if (twin->messages[i].at == 0 || twin->messages[i].kept || twin->messages[i].at > twin->now)
+		if (twin->messages[i].at == 0 || twin->messages[i].kept ||
+		    twin->messages[i].at > twin->now || twin->nodes[twin->messages[i].node].stalled)
 			continue;
 		message = twin->messages[i];
 		node = &twin->nodes[message.node];
