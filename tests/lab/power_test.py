@@ -10,7 +10,6 @@ import collections
 import os
 import random
 import re
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -29,7 +28,7 @@ CLIENTS = {"client-a": "edge-a", "client-b": "edge-b"}
 DONE, SETTLED = 5, 9
 # Longest time from a start to new grants in every stream.
 BOUND = 10
-BLOCK = 512
+BLOCK, CHUNK = 512, 1 << 18
 # Share of the granted reservations that may end early, with a cause: what expired where nobody could refresh it.
 LOST = 0.01
 # The most time a reservation of these streams holds anything after its ingress has gone.
@@ -110,8 +109,7 @@ class Losses:
                 place = state + path[len(synced):]
                 if os.path.exists(place):
                     kind = "journal" if "/journal/" in path else "database"
-                    lost[kind] += difference(place, path)
-                    shutil.copyfile(path, place)
+                    lost[kind] += restore(place, path)
                 else:  # moved away by a call that the library does not watch: what names are is durable
                     os.unlink(path)
         for name in os.listdir(state):
@@ -121,16 +119,24 @@ class Losses:
         self.count += lost["journal"] > 0
 
 
-def difference(left, right):
-    """Octets of the blocks by which two files differ."""
-    with open(left, "rb") as stream:
-        one = stream.read()
-    with open(right, "rb") as stream:
-        other = stream.read()
-    if one == other:
-        return 0
-    return sum(max(len(one[at:at + BLOCK]), len(other[at:at + BLOCK])) for at in range(0, max(len(one), len(other)), BLOCK)
-               if one[at:at + BLOCK] != other[at:at + BLOCK])
+def restore(place, synced):
+    """Makes a file what was synced of it; how many octets of its blocks that changes."""
+    changed = 0
+    with open(place, "r+b") as file, open(synced, "rb") as shadow:
+        while True:
+            at = shadow.tell()
+            one, other = file.read(CHUNK), shadow.read(CHUNK)
+            if not one and not other:
+                return changed
+            if one == other:
+                continue
+            changed += sum(max(len(one[i:i + BLOCK]), len(other[i:i + BLOCK])) for i in range(0, CHUNK, BLOCK)
+                           if one[i:i + BLOCK] != other[i:i + BLOCK])
+            file.seek(at)
+            file.write(other)
+            if len(other) < CHUNK:
+                file.truncate(at + len(other))
+            file.seek(at + len(one))
 
 
 def wait_for_grants(streams, since, seconds=BOUND):
