@@ -6,7 +6,7 @@ BUILD := build
 SANITIZED := build-sanitized
 FUZZING := build-fuzz
 
-.PHONY: all build demo check fuzz bench bench-demand bench-demo bench-journal format lint install clean packages
+.PHONY: all build demo check fuzz bench bench-demand bench-demo bench-journal format lint install clean packages check-power
 
 all: build
 
@@ -30,6 +30,10 @@ demo: build
 
 check: $(BUILD)/build.ninja $(SANITIZED)/build.ninja
 	@tools/check $(BUILD) $(SANITIZED)
+
+# Two hundred losses of power; the ordinary check makes a dozen.
+check-power: build
+	@LAB_BUILD=$(CURDIR)/$(BUILD) python3 -B tests/lab/power_test.py 200
 
 fuzz: | packages
 	@tools/fuzz $(FUZZING)

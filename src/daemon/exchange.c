@@ -14,6 +14,9 @@
 
 enum { IPV6_HEADER = 40, IPV6_DESTINATION_AT = 24, QUIET = 1000 };
 
+/* ms that what this gateway has sent to itself may wait while it keeps up. */
+enum { BEHIND = 200 };
+
 enum item_kind { ITEM_PROGRAM, ITEM_ANSWER };
 
 enum { ROUND = 64 /* items that are taken before the loop looks at anything else */ };
@@ -22,6 +25,7 @@ enum { ROUND = 64 /* items that are taken before the loop looks at anything else
 struct item {
 	struct item *next;
 	enum item_kind kind;
+	uint64_t since; /* of the loop's clock, ms */
 	size_t size;
 	_Alignas(struct answer) uint8_t bytes[]; /* a packet's octets, or an answer as it is */
 };
@@ -138,12 +142,17 @@ static void put(struct exchange *exchange, enum item_kind kind, const void *byte
 		       exchange->queued == EXCHANGE_QUEUE ? BUSBAR_ERROR_TABLE_FULL : -ENOMEM);
 		return;
 	}
-	*item = (struct item){.kind = kind, .size = size};
+	*item = (struct item){.kind = kind, .since = uv_now(exchange->loop), .size = size};
 	memcpy(item->bytes, bytes, size);
 	*exchange->last = item;
 	exchange->last = &item->next;
 	exchange->queued++;
 	(void)uv_idle_start(&exchange->idle, on_idle);
+}
+
+bool exchange_is_behind(const struct exchange *exchange)
+{
+	return exchange->first != NULL && uv_now(exchange->loop) - exchange->first->since > BEHIND;
 }
 
 static void send_batch(void *context, const struct iovec *packets, size_t count)

@@ -57,6 +57,8 @@ void exchange_send(struct exchange *exchange, const uint8_t *bytes, size_t size)
 void exchange_answer(struct exchange *exchange, const struct answer *answer, const struct owner_return *way);
 /* More of the database is durable: what waited for it leaves. */
 void exchange_durable(struct exchange *exchange);
+/* What it has sent to itself waits so long that more would only come too late. */
+bool exchange_is_behind(const struct exchange *exchange);
 const uint64_t *exchange_refusals(const struct exchange *exchange);
 /* The memory is freed when the loop has run the close callbacks. Accepts NULL. */
 void exchange_close(struct exchange *exchange);

@@ -63,6 +63,13 @@ static void send_program(void *context, const struct packet *packet, uint8_t *by
 		exchange_send(gateway->exchange, bytes, size);
 }
 
+static bool is_behind(void *context)
+{
+	struct gateway *gateway = context;
+
+	return !gateway->closing && exchange_is_behind(gateway->exchange);
+}
+
 /* A transfer that an owner waits for. */
 struct errand {
 	struct gateway *gateway;
@@ -200,7 +207,8 @@ const struct owner_ports gateway_owner_ports = {.answer = send_answer,
                                                 .deliver = deliver,
                                                 .attach = gateway_attach,
                                                 .detach = gateway_detach,
+                                                .behind = is_behind,
                                                 .changed = changed};
 const struct task_ports gateway_task_ports = {
-        .send = send_program, .acknowledge = acknowledge, .granted = granted, .finished = finished};
+        .send = send_program, .acknowledge = acknowledge, .behind = is_behind, .granted = granted, .finished = finished};
 const struct driver_callbacks gateway_driver_callbacks = {.started = on_started, .ended = on_ended};

@@ -11,6 +11,8 @@
 #define REPEAT_FIRST (100 * CLOCK_MILLISECOND)
 #define REPEAT_MOST (2 * CLOCK_SECOND)
 #define REPEAT_ACCEPTED CLOCK_SECOND
+/* No answer for so long says something about the owner. */
+#define SILENCE CLOCK_SECOND
 #define RELEASE_FIRST (300 * CLOCK_MILLISECOND)
 /* A silent owner that cannot have granted anything is given up this long after the program expired. */
 #define EXCUSE_AFTER (2 * CLOCK_SECOND)
@@ -50,6 +52,8 @@ static void read_program(struct attempt *attempt, const struct program *program)
 
 		if (instruction->operation == OPERATION_CLAIM)
 			attempt->limit = instruction->claim.time;
+		if (instruction->operation == OPERATION_RESERVE && attempt->limit == 0)
+			attempt->limit = instruction->reserve.time;
 		if (instruction->operation == OPERATION_EXECUTE)
 			attempt->executes = true;
 		if (instruction->operation == OPERATION_FORWARD || count == LEDGER_OWNERS ||
@@ -163,7 +167,7 @@ static bool ends_here(const struct tasks *tasks, const struct program *program)
 	return true;
 }
 
-void attempt_transmit(struct tasks *tasks, struct packet *packet, const void *payload, size_t payload_size)
+int attempt_transmit(struct tasks *tasks, struct packet *packet, const void *payload, size_t payload_size)
 {
 	const struct program *program = &packet->program;
 	uint8_t bytes[PACKET_MAXIMUM];
@@ -180,16 +184,17 @@ void attempt_transmit(struct tasks *tasks, struct packet *packet, const void *pa
 	packet->payload_size = payload_size;
 	if (ends_here(tasks, program)) {
 		tasks->ports.send(tasks->ports.context, packet, NULL, 0);
-		return;
+		return 0;
 	}
 	code = packet_encode(program, (const uint8_t(*)[16])packet->segments, packet->source,
 	                     seal_first(tasks->rooms.ring), payload, payload_size, bytes, sizeof(bytes));
 	if (code < 0)
 		goto fail;
 	tasks->ports.send(tasks->ports.context, packet, bytes, (size_t)code);
-	return;
+	return 0;
 fail:
 	log_notice(TAG, "event=not-sent cause=\"%s\"", error_text(code));
+	return code;
 }
 
 static bool takes_input(const struct program *program)
@@ -205,6 +210,7 @@ static void send_program(struct tasks *tasks, struct attempt *attempt)
 	int64_t now = task_monotonic(tasks);
 	struct packet packet;
 	struct demand demand;
+	int code;
 
 	attempt->resent = attempt->resent || attempt->sent != 0;
 	attempt->sent = now;
@@ -212,12 +218,16 @@ static void send_program(struct tasks *tasks, struct attempt *attempt)
 	        attempt->repeat_after == 0 ? REPEAT_FIRST : MINIMUM(attempt->repeat_after * 2, REPEAT_MOST);
 	attempt->repeat_at = now + attempt->repeat_after;
 	attempt_schedule(tasks, attempt);
-	if (attempt_program(attempt, &packet.program) < 0)
-		return;
-	if (!takes_input(&packet.program))
-		attempt_transmit(tasks, &packet, NULL, 0);
-	else if (task_demand(tasks, attempt->task, &demand) == 0)
-		attempt_transmit(tasks, &packet, demand.input, demand.input_size);
+	code = attempt_program(attempt, &packet.program);
+	if (code == 0 && !takes_input(&packet.program)) {
+		code = attempt_transmit(tasks, &packet, NULL, 0);
+	} else if (code == 0) {
+		code = task_demand(tasks, attempt->task, &demand);
+		if (code == 0)
+			code = attempt_transmit(tasks, &packet, demand.input, demand.input_size);
+	}
+	if (code == 0 && attempt->asked == 0)
+		attempt->asked = now;
 }
 
 /* Asks one owner to let go. */
@@ -329,7 +339,7 @@ void attempt_resume(struct tasks *tasks, struct attempt *attempt)
 	attempt->deadline = attempt->state == ATTEMPT_RUNNING ? now + attempt->limit + RESULT_GRACE
 	                                                      : now + attempt->expires - wall;
 	/* What an owner holds may be what was refreshed at the last moment. */
-	for (uint32_t i = 0; i < attempt->owner_count; i++)
+	for (uint32_t i = 0; attempt->state == ATTEMPT_HELD && i < attempt->owner_count; i++)
 		attempt->owners[i].until = wall + PLAN_RESERVATION_LIFETIME;
 	if (attempt->state == ATTEMPT_RELEASING && part->current == attempt && part->state < TASK_DONE)
 		part->current = NULL;
@@ -588,6 +598,7 @@ void task_answer(struct tasks *tasks, const struct answer *answer)
 	struct attempt_owner *owner = attempt == NULL ? NULL : attempt_owner_of(attempt, answer->sender);
 	bool acknowledge;
 
+	attempt_heard(tasks, answer->sender);
 	task_enter(tasks);
 	acknowledge = take_answer(tasks, attempt, owner, answer);
 	task_leave(tasks);
@@ -600,8 +611,11 @@ void task_answer(struct tasks *tasks, const struct answer *answer)
 /* Nobody answered in time: the first owner that was not heard of is avoided. */
 static void on_silence(struct tasks *tasks, struct attempt *attempt)
 {
+	/* Who was hardly asked, because this gateway itself was away or knew no way, is not to blame. */
+	bool asked = attempt->asked != 0 && task_monotonic(tasks) - attempt->asked >= SILENCE;
+
 	view_unreserve(tasks->rooms.view, attempt->decided);
-	for (uint32_t i = 0; i < attempt->owner_count; i++) {
+	for (uint32_t i = 0; asked && i < attempt->owner_count; i++) {
 		if (attempt->owners[i].granted)
 			continue;
 		attempt_suspect(tasks, attempt->owners[i].identity, BUSBAR_ERROR_NO_ANSWER);

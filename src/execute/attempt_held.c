@@ -26,7 +26,7 @@ static struct part *part_of(const struct attempt *attempt)
 	return &attempt->task->parts[attempt->part];
 }
 
-/* How far a program made at `made` reaches at each owner, at least. */
+/* How far a refresh made at `made` reaches at each owner, at least. */
 static int64_t reach(const struct attempt *attempt, int64_t made)
 {
 	return MINIMUM(made + PLAN_RESERVATION_LIFETIME, part_of(attempt)->ends);
@@ -44,7 +44,13 @@ void attempt_hold(struct tasks *tasks, struct attempt *attempt, const struct ans
 	struct part *part = part_of(attempt);
 	int64_t now = task_monotonic(tasks);
 	int64_t network = now - attempt->sent - answer->processing;
+	/* Owners count from when they granted, which may be long ago when answers were lost or late. */
+	int64_t left = attempt->expires - TASK_PROGRAM_VALID + attempt->limit - task_wall(tasks);
 
+	if (left < attempt->limit / 8) { /* over, or before a refresh could come */
+		attempt_crank_back(tasks, attempt, BUSBAR_ERROR_EXPIRED, BUSBAR_ERROR_EXPIRED);
+		return;
+	}
 	if (part->ends == 0)
 		part->ends = task_wall(tasks) + task->reserve_time;
 	part->tries = 0;
@@ -52,9 +58,9 @@ void attempt_hold(struct tasks *tasks, struct attempt *attempt, const struct ans
 	if (!attempt->resent && network > 0)
 		part->network = network + task->access_up + task->access_down;
 	for (uint32_t i = 0; i < attempt->owner_count; i++)
-		extend(&attempt->owners[i], reach(attempt, attempt->expires - TASK_PROGRAM_VALID));
+		extend(&attempt->owners[i], task_wall(tasks) + MAXIMUM(left, REFRESH_FIRST));
 	attempt->round = 0;
-	attempt->repeat_at = now + MINIMUM(REFRESH_FIRST, (part->ends - task_wall(tasks)) / 2);
+	attempt->repeat_at = now + MINIMUM(REFRESH_FIRST, left / 4);
 	attempt_set_state(attempt, ATTEMPT_HELD, "granted");
 	attempt_schedule(tasks, attempt);
 	attempt_save(tasks, attempt);

@@ -8,6 +8,8 @@
 
 #define SUSPECT_REFUSED CLOCK_SECOND
 #define SUSPECT_SILENT (10 * CLOCK_SECOND)
+/* Silence may have been the way's: what answers on another is avoided a little longer all the same. */
+#define SUSPECT_HEARD CLOCK_SECOND
 
 /* The most that can be free where `amount` more has this price. */
 static uint64_t free_at_price(struct resource_offer offer, uint64_t amount, money price)
@@ -92,10 +94,18 @@ void attempt_learn(struct tasks *tasks, const struct attempt *attempt, struct ga
 		avoid(tasks, owner, refusal->error, SUSPECT_REFUSED);
 }
 
+void attempt_heard(struct tasks *tasks, struct gateway_identity owner)
+{
+	view_heard(tasks->rooms.view, owner, task_wall(tasks) + SUSPECT_HEARD);
+}
+
 void attempt_suspect(struct tasks *tasks, struct gateway_identity owner, int error)
 {
 	char text[GATEWAY_TEXT];
 
+	/* Nothing left for anybody, then. */
+	if (gateway_equal(owner, tasks->settings.identity))
+		return;
 	log_notice(TAG, "event=silent owner=%s", gateway_text(owner, text));
 	avoid(tasks, owner, error, SUSPECT_SILENT);
 }

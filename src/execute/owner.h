@@ -88,6 +88,8 @@ struct owner_ports {
 	 */
 	int (*attach)(void *context, const struct owner_flow *flow);
 	void (*detach)(void *context, const struct identifier *program);
+	/* As the tasks': results and receipts are not repeated then. NULL: never. */
+	bool (*behind)(void *context);
 	/* What is offered changed: announce it. */
 	void (*changed)(void *context);
 };

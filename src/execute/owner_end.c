@@ -169,9 +169,13 @@ static void checkpoint(struct owner *owner, struct holding *holding, int64_t now
 
 static void repeat(struct owner *owner, struct holding *holding, int64_t now)
 {
+	bool behind = owner->ports.behind != NULL && owner->ports.behind(owner->ports.context);
+
 	holding->repeat_after = MINIMUM(holding->repeat_after * 2, OWNER_REPEAT_MOST);
 	holding->repeat_at = now + holding->repeat_after;
 	owner_schedule(owner, holding);
+	if (behind)
+		return;
 	holding->arrived = 0;
 	if (holding->receipt_due)
 		owner_answer_receipt(owner, holding);

@@ -17,6 +17,7 @@
 
 /* How long a decision counts in the view when the owner's own values do not come. */
 #define DECISION_VALID (5 * CLOCK_SECOND)
+#define BEHIND_LOOK (10 * CLOCK_MILLISECOND)
 
 enum {
 	TASK_ARENA = 64 << 20,
@@ -496,11 +497,17 @@ static int write_task(struct tasks *tasks, struct task *task, const struct task_
 	return code;
 }
 
+static bool is_behind(const struct tasks *tasks)
+{
+	return tasks->ports.behind != NULL && tasks->ports.behind(tasks->ports.context);
+}
+
 static int submit_plan(struct tasks *tasks, const struct task_request *request, const struct plan *plan)
 {
 	int64_t now = task_wall(tasks);
 	struct task *task = NULL;
-	bool room = past_has_room(tasks->past, now) && !database_crowded(tasks->rooms.database);
+	bool room = past_has_room(tasks->past, now) && !database_crowded(tasks->rooms.database) &&
+	            !is_behind(tasks);
 	int code = room ? 0 : BUSBAR_ERROR_TABLE_FULL;
 
 	if (code == 0)
@@ -563,6 +570,8 @@ static int64_t tend_due(struct tasks *tasks)
 {
 	int64_t now = task_monotonic(tasks);
 
+	if (is_behind(tasks))
+		return now + BEHIND_LOOK;
 	for (unsigned looked_at = 0;; looked_at++) {
 		struct heap_node *first = heap_peek(tasks->due);
 		struct attempt *attempt = first == NULL ? NULL : CONTAINER_OF(first, struct attempt, due);

@@ -66,6 +66,11 @@ struct task_ports {
 	void (*send)(void *context, const struct packet *packet, uint8_t *bytes, size_t size);
 	void (*acknowledge)(void *context, struct gateway_identity owner, const struct identifier *program,
 	                    enum answer_type what);
+	/*
+	 * What was sent before still waits to be looked at, at this gateway itself: nothing new is begun, and
+	 * nothing repeated. NULL: never.
+	 */
+	bool (*behind)(void *context);
 	/* All that the task reserves is held (also when it had to be reserved again). */
 	void (*granted)(void *context, const struct identifier *task);
 	/* The task is done, failed, cancelled or expired. */

@@ -47,7 +47,7 @@ struct attempt {
 	int64_t expires;    /* the program's */
 	bool executes;
 	struct gateway_identity site; /* that executes, or is last */
-	int64_t limit;                /* of the claim */
+	int64_t limit;                /* of the claim; of what is reserved when nothing is claimed */
 	enum attempt_state state;
 	int32_t release; /* what a release program says: 0 bills, a code voids */
 	uint32_t owner_count;
@@ -55,6 +55,7 @@ struct attempt {
 	/* Not in the journal. */
 	int64_t decided;   /* wall clock, of what the decision noted in the view; 0: nothing */
 	int64_t sent;      /* monotonic, of the newest transmission */
+	int64_t asked;     /* monotonic, of the first one by this process that left; 0: none */
 	int64_t repeat_at; /* monotonic */
 	int64_t repeat_after;
 	int64_t deadline; /* monotonic: end of this state's patience */
@@ -155,8 +156,9 @@ void attempt_set_state(struct attempt *attempt, enum attempt_state state, const 
 void attempt_save(struct tasks *tasks, const struct attempt *attempt);
 /* To be called after everything that changes when an attempt wants its next look. */
 void attempt_schedule(struct tasks *tasks, struct attempt *attempt);
-/* Hands packet->program to the network; the rest of the packet is filled in. */
-void attempt_transmit(struct tasks *tasks, struct packet *packet, const void *payload, size_t payload_size);
+/* Hands packet->program to the network; the rest of the packet is filled in. NOT_FOUND when the view does not
+ * know the way. */
+int attempt_transmit(struct tasks *tasks, struct packet *packet, const void *payload, size_t payload_size);
 int attempt_program(const struct attempt *attempt, struct program *ret_program) CHECKED;
 struct attempt_owner *attempt_owner_of(struct attempt *attempt, struct gateway_identity identity);
 void attempt_release(struct tasks *tasks, struct attempt *attempt, int32_t release, const char *event);
@@ -179,6 +181,8 @@ void attempt_held_tend(struct tasks *tasks, struct attempt *attempt);
 /* attempt_learn.c: what a refusal says of its owner. */
 void attempt_learn(struct tasks *tasks, const struct attempt *attempt, struct gateway_identity owner,
                    const struct answer_refusal *refusal);
+/* Something came from an owner: if it was silent, it is no more. */
+void attempt_heard(struct tasks *tasks, struct gateway_identity owner);
 /* An owner that did not answer is avoided for a while. */
 void attempt_suspect(struct tasks *tasks, struct gateway_identity owner, int error);
 

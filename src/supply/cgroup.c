@@ -181,6 +181,23 @@ static int make_base(const struct cgroup_tree *tree, int root)
 	return code < 0 ? code : folder;
 }
 
+/* Whether the base path still leads to the folder: its owner before may have removed it. */
+static bool is_in_place(const struct cgroup_tree *tree, int index, int folder)
+{
+	struct stat here, there;
+
+	return fstat(folder, &here) == 0 && fstatat(tree->root[index], tree->path, &there, 0) == 0 &&
+	       here.st_ino == there.st_ino;
+}
+
+/* 0; BUSBAR_ERROR_STATE when somebody else owns it, or did a moment ago. */
+static int lock_base(const struct cgroup_tree *tree, int index, int folder)
+{
+	if (flock(folder, LOCK_EX | LOCK_NB) < 0)
+		return errno == EWOULDBLOCK ? BUSBAR_ERROR_STATE : -errno;
+	return is_in_place(tree, index, folder) ? 0 : BUSBAR_ERROR_STATE;
+}
+
 static int own_hierarchy(struct cgroup_tree *tree, int index)
 {
 	int folder = -ENOENT;
@@ -191,14 +208,10 @@ static int own_hierarchy(struct cgroup_tree *tree, int index)
 		return folder;
 	tree->base[index] = folder;
 	/* Two controllers may share one mount: then the second lock is on the same folder. */
-	if (index == ACCOUNT)
-		return 0;
-	if (flock(folder, LOCK_EX | LOCK_NB) < 0)
-		return errno == EWOULDBLOCK ? BUSBAR_ERROR_STATE : -errno;
-	return 0;
+	return index == ACCOUNT ? 0 : lock_base(tree, index, folder);
 }
 
-int cgroup_tree_own(struct cgroup_tree *tree, const char *root, const char *base)
+static int try_to_own(struct cgroup_tree *tree, const char *root, const char *base)
 {
 	int code = open_roots(tree, root, base);
 
@@ -206,6 +219,18 @@ int cgroup_tree_own(struct cgroup_tree *tree, const char *root, const char *base
 		code = own_hierarchy(tree, i);
 	if (code < 0)
 		cgroup_tree_close(tree);
+	return code;
+}
+
+int cgroup_tree_own(struct cgroup_tree *tree, const char *root, const char *base, int64_t patience)
+{
+	int64_t end = clock_monotonic(&clock_system) + patience;
+	int code = try_to_own(tree, root, base);
+
+	while (code == BUSBAR_ERROR_STATE && clock_monotonic(&clock_system) < end) {
+		(void)poll(NULL, 0, RECHECK);
+		code = try_to_own(tree, root, base);
+	}
 	return code;
 }
 

@@ -46,10 +46,11 @@ struct cgroup_usage {
 
 /*
  * Opens the base path (for example "busbar/edge-a") below `root` (CGROUP_ROOT) for its owner: makes what is
- * missing, enables the controllers, takes the lock. BUSBAR_ERROR_STATE when another process owns it,
- * BUSBAR_ERROR_NOT_SUPPORTED when a controller is missing, -errno.
+ * missing, enables the controllers, takes the lock. An owner before that is about to end is waited for.
+ * BUSBAR_ERROR_STATE when another process still owns it after `patience` ns, BUSBAR_ERROR_NOT_SUPPORTED when
+ * a controller is missing, -errno.
  */
-int cgroup_tree_own(struct cgroup_tree *tree, const char *root, const char *base) CHECKED;
+int cgroup_tree_own(struct cgroup_tree *tree, const char *root, const char *base, int64_t patience) CHECKED;
 /* Opens an existing base path to measure only; needs no privilege. */
 int cgroup_tree_watch(struct cgroup_tree *tree, const char *root, const char *base) CHECKED;
 /* Closes; what is open elsewhere stays. Safe on a zeroed or closed tree. */

@@ -26,6 +26,8 @@
 
 #define TAG "executor"
 #define SWEEP_PATIENCE (5 * CLOCK_SECOND)
+/* For the executor of a daemon that was killed: it ends the runs first. */
+#define OWN_PATIENCE (5 * CLOCK_SECOND)
 
 enum { EVENTS = 64, SOCKET = 3, BUFFER = sizeof(struct executor_request) + EXECUTOR_TEXT };
 
@@ -393,7 +395,7 @@ static int prepare(struct executor *executor, const struct executor_settings *se
 	executor->runs = calloc(settings->maximum, sizeof(*executor->runs));
 	if (executor->runs == NULL)
 		return -ENOMEM;
-	code = cgroup_tree_own(&executor->tree, settings->root, settings->base);
+	code = cgroup_tree_own(&executor->tree, settings->root, settings->base, OWN_PATIENCE);
 	if (code < 0)
 		return code;
 	code = cgroup_tree_sweep(&executor->tree, SWEEP_PATIENCE);

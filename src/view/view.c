@@ -409,6 +409,19 @@ int view_suspect(struct view *view, struct gateway_identity owner, int error, in
 	return 0;
 }
 
+void view_heard(struct view *view, struct gateway_identity owner, int64_t until)
+{
+	for (size_t i = 0; i < view->suspect_count; i++) {
+		struct suspect *suspect = &view->suspects[i];
+
+		if (!gateway_equal(suspect->owner, owner) || suspect->error != BUSBAR_ERROR_NO_ANSWER ||
+		    suspect->until <= until)
+			continue;
+		view->suspects_changed = true;
+		suspect->until = until;
+	}
+}
+
 int view_suspected(const struct view *view, struct gateway_identity owner, int64_t now)
 {
 	for (size_t i = 0; i < view->suspect_count; i++)

@@ -77,6 +77,8 @@ int view_reserve_link(struct view *view, struct gateway_identity owner, struct g
 void view_unreserve(struct view *view, int64_t decided);
 /* Notes that an owner refused or did not answer; the mapper avoids it until then. */
 int view_suspect(struct view *view, struct gateway_identity owner, int error, int64_t until) CHECKED;
+/* It answers after all: a suspicion of silence (NO_ANSWER) ends at `until`, if not before. */
+void view_heard(struct view *view, struct gateway_identity owner, int64_t until);
 /* The code of a suspicion that still holds at `now`; 0 for none. */
 int view_suspected(const struct view *view, struct gateway_identity owner, int64_t now);
 /* Drops local reservations and suspicions that ended, returns how many. */

@@ -41,7 +41,15 @@ struct file {
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct file *files[DESCRIPTORS]; /* by descriptor; shared between descriptors of one path */
 
-#define REAL(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
+/* The call that is replaced; looked up once. */
+#define REAL(name)                                                         \
+	({                                                                 \
+		static __typeof__(&name) real;                             \
+                                                                           \
+		if (real == NULL)                                          \
+			real = (__typeof__(&name))dlsym(RTLD_NEXT, #name); \
+		real;                                                      \
+	})
 
 /* The shadow's path; false when the path is not watched. */
 static bool shadow_of(const char *path, char shadow[PATH_MAX])

@@ -162,6 +162,23 @@ static void the_queue_is_bounded_and_counts_what_it_loses(void **state)
 	T_EQ(seen.count, EXCHANGE_QUEUE + 1);
 }
 
+static void it_says_when_it_is_behind(void **state)
+{
+	send_part(1);
+	uv_update_time(&loop);
+	T_TRUE(!exchange_is_behind(seen.exchange));
+	for (uint64_t end = uv_now(&loop) + 5000; !exchange_is_behind(seen.exchange); uv_update_time(&loop))
+		T_TRUE(uv_now(&loop) < end);
+	send_part(2);
+	T_TRUE(exchange_is_behind(seen.exchange));
+	run_queue();
+	T_TRUE(!exchange_is_behind(seen.exchange));
+	send_part(3);
+	T_TRUE(!exchange_is_behind(seen.exchange));
+	run_queue();
+	T_EQ(seen.count, 3);
+}
+
 static void broken_programs_are_refused(void **state)
 {
 	uint8_t bytes[PACKET_MAXIMUM];
@@ -297,6 +314,7 @@ int main(void)
 	        CASE(what_is_sent_to_itself_comes_in_order),
 	        CASE(who_sends_from_within_is_not_entered_again),
 	        CASE(the_queue_is_bounded_and_counts_what_it_loses),
+	        CASE(it_says_when_it_is_behind),
 	        CASE(broken_programs_are_refused),
 	        CASE(forged_programs_are_refused_by_cause),
 	        CASE(a_program_for_elsewhere_is_refused),

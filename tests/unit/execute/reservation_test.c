@@ -269,6 +269,124 @@ static void an_ingress_that_restarts_goes_on(void **state)
 	twin_free(twin);
 }
 
+/* The answer comes long after the grant: owners are asked for more before what they granted is over. */
+static void grant_late(int64_t absence)
+{
+	struct twin *twin = twin_create(13, &fair);
+	struct identifier task;
+
+	T_OK(twin_demand(twin, OVER_A_PATH("2 s"), &task));
+	while (twin_free_cores(twin, TWIN_SITE) == 8000000)
+		twin_run(twin, CLOCK_MILLISECOND);
+	twin_kill(twin, TWIN_EDGE);
+	twin_run(twin, absence);
+	twin_start(twin, TWIN_EDGE);
+	T_EQ(state_of(twin, &task), TASK_MAPPED);
+	watch(twin, 2 * CLOCK_SECOND);
+	T_EQ(twin_grants(twin, &task), 1);
+	T_TRUE(twin_settle(twin, 10 * CLOCK_SECOND));
+	T_EQ(code_of(twin, &task), 0);
+	T_EQ(attempts_of(twin, &task), 1);
+	twin_check(twin);
+	twin_free(twin);
+}
+
+static void granted_late_it_is_held_to_its_end(void **state)
+{
+	for (int64_t absence = 1000; absence <= 1600; absence += 100)
+		grant_late(absence * CLOCK_MILLISECOND);
+}
+
+/* So late that it is over where it was granted: that is no grant, and it is reserved anew. */
+static void granted_too_late_it_is_no_grant(void **state)
+{
+	struct twin *twin = twin_create(17, &fair);
+	struct identifier task;
+
+	T_OK(twin_demand(twin, OVER_A_PATH("2 s"), &task));
+	twin_stall(twin, TWIN_EDGE, true);
+	twin_run(twin, 2100 * CLOCK_MILLISECOND);
+	T_EQ(twin_grants(twin, &task), 0);
+	twin_stall(twin, TWIN_EDGE, false);
+	watch(twin, CLOCK_SECOND);
+	T_EQ(state_of(twin, &task), TASK_GRANTED);
+	T_EQ(attempts_of(twin, &task), 2);
+	T_TRUE(twin_settle(twin, 60 * CLOCK_SECOND));
+	T_EQ(code_of(twin, &task), 0);
+	twin_check(twin);
+	twin_free(twin);
+}
+
+/* An owner that was silent is asked again soon after it was heard of. */
+static void silence_is_forgiven(void **state)
+{
+	struct twin *twin = twin_create(14, &fair);
+	struct identifier task;
+
+	twin_isolate(twin, TWIN_SITE, true);
+	T_OK(twin_demand(twin, OVER_A_PATH("2 s"), &task));
+	twin_run(twin, 3200 * CLOCK_MILLISECOND);
+	T_EQ(code_of(twin, &task), BUSBAR_ERROR_NO_ANSWER);
+	T_ERROR(twin_demand(twin, OVER_A_PATH("2 s"), NULL), BUSBAR_ERROR_INFEASIBLE);
+	twin_isolate(twin, TWIN_SITE, false);
+	twin_run(twin, 3500 * CLOCK_MILLISECOND);
+	T_OK(twin_demand(twin, OVER_A_PATH("2 s"), &task));
+	watch(twin, CLOCK_SECOND);
+	T_EQ(state_of(twin, &task), TASK_GRANTED);
+	T_TRUE(twin_settle(twin, 60 * CLOCK_SECOND));
+	twin_check(twin);
+	twin_free(twin);
+}
+
+/* An ingress that was away itself does not take others for silent. */
+static void absence_accuses_nobody(void **state)
+{
+	struct twin *twin = twin_create(15, &fair);
+	struct identifier task;
+
+	twin_mute(twin, TWIN_SITE, true);
+	T_OK(twin_demand(twin, OVER_A_PATH("2 s"), &task));
+	twin_run(twin, 500 * CLOCK_MILLISECOND);
+	twin_kill(twin, TWIN_EDGE);
+	twin_run(twin, 2 * CLOCK_SECOND);
+	twin_start(twin, TWIN_EDGE);
+	twin_run(twin, CLOCK_SECOND);
+	T_EQ(attempts_of(twin, &task), 2);
+	twin_mute(twin, TWIN_SITE, false);
+	watch(twin, CLOCK_SECOND);
+	T_EQ(state_of(twin, &task), TASK_GRANTED);
+	T_TRUE(twin_settle(twin, 60 * CLOCK_SECOND));
+	T_EQ(code_of(twin, &task), 0);
+	twin_check(twin);
+	twin_free(twin);
+}
+
+/* A gateway that is behind with itself begins nothing and repeats nothing, and then goes on. */
+static void behind_it_makes_no_more_work(void **state)
+{
+	struct twin *twin = twin_create(16, &fair);
+	struct identifier task;
+
+	twin_mute(twin, TWIN_SITE, true);
+	T_OK(twin_demand(twin, OVER_A_PATH("2 s"), &task));
+	twin_run(twin, 90 * CLOCK_MILLISECOND);
+	twin_delay(twin, TWIN_EDGE, true);
+	T_ERROR(twin_demand(twin, OVER_A_PATH("2 s"), NULL), BUSBAR_ERROR_TABLE_FULL);
+	twin_mute(twin, TWIN_SITE, false);
+	twin_run(twin, CLOCK_SECOND);
+	T_EQ(twin_free_cores(twin, TWIN_SITE), 8000000);
+	twin_delay(twin, TWIN_EDGE, false);
+	watch(twin, CLOCK_SECOND);
+	T_EQ(state_of(twin, &task), TASK_GRANTED);
+	twin_delay(twin, TWIN_EDGE, true);
+	watch(twin, 2 * CLOCK_SECOND);
+	twin_delay(twin, TWIN_EDGE, false);
+	T_TRUE(twin_settle(twin, 60 * CLOCK_SECOND));
+	T_EQ(code_of(twin, &task), 0);
+	twin_check(twin);
+	twin_free(twin);
+}
+
 /* What a lost ingress left behind ends by itself, and is billed up to its end. */
 static void an_ingress_that_is_lost_leaves_nothing(void **state)
 {
@@ -421,6 +539,11 @@ int main(void)
 	        cmocka_unit_test(without_another_way_it_fails),
 	        cmocka_unit_test(owners_that_restart_go_on),
 	        cmocka_unit_test(an_ingress_that_restarts_goes_on),
+	        cmocka_unit_test(granted_late_it_is_held_to_its_end),
+	        cmocka_unit_test(granted_too_late_it_is_no_grant),
+	        cmocka_unit_test(silence_is_forgiven),
+	        cmocka_unit_test(absence_accuses_nobody),
+	        cmocka_unit_test(behind_it_makes_no_more_work),
 	        cmocka_unit_test(an_ingress_that_is_lost_leaves_nothing),
 	        cmocka_unit_test(what_nobody_confirmed_is_void),
 	        cmocka_unit_test(a_full_site_refuses),

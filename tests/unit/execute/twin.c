@@ -49,7 +49,7 @@ struct node {
 	struct driver driver; /* first: the owner has a pointer to it */
 	struct twin *twin;
 	uint32_t number;
-	bool alive, isolated, mute;
+	bool alive, isolated, mute, behind, stalled;
 	struct gateway_identity identity;
 	uint8_t locator[16], address[16];
 	char folder[PATH];
@@ -189,6 +189,13 @@ static void on_acknowledge(void *context, struct gateway_identity owner, const s
 	for (uint32_t i = 0; i < TWIN_NODES; i++)
 		if (gateway_equal(node->twin->nodes[i].identity, owner))
 			post(node->twin, node, &node->twin->nodes[i], &message);
+}
+
+static bool is_behind(void *context)
+{
+	const struct node *node = context;
+
+	return node->behind;
 }
 
 /* Copies a blob from one store to another. */
@@ -439,6 +446,7 @@ static void open_owner(struct node *node)
 	                                  .deliver = on_deliver,
 	                                  .attach = on_attach,
 	                                  .detach = on_detach,
+	                                  .behind = is_behind,
 	                                  .changed = on_changed};
 
 	memcpy(settings.locator, node->locator, sizeof(settings.locator));
@@ -460,6 +468,7 @@ static void open_tasks(struct node *node)
 	const struct task_ports ports = {.context = node,
 	                                 .send = on_send,
 	                                 .acknowledge = on_acknowledge,
+	                                 .behind = is_behind,
 	                                 .granted = on_granted,
 	                                 .finished = on_finished};
 
@@ -622,6 +631,16 @@ void twin_mute(struct twin *twin, uint32_t node, bool mute)
 	twin->nodes[node].mute = mute;
 }
 
+void twin_delay(struct twin *twin, uint32_t node, bool behind)
+{
+	twin->nodes[node].behind = behind;
+}
+
+void twin_stall(struct twin *twin, uint32_t node, bool stalled)
+{
+	twin->nodes[node].stalled = stalled;
+}
+
 void twin_clear_up(struct twin *twin)
 {
 	twin->weather = (struct twin_weather){0};
@@ -739,7 +758,8 @@ static void take_messages(struct twin *twin)
 		struct message message;
 		struct node *node;
 
-		if (twin->messages[i].at == 0 || twin->messages[i].kept || twin->messages[i].at > twin->now)
+		if (twin->messages[i].at == 0 || twin->messages[i].kept ||
+		    twin->messages[i].at > twin->now || twin->nodes[twin->messages[i].node].stalled)
 			continue;
 		message = twin->messages[i];
 		node = &twin->nodes[message.node];

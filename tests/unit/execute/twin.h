@@ -46,6 +46,10 @@ void twin_start(struct twin *twin, uint32_t node);
 void twin_isolate(struct twin *twin, uint32_t node, bool isolated);
 /* Programs that ask something of the node are swallowed; plain forwarding goes on. */
 void twin_mute(struct twin *twin, uint32_t node, bool mute);
+/* What comes to the node waits before it. */
+void twin_stall(struct twin *twin, uint32_t node, bool stalled);
+/* It says that it is behind with what it has sent to itself. */
+void twin_delay(struct twin *twin, uint32_t node, bool behind);
 /* Fair weather from now on. */
 void twin_clear_up(struct twin *twin);
 

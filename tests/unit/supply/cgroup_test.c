@@ -5,8 +5,11 @@
 #include "base/clock.h"
 #include "supply/cgroup.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -25,7 +28,7 @@ static const char *base(void)
 
 static void own(struct cgroup_tree *tree)
 {
-	T_OK(cgroup_tree_own(tree, CGROUP_ROOT, base()));
+	T_OK(cgroup_tree_own(tree, CGROUP_ROOT, base(), 0));
 }
 
 static void disown(struct cgroup_tree *tree)
@@ -173,13 +176,13 @@ static void names_stay_below_the_base(void **state)
 	struct cgroup group;
 
 	for (size_t i = 0; i < ARRAY_SIZE(bases); i++)
-		T_ERROR(cgroup_tree_own(&tree, CGROUP_ROOT, bases[i]), BUSBAR_ERROR_BAD_VALUE);
+		T_ERROR(cgroup_tree_own(&tree, CGROUP_ROOT, bases[i], 0), BUSBAR_ERROR_BAD_VALUE);
 	own(&tree);
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
 		T_ERROR(cgroup_make(&tree, names[i], &modest, &group), BUSBAR_ERROR_BAD_VALUE);
 	disown(&tree);
 	T_ERROR(cgroup_tree_watch(&tree, CGROUP_ROOT, base()), -ENOENT);
-	T_ERROR(cgroup_tree_own(&tree, "/usr", base()), BUSBAR_ERROR_NOT_SUPPORTED);
+	T_ERROR(cgroup_tree_own(&tree, "/usr", base(), 0), BUSBAR_ERROR_NOT_SUPPORTED);
 }
 
 static void a_base_is_locked(void **state)
@@ -187,13 +190,51 @@ static void a_base_is_locked(void **state)
 	struct cgroup_tree first, second;
 
 	own(&first);
-	T_ERROR(cgroup_tree_own(&second, CGROUP_ROOT, base()), BUSBAR_ERROR_STATE);
+	T_ERROR(cgroup_tree_own(&second, CGROUP_ROOT, base(), 0), BUSBAR_ERROR_STATE);
 	/* Watching is free. */
 	T_OK(cgroup_tree_watch(&second, CGROUP_ROOT, base()));
 	cgroup_tree_close(&second);
 	cgroup_tree_close(&first);
 	own(&first);
 	disown(&first);
+}
+
+/* Owns the base, says so, and gives it up at once. */
+static void own_for_a_moment(const char *name, int tell)
+{
+	struct cgroup_tree tree;
+	bool owned = cgroup_tree_own(&tree, CGROUP_ROOT, name, 0) == 0 && write(tell, "", 1) == 1;
+
+	if (owned) {
+		cgroup_tree_remove(&tree);
+		cgroup_tree_close(&tree);
+	}
+	_exit(owned ? EXIT_SUCCESS : EXIT_FAILURE);
+}
+
+static void an_owner_that_ends_is_waited_for(void **state)
+{
+	const char *name = base();
+
+	for (int i = 0; i < 50; i++) {
+		struct cgroup_tree tree;
+		char told;
+		int ends[2], status;
+		pid_t child;
+
+		T_OK(pipe2(ends, O_CLOEXEC));
+		child = fork();
+		if (child == 0)
+			own_for_a_moment(name, ends[1]);
+		T_TRUE(child > 0 && read(ends[0], &told, 1) == 1);
+		T_OK(cgroup_tree_own(&tree, CGROUP_ROOT, name, 10 * CLOCK_SECOND));
+		T_TRUE(waitpid(child, &status, 0) == child && status == 0);
+		/* It owns what is there now, not what the other removed. */
+		T_ERROR(cgroup_tree_own(&(struct cgroup_tree){0}, CGROUP_ROOT, name, 0), BUSBAR_ERROR_STATE);
+		disown(&tree);
+		close(ends[0]);
+		close(ends[1]);
+	}
 }
 
 static void use_is_measured(void **state)
@@ -273,13 +314,14 @@ int main(void)
 	        cmocka_unit_test(the_smallest_and_largest_limits_hold),
 	        cmocka_unit_test(names_stay_below_the_base),
 	        cmocka_unit_test(a_base_is_locked),
+	        cmocka_unit_test(an_owner_that_ends_is_waited_for),
 	        cmocka_unit_test(use_is_measured),
 	        cmocka_unit_test(memory_kills_are_counted),
 	        cmocka_unit_test(what_was_left_is_swept),
 	};
 	struct cgroup_tree tree;
 
-	if (geteuid() != 0 || cgroup_tree_own(&tree, CGROUP_ROOT, base()) < 0) {
+	if (geteuid() != 0 || cgroup_tree_own(&tree, CGROUP_ROOT, base(), 0) < 0) {
 		puts("1..0 # SKIP needs root and control groups with memory, cpu and pids");
 		return 0;
 	}

@@ -269,7 +269,15 @@ static void test_suspects(void **state)
 	T_OK(view_suspect(view, id(1), BUSBAR_ERROR_NO_ANSWER, 50));
 	T_EQ(view_suspected(view, id(1), 49), BUSBAR_ERROR_NO_ANSWER);
 	T_EQ(view_suspected(view, id(1), 50), 0);
+	view_heard(view, id(1), 60);
+	view_heard(view, id(2), 20);
+	T_EQ(view_suspected(view, id(1), 49), BUSBAR_ERROR_NO_ANSWER);
+	view_heard(view, id(1), 45);
+	T_EQ(view_suspected(view, id(1), 44), BUSBAR_ERROR_NO_ANSWER);
+	T_EQ(view_suspected(view, id(1), 45), 0);
+	T_OK(view_suspect(view, id(1), BUSBAR_ERROR_NO_ANSWER, 50));
 	T_OK(view_suspect(view, id(1), BUSBAR_ERROR_NO_CAPACITY, 40)); /* newer cause, the later end */
+	view_heard(view, id(1), 20);
 	T_EQ(view_suspected(view, id(1), 49), BUSBAR_ERROR_NO_CAPACITY);
 	T_OK(view_suspect(view, id(2), BUSBAR_ERROR_REFUSED, 60));
 	T_ERROR(view_suspect(view, id(3), BUSBAR_ERROR_REFUSED, 60), BUSBAR_ERROR_TABLE_FULL);
