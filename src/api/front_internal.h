@@ -112,7 +112,7 @@ void reply_refusal(struct front *front, const struct request *request, int code,
 /* serve.c: answers an authenticated, fresh request. */
 void serve(struct front *front, struct request *request);
 /* What tasks are to know of a request. */
-struct task_request serve_task_request(const struct request *request);
+struct task_request serve_task_request(const struct front *front, const struct request *request);
 extern const size_t serve_waiting_size; /* of what is kept of a client that waits */
 /* For the end: forgets who waits. */
 void serve_forget_all(struct front *front);

@@ -145,18 +145,19 @@ void front_task_granted(struct front *front, const struct identifier *task)
 		tell(front, waiting);
 }
 
-struct task_request serve_task_request(const struct request *request)
+struct task_request serve_task_request(const struct front *front, const struct request *request)
 {
 	struct task_request task = {.demand = &request->demand,
 	                            .tenant = request->tenant->name,
 	                            .spot = request->tenant->spot,
 	                            .plan = request->mapped ? &request->plan : NULL,
-	                            .access_up = request->place->access_up,
-	                            .access_down = request->place->access_down,
-	                            .access_ceiling_up = request->place->access_ceiling_up,
-	                            .access_ceiling_down = request->place->access_ceiling_down};
+	                            .place = {.edge = front->settings.source->identity,
+	                                      .access_up = request->place->access_up,
+	                                      .access_down = request->place->access_down,
+	                                      .access_ceiling_up = request->place->access_ceiling_up,
+	                                      .access_ceiling_down = request->place->access_ceiling_down}};
 
-	memcpy(task.client, &request->sender.sin6_addr, sizeof(task.client));
+	memcpy(task.place.client, &request->sender.sin6_addr, sizeof(task.place.client));
 	return task;
 }
 
@@ -199,7 +200,7 @@ static void refuse_demand(struct front *front, const struct request *request, in
 
 static void serve_demand(struct front *front, struct request *request)
 {
-	struct task_request task = serve_task_request(request);
+	struct task_request task = serve_task_request(front, request);
 	struct tasks *tasks = front->settings.source->tasks;
 	struct task_record record;
 	int code = tasks == NULL ? BUSBAR_ERROR_NOT_SUPPORTED : 0;
