@@ -168,6 +168,10 @@ int task_follow(struct tasks *tasks, const struct identifier *identifier, const 
 	task->move = (struct task_move){.sent = sent, .to = *place};
 	code = traffic ? begin(tasks, task) : settle_place(tasks, task);
 	task_leave(tasks);
+	if (code <= 0)
+		return code;
 	(void)task_tick(tasks);
-	return code;
+	/* What ends at this gateway itself has been answered by now. */
+	task = hash_get(tasks->by_task, identifier->octets);
+	return task == NULL ? BUSBAR_ERROR_STATE : follow_again(task, place, sent);
 }
