@@ -335,9 +335,9 @@ def perform(main):
     finish()
 
 
-def write_topology():
-    """The demo's network with what this build has made: a file of its own, since paths start at the file."""
-    with open(METRO, encoding="utf-8") as stream:
+def write_topology(topology):
+    """A network with what this build has made: a file of its own, since paths start at the file."""
+    with open(topology, encoding="utf-8") as stream:
         text = stream.read().replace("../build/", f"{BUILD}/").replace("../examples/", f"{ROOT}/examples/")
     handle, path = tempfile.mkstemp(prefix="busbar-lab-", suffix=".yaml")
     with open(handle, "w", encoding="utf-8") as stream:
@@ -345,12 +345,12 @@ def write_topology():
     return path
 
 
-def run(main):
-    """Runs a test inside a lab of the demo's network."""
+def run(main, topology=METRO):
+    """Runs a test inside a lab, of the demo's network unless it says otherwise."""
     require_root()
     if "LAB_TEST_NAME" in os.environ:
         os.unlink(os.environ["LAB_TEST_TOPOLOGY"])
         perform(lambda: (main(), check_health()))
-    topology = write_topology()
+    topology = write_topology(topology)
     os.environ.update(LAB_TEST_NAME=NAME, LAB_TEST_TOPOLOGY=topology)
     os.execv(PROGRAM, [PROGRAM, "--file", topology, "--name", NAME, "run", sys.executable, *sys.argv])

@@ -1,0 +1,187 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""A client moves from edge-a to edge-b: the results of its tasks reach it there, and so does the flow that it has
+reserved; how long that was interrupted is measured at both of its ends."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+
+import lab
+
+ADDRESS, PORT, ANCHOR = "fd00:5e:1::5", "7000", "1.1"
+GUARANTEED = 46 << 2
+OUTPUT = 100_000
+# What a move may interrupt: 100 ms, and the paths' difference.
+MOST_MS, DIFFERENCE_MS = 100, 2 * (3 - 2)
+STREAM = os.path.join(lab.HERE, "stream.py")
+lab.GATEWAYS = ("edge-a", "edge-b", "core-1", "dc-1")
+
+
+def is_converged(seen):
+    links = [link for site in seen["sites"] for link in site["links"]]
+    return len(seen["sites"]) == 4 and len(links) == 6 and len(seen["services"]) == 2 and \
+        all(link["loss_ppm"] < 100000 for link in links)
+
+
+# Tasks.
+
+def submit(*words, text_in=None):
+    done = lab.busbar("--json", "run", *words, text_in=text_in)
+    lab.need(done.returncode == 0, f"run {' '.join(words)}: {done.stderr.strip()}")
+    return json.loads(done.stdout)["task"]
+
+
+def follow(*words):
+    return lab.busbar("follow", *words, node="client-b")
+
+
+def result_of_a_run():
+    task = submit("--service", "hold", "--input", "-", text_in="2\n")
+    lab.wait_task(task, ("granted", "running"))
+    began = time.monotonic()
+    done = follow(task, ANCHOR)
+    lab.check(done.returncode == 0 and time.monotonic() - began < 1, "a client takes a run along", done.stderr)
+    done = follow("--wait", task, ANCHOR)
+    lab.check(done.returncode == 0 and done.stdout == "held 2 s\n", "its result comes where the client is",
+              done.stdout + done.stderr)
+    lab.check(time.monotonic() - began > 1, "as soon as there is one", time.monotonic() - began)
+
+
+def large_result_of_a_run():
+    task = submit("--need", "memory 64 MiB", "--run", "--", "/bin/sh", "-c",
+                  f"sleep 1; head -c {OUTPUT} /dev/zero | tr '\\0' x")
+    done = follow("--wait", task, ANCHOR)
+    lab.check(done.returncode == 0 and done.stdout == "x" * OUTPUT, "a large result too",
+              f"{done.returncode}: {len(done.stdout)} octets {done.stderr}")
+    done = follow("--wait", task, ANCHOR)
+    lab.check(done.returncode == 0 and len(done.stdout) == OUTPUT, "also when all is settled", done.stderr)
+
+
+def result_of_a_call():
+    call = subprocess.Popen(lab.within("client-a", lab.BUSBAR, "call", "hold"), stdin=subprocess.PIPE,
+                            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    before = {task["task"] for task in lab.document("task", "list")["tasks"]}
+    call.stdin.write(b"2\n")
+    call.stdin.close()
+    task = lab.wait_until("the call's task", lambda: [found["task"] for found in lab.document("task", "list")["tasks"]
+                                                      if found["task"] not in before])[0]
+    # Its host is out of reach from now on.
+    call.terminate()
+    call.wait()
+    done = follow("--wait", task, ANCHOR)
+    lab.check(done.returncode == 0 and done.stdout == "held 2 s\n", "a call's result comes where its client is",
+              done.stdout + done.stderr)
+
+
+def refusals():
+    task = submit("--service", "hold", "--input", "-", text_in="0.1\n")
+    done = follow(task, "9.1")
+    lab.check(done.returncode == 1 and "not" in done.stderr, "an anchor that does not exist is not found", done.stderr)
+    done = follow("00" * 16, ANCHOR)
+    lab.check(done.returncode == 1 and "not" in done.stderr, "nor is a task that does not", done.stderr)
+    lab.settled(task)
+
+
+# A flow.
+
+class Stream:
+    def __init__(self, node, *words):
+        self.process = subprocess.Popen(lab.within(node, sys.executable, STREAM, *words), stdin=subprocess.PIPE,
+                                        stdout=subprocess.PIPE, text=True)
+        lab.need(self.process.stdout.readline() == "ready\n", f"stream in {node}")
+
+    def say(self, text):
+        self.process.stdin.write(text)
+        self.process.stdin.flush()
+
+    def end(self):
+        return json.loads(self.process.communicate()[0])
+
+
+def reserve():
+    words = ("--json", "reserve", "--service", "echo", "--up", "1 Mbit/s", "--down", "1 Mbit/s", "--for", "60 s")
+    done = lab.busbar(*words)
+    lab.need(done.returncode == 0, f"reserve: {done.stderr.strip()}")
+    found = json.loads(done.stdout)
+    lab.check(found["anchor"] == ANCHOR, "the anchor is where it was reserved", found)
+    return found["task"]
+
+
+def gap_ms(times):
+    ordered = sorted(times)
+    return max((b - a) * 1000 for a, b in zip(ordered, ordered[1:]))
+
+
+def is_guaranteed(arrival):
+    return arrival[2] & 0xFC == GUARANTEED
+
+
+def report(what, server, first, second):
+    """Interruption at both ends: the longest time without arrivals, and without any over the reserved path."""
+    arrivals, back = server["arrivals"], first["arrivals"] + second["arrivals"]
+    found = {"site": gap_ms(a[1] for a in arrivals), "client": gap_ms(a[1] for a in back),
+             "site, reserved path": gap_ms(a[1] for a in arrivals if is_guaranteed(a)),
+             "client, reserved path": gap_ms(a[1] for a in back if is_guaranteed(a))}
+    lost = first["sent"] + second["sent"] - len({a[0] for a in arrivals})
+    found_ms = ", ".join(f"{where} {value:.1f} ms" for where, value in found.items())
+    lab.note(f"interruption, {what}: {found_ms}; {lost} of {first['sent'] + second['sent']} lost upwards; "
+             f"follow took {(second['done'] - second['began']) * 1000:.1f} ms")
+    return found
+
+
+def move(what, soft):
+    """soft: the client goes on where it was until it has moved."""
+    task = reserve()
+    server = Stream("dc-1", "serve", ADDRESS, PORT)
+    first = Stream("client-a", "send", ADDRESS, PORT)
+    second = Stream("client-b", "send", ADDRESS, PORT, lab.BUSBAR, "follow", task, ANCHOR)
+    first.say("0\n")
+    time.sleep(1)
+    if not soft:
+        first.say("\n")
+    second.say("1000000\n")
+    time.sleep(1)
+    if soft:
+        first.say("\n")
+    time.sleep(0.5)
+    second.say("\n")
+    first, second, server = first.end(), second.end(), server.end()
+    lab.check(second["status"] == 0, f"{what}: the flow is taken along", second["output"])
+    lab.check(all(is_guaranteed(a) for a in first["arrivals"][20:]), f"{what}: it was on the reserved path before")
+    found = report(what, server, first, second)
+    lab.check(found["site, reserved path"] < MOST_MS + DIFFERENCE_MS, f"{what}: at the site the gap is short", found)
+    lab.check(found["client, reserved path"] < MOST_MS + DIFFERENCE_MS, f"{what}: and at the client", found)
+    part = lab.task(task)["parts"][0]
+    lab.check(part["attempts"] == 2 and lab.path_of(lab.task(task)) == ["edge-b", "core-1", "dc-1"],
+              f"{what}: it is reserved from where the client is", part)
+    lab.check(lab.busbar("release", task).returncode == 0, f"{what}: the anchor still releases it")
+    lab.settled(task)
+
+
+def at_rest():
+    lab.settle_down("in the end: the ledgers prove balance, metered equals billed, escrow 0", lab.unsettled, 15)
+    lab.settle_down("in the end: every holding has exactly one receipt",
+                    lambda: [problem for node in lab.GATEWAYS for problem in lab.receipt_problems(node)], 15)
+    lab.settle_down("in the end: all that is offered is free", lambda: lab.taken(lab.view()), 15)
+    routes = [line for node in ("edge-a", "edge-b", "dc-1")
+              for line in lab.execute(node, "ip", "-6", "route", "show", "table", "all").splitlines()
+              if "encap seg6" in line and "from" in line and ADDRESS in line]
+    lab.check(not routes, "in the end: no flow is left in a kernel", routes)
+
+
+def main():
+    for node in ("client-a", "client-b"):
+        lab.wait_until(f"the view of {node}", lambda node=node: is_converged(lab.view(node)))
+    refusals()
+    result_of_a_run()
+    large_result_of_a_run()
+    result_of_a_call()
+    move("hard", False)
+    move("soft", True)
+    at_rest()
+
+
+lab.run(main, os.path.join(lab.ROOT, "lab", "mobility.yaml"))
