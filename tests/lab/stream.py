@@ -5,7 +5,7 @@
     stream.py send ADDRESS PORT [COMMAND]   sends from when a line is read until the next one; with a command,
                                             which begins together with the stream
 
-What came is written to standard output at the end, as JSON: lists of (number, when, traffic class)."""
+What came is written to standard output at the end, as JSON: lists of number, when it came, and from where."""
 
 import json
 import os
@@ -20,16 +20,12 @@ FREEBIND, SIZE, PACE = 78, 160, 0.004
 
 
 def take(flow):
-    data, extra, _flags, sender = flow.recvmsg(2048, 256)
-    classes = [struct.unpack("i", value)[0] for level, kind, value in extra
-               if level == socket.IPPROTO_IPV6 and kind == socket.IPV6_TCLASS]
-    return data, (struct.unpack_from("!I", data)[0], time.monotonic(), classes[0] if classes else 0), sender
+    data, sender = flow.recvfrom(2048)
+    return data, (struct.unpack_from("!I", data)[0], time.monotonic(), sender[0]), sender
 
 
 def make():
-    flow = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
-    flow.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVTCLASS, 1)
-    return flow
+    return socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
 
 
 def serve(address, port):
@@ -41,16 +37,17 @@ def serve(address, port):
         ready, _, _ = select.select([flow, sys.stdin], [], [])
         if flow in ready:
             data, arrival, sender = take(flow)
-            arrivals.append((*arrival, sender[0]))
+            arrivals.append(arrival)
             flow.sendto(data, sender)
         elif not sys.stdin.readline():
             return {"arrivals": arrivals}
 
 
 def drain(flow, arrivals, patience):
-    while select.select([flow], [], [], max(patience, 0))[0]:
+    """Takes what comes within the time."""
+    end = time.monotonic() + patience
+    while select.select([flow], [], [], max(end - time.monotonic(), 0))[0]:
         arrivals.append(take(flow)[1])
-        patience = 0
 
 
 def send(address, port, words):
@@ -60,7 +57,10 @@ def send(address, port, words):
     began = due = time.monotonic()
     command = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) if words else None
     while not select.select([sys.stdin], [], [], 0)[0]:
-        flow.sendto(struct.pack("!I", first + sent).ljust(SIZE, b"."), (address, port))
+        try:
+            flow.sendto(struct.pack("!I", first + sent).ljust(SIZE, b"."), (address, port))
+        except OSError:
+            pass  # an earlier one was answered by: no route
         sent += 1
         due += PACE
         drain(flow, arrivals, due - time.monotonic())
