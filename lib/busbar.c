@@ -436,7 +436,8 @@ PUBLIC int busbar_follow(struct busbar *busbar, const char *task, const char *an
 /* One word for where the client is grows old: it is said anew. */
 static int follow_to_the_end(struct busbar *busbar, const struct datagram *follow, struct datagram *ret_reply)
 {
-	int64_t patience = busbar->peer.patience, end = clock_monotonic(&clock_system) + patience, left = patience;
+	int64_t patience = busbar->peer.patience, end = clock_monotonic(&clock_system) + patience,
+	        left = patience;
 	int code;
 
 	do {

@@ -157,8 +157,7 @@ static int pass_back(struct front *front, const struct answer *answer)
 static void await_move(struct front *front, const struct request *request, struct task_record *record)
 {
 	const struct waiting *waiting = serve_waiting(front, &record->identifier);
-	bool again =
-	        waiting != NULL && identifier_equal(&waiting->request, &request->datagram.identifier);
+	bool again = waiting != NULL && identifier_equal(&waiting->request, &request->datagram.identifier);
 
 	(void)serve_wait(front, request, &record->identifier);
 	record->state = MINIMUM(record->state, TASK_MAPPED);

@@ -176,7 +176,8 @@ static int make_tables(struct front *front)
 	front->outbox = outbox_create(reply_batch, front, FRONT_REPLIES, FRONT_REPLIES * (size_t)512);
 	if (front->outbox == NULL || front->arena == NULL || front->recent == NULL ||
 	    front->waiting_slab == NULL || front->waiting == NULL || front->follower_slab == NULL ||
-	    front->followers == NULL || front->sources == NULL || front->strangers == NULL || front->tenants == NULL)
+	    front->followers == NULL || front->sources == NULL || front->strangers == NULL ||
+	    front->tenants == NULL)
 		return -ENOMEM;
 	return 0;
 }

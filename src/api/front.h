@@ -78,8 +78,8 @@ struct front_settings {
 	/* An instance does not answer: it should be ended. */
 	void (*late)(void *context, uint32_t service, uint32_t instance);
 	/*
-	 * FOLLOW and RELAY to another gateway, and a blob of the store to another's: front_carried() tells how
-	 * that ended. NOT_FOUND: it is not known. NULL: there is none.
+	 * FOLLOW and RELAY to another gateway, and a blob of the store to another's: front_carried() tells
+	 * how that ended. NOT_FOUND: it is not known. NULL: there is none.
 	 */
 	int (*answer)(void *context, struct gateway_identity to, const struct answer *answer);
 	int (*carry)(void *context, struct gateway_identity to, const struct identifier *task,

@@ -275,10 +275,9 @@ const struct owner_ports gateway_owner_ports = {.answer = send_answer,
                                                 .attach = gateway_attach,
                                                 .detach = gateway_detach,
                                                 .changed = changed};
-const struct task_ports gateway_task_ports = {
-        .send = send_program,
-        .acknowledge = acknowledge,
-        .granted = granted,
-        .finished = finished,
-        .moved = moved};
+const struct task_ports gateway_task_ports = {.send = send_program,
+                                              .acknowledge = acknowledge,
+                                              .granted = granted,
+                                              .finished = finished,
+                                              .moved = moved};
 const struct driver_callbacks gateway_driver_callbacks = {.started = on_started, .ended = on_ended};

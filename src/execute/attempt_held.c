@@ -48,8 +48,10 @@ void attempt_hold(struct tasks *tasks, struct attempt *attempt, const struct ans
 	if (part->ends == 0)
 		part->ends = task_wall(tasks) + task->reserve_time;
 	part->tries = 0;
-	/* A retransmission makes it unknown which packet was answered; from elsewhere it measures another way. */
-	if (!attempt->resent && network > 0 && gateway_equal(attempt->owners[0].identity, tasks->settings.identity))
+	/* A retransmission makes it unknown which packet was answered; from elsewhere it measures another
+	 * way. */
+	if (!attempt->resent && network > 0 &&
+	    gateway_equal(attempt->owners[0].identity, tasks->settings.identity))
 		part->network = network + task->place.access_up + task->place.access_down;
 	for (uint32_t i = 0; i < attempt->owner_count; i++)
 		extend(&attempt->owners[i], reach(attempt, attempt->expires - TASK_PROGRAM_VALID));

@@ -134,7 +134,8 @@ int task_cancel(struct tasks *tasks, const struct identifier *task) CHECKED;
  * The client of a task is at `place` since `sent`, by its clock. 0: what is still to come goes there; 1: the
  * traffic of a reservation is not there yet, the port `moved` tells when it is; a reservation that is not
  * granted does not move, the client asks again. Else STATE when it has ended, REPLAYED when a later word is
- * in force (or the same from elsewhere), and why nothing can be reserved from there: INFEASIBLE, NO_FUNDS, ...
+ * in force (or the same from elsewhere), and why nothing can be reserved from there: INFEASIBLE, NO_FUNDS,
+ * ...
  */
 int task_follow(struct tasks *tasks, const struct identifier *task, const struct task_place *place,
                 int64_t sent) CHECKED;

@@ -54,8 +54,7 @@ int task_journal_insert(struct database *database, const struct task *task)
 	                        DATABASE_NUMBER(place->access_ceiling_up),
 	                        DATABASE_NUMBER(place->access_ceiling_down),
 	                        DATABASE_NUMBER(place->edge.site), DATABASE_NUMBER(place->edge.gateway),
-	                        DATABASE_NUMBER(task->created),
-	                        DATABASE_NUMBER(task->part_count)));
+	                        DATABASE_NUMBER(task->created), DATABASE_NUMBER(task->part_count)));
 }
 
 int task_journal_write(struct database *database, const struct task *task)
@@ -72,10 +71,12 @@ int task_journal_write_place(struct database *database, const struct task *task)
 
 	return database_write(
 	        database,
-	        "UPDATE task SET client = ?, access_up = ?, access_down = ?, ceiling_up = ?, ceiling_down = ?,"
+	        "UPDATE task SET client = ?, access_up = ?, access_down = ?, ceiling_up = ?, ceiling_down = "
+	        "?,"
 	        "edge_site = ?, edge_gateway = ?, moved = ? WHERE task = ?",
 	        DATABASE_VALUES(DATABASE_ARRAY(place->client), DATABASE_NUMBER(place->access_up),
-	                        DATABASE_NUMBER(place->access_down), DATABASE_NUMBER(place->access_ceiling_up),
+	                        DATABASE_NUMBER(place->access_down),
+	                        DATABASE_NUMBER(place->access_ceiling_up),
 	                        DATABASE_NUMBER(place->access_ceiling_down),
 	                        DATABASE_NUMBER(place->edge.site), DATABASE_NUMBER(place->edge.gateway),
 	                        DATABASE_NUMBER(task->move.sent), DATABASE_ARRAY(task->identifier.octets)));

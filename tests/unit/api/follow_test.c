@@ -100,10 +100,11 @@ static struct answer word_of(uint32_t tenant, const struct identifier *task)
 	struct answer word = {.type = ANSWER_FOLLOW, .program = *task, .sender = station_neighbour};
 
 	station->now += CLOCK_MILLISECOND;
-	word.follow = (struct answer_follow){.client = {.address = {0xfd, 5}, .port = 4000},
-	                                     .key = station_tenants[tenant].key,
-	                                     .request = identifier_make(station_wall(station), &station->random),
-	                                     .sent = station_wall(station)};
+	word.follow =
+	        (struct answer_follow){.client = {.address = {0xfd, 5}, .port = 4000},
+	                               .key = station_tenants[tenant].key,
+	                               .request = identifier_make(station_wall(station), &station->random),
+	                               .sent = station_wall(station)};
 	return word;
 }
 
@@ -116,8 +117,8 @@ static struct datagram told(const struct answer *word)
 	T_TRUE(identifier_equal(&station->said.program, &word->program));
 	T_BYTES(station->said.relay.client.address, word->follow.client.address, 16);
 	T_EQ(station->said.relay.client.port, word->follow.client.port);
-	T_OK(datagram_decode(station->said.relay.datagram, station->said.relay.size, front_secret, station->front,
-	                     NULL, &reply, NULL));
+	T_OK(datagram_decode(station->said.relay.datagram, station->said.relay.size, front_secret,
+	                     station->front, NULL, &reply, NULL));
 	T_TRUE(reply.authentic);
 	T_TRUE(identifier_equal(&reply.identifier, &word->follow.request));
 	return reply;
@@ -270,7 +271,9 @@ static void a_reservation_that_cannot_move_stays(void **state)
 
 static struct answer relay_of(int client, const struct datagram *request, struct datagram reply)
 {
-	struct answer relay = {.type = ANSWER_RELAY, .program = request->follow.task, .sender = station_neighbour};
+	struct answer relay = {.type = ANSWER_RELAY,
+	                       .program = request->follow.task,
+	                       .sender = station_neighbour};
 	int size;
 
 	reply.key = request->key;
@@ -313,7 +316,8 @@ static void a_word_is_passed_on_and_the_reply_back(void **state)
 		T_EQ(station->said.follow.sent, request.sent);
 		T_EQ(station->said.follow.access_up, CLOCK_MILLISECOND);
 	}
-	relay = relay_of(demo, &request, (struct datagram){.type = DATAGRAM_TASK, .task = {.task = task, .state = 2}});
+	relay = relay_of(demo, &request,
+	                 (struct datagram){.type = DATAGRAM_TASK, .task = {.task = task, .state = 2}});
 	front_answer(station->front, &relay);
 	station_await(station, demo, &request.identifier, &reply);
 	T_EQ(reply.type, DATAGRAM_TASK);

@@ -69,7 +69,8 @@ static void expect_at(struct twin *twin, uint32_t edge)
 	T_EQ(twin_flow(twin, TWIN_SITE)->rate, 20000000);
 	T_EQ(twin_free_cores(twin, TWIN_SITE), 7000000);
 	T_EQ(twin_free_rate(twin, edge, TWIN_CORE) + twin_free_rate(twin, edge, TWIN_OTHER_CORE), 190000000);
-	T_EQ(twin_free_rate(twin, other, TWIN_CORE) + twin_free_rate(twin, other, TWIN_OTHER_CORE), 200000000);
+	T_EQ(twin_free_rate(twin, other, TWIN_CORE) + twin_free_rate(twin, other, TWIN_OTHER_CORE),
+	     200000000);
 }
 
 static void expect_moves(struct twin *twin, const struct identifier *task, uint32_t count, int code)
@@ -234,11 +235,13 @@ static void a_move_goes_round_a_silent_gateway(void **state)
 static void a_task_without_traffic_only_learns_of_it(void **state)
 {
 	struct identifier claim, run;
-	struct twin *twin = open_twin(9, "demand d { need cpu 1; region \"site\"; reserve for 10 s; }", &claim);
+	struct twin *twin =
+	        open_twin(9, "demand d { need cpu 1; region \"site\"; reserve for 10 s; }", &claim);
 
 	T_EQ(twin_follow(twin, &claim, TWIN_OTHER_EDGE, false), 0);
 	T_EQ(attempts_of(twin, &claim), 1);
-	T_OK(twin_demand(twin, "demand d { service \"work\"; region \"site\"; bandwidth up 5 Mbit/s; }", &run));
+	T_OK(twin_demand(twin, "demand d { service \"work\"; region \"site\"; bandwidth up 5 Mbit/s; }",
+	                 &run));
 	T_EQ(twin_follow(twin, &run, TWIN_OTHER_EDGE, false), 0);
 	T_TRUE(twin_settle(twin, 60 * CLOCK_SECOND));
 	T_ERROR(twin_follow(twin, &run, TWIN_EDGE, false), BUSBAR_ERROR_STATE);

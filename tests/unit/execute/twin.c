@@ -92,9 +92,9 @@ static const struct {
 	uint32_t a, b;
 	int delay;
 } links[] = {
-        {TWIN_EDGE, TWIN_CORE, 2},      {TWIN_EDGE, TWIN_OTHER_CORE, 4},
-        {TWIN_CORE, TWIN_SITE, 5},      {TWIN_OTHER_CORE, TWIN_SITE, 6},
-        {TWIN_CORE, TWIN_FAR_SITE, 12}, {TWIN_OTHER_CORE, TWIN_FAR_SITE, 10},
+        {TWIN_EDGE, TWIN_CORE, 2},       {TWIN_EDGE, TWIN_OTHER_CORE, 4},
+        {TWIN_CORE, TWIN_SITE, 5},       {TWIN_OTHER_CORE, TWIN_SITE, 6},
+        {TWIN_CORE, TWIN_FAR_SITE, 12},  {TWIN_OTHER_CORE, TWIN_FAR_SITE, 10},
         {TWIN_OTHER_EDGE, TWIN_CORE, 4}, {TWIN_OTHER_EDGE, TWIN_OTHER_CORE, 2},
 };
 static const uint32_t cores[TWIN_NODES] = {2, 0, 0, 8, 16};
@@ -705,7 +705,9 @@ int twin_demand(struct twin *twin, const char *text, struct identifier *ret_task
 	struct arena *arena = arena_create(1 << 20);
 	struct grammar_problem problem;
 	struct task_request request = {
-	        .tenant = "demo", .spot = true, .place = {.client = {0xfd, 9}, .access_up = 1000, .access_down = 1000}};
+	        .tenant = "demo",
+	        .spot = true,
+	        .place = {.client = {0xfd, 9}, .access_up = 1000, .access_down = 1000}};
 	struct demand demand;
 	int code = grammar_parse_demand(text, strlen(text), "twin", arena, &demand, &problem);
 
