@@ -82,6 +82,12 @@ int busbar_release(struct busbar *busbar, const char *task);
  * anchor has said so.
  */
 int busbar_follow(struct busbar *busbar, const char *task, const char *anchor);
+/*
+ * The same for a task that runs: waits for its result, as busbar_call() would have, for the handle's
+ * patience. Of a task of several parts it is the first part's.
+ */
+int busbar_follow_result(struct busbar *busbar, const char *task, const char *anchor, void **ret_output,
+                         size_t *ret_size);
 
 enum busbar_document {
 	BUSBAR_VIEW = 2,

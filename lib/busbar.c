@@ -20,6 +20,7 @@
 
 #define PUBLIC __attribute__((visibility("default")))
 #define PATIENCE (10 * CLOCK_SECOND)
+#define FOLLOW_AGAIN (20 * CLOCK_SECOND)
 
 /* Task states, docs/wire.md 12: from here on a reservation holds, and from there on it has ended. */
 enum { TASK_GRANTED = 2, TASK_ENDED = 5 };
@@ -410,6 +411,12 @@ PUBLIC int busbar_release(struct busbar *busbar, const char *task)
 	return busbar_cancel(busbar, task);
 }
 
+/* Anything but a flow that is on the way, or a task that has not got anywhere yet. */
+static bool is_there(const struct datagram *reply)
+{
+	return reply->type != DATAGRAM_TASK || is_decided(reply);
+}
+
 PUBLIC int busbar_follow(struct busbar *busbar, const char *task, const char *anchor)
 {
 	struct datagram request = begin(busbar, DATAGRAM_FOLLOW), reply;
@@ -418,12 +425,44 @@ PUBLIC int busbar_follow(struct busbar *busbar, const char *task, const char *an
 	if (code == 0)
 		code = gateway_parse(anchor, &request.follow.anchor);
 	if (code == 0)
-		code = ask(busbar, &request, NULL, NULL, &reply);
+		code = ask(busbar, &request, NULL, is_there, &reply);
 	if (code < 0)
 		return code;
-	if (reply.type != DATAGRAM_TASK)
-		return BUSBAR_ERROR_MALFORMED;
-	return reply.task.code;
+	if (reply.type == DATAGRAM_RESULT) /* it has ended meanwhile */
+		return reply.result.code;
+	return reply.type == DATAGRAM_TASK ? reply.task.code : BUSBAR_ERROR_MALFORMED;
+}
+
+/* One word for where the client is grows old: it is said anew. */
+static int follow_to_the_end(struct busbar *busbar, const struct datagram *follow, struct datagram *ret_reply)
+{
+	int64_t patience = busbar->peer.patience, end = clock_monotonic(&clock_system) + patience,
+	        left = patience;
+	int code;
+
+	do {
+		struct datagram request = begin(busbar, DATAGRAM_FOLLOW);
+
+		request.follow = follow->follow;
+		busbar->peer.patience = MINIMUM(left, FOLLOW_AGAIN);
+		code = ask(busbar, &request, NULL, is_result, ret_reply);
+		left = end - clock_monotonic(&clock_system);
+	} while (code == BUSBAR_ERROR_NO_ANSWER && left > 0);
+	busbar->peer.patience = patience;
+	return code;
+}
+
+PUBLIC int busbar_follow_result(struct busbar *busbar, const char *task, const char *anchor,
+                                void **ret_output, size_t *ret_size)
+{
+	struct datagram follow = {.type = DATAGRAM_FOLLOW}, reply;
+	int code = identifier_parse(task, &follow.follow.task);
+
+	if (code == 0)
+		code = gateway_parse(anchor, &follow.follow.anchor);
+	if (code == 0)
+		code = follow_to_the_end(busbar, &follow, &reply);
+	return code < 0 ? code : take_result(busbar, &reply, ret_output, ret_size);
 }
 
 PUBLIC int busbar_document(struct busbar *busbar, enum busbar_document document, const char *task,

@@ -55,14 +55,16 @@ static json_t *part_record_object(const struct document_source *source, const st
 static int task_object(const struct document_source *source, const struct task_record *record,
                        json_t **ret_object)
 {
+	char anchor[GATEWAY_TEXT];
 	money charge;
 	int code = ledger_task_charge(source->ledger, &record->identifier, &charge);
 	json_t *object;
 
 	if (code < 0)
 		return code;
-	object = json_pack("{s:o, s:s, s:s, s:s, s:o, s:I, s:I, s:o}", "task",
-	                   document_identifier(&record->identifier), "name", record->name, "tenant",
+	object = json_pack("{s:o, s:s, s:s, s:s, s:s, s:o, s:I, s:I, s:o}", "task",
+	                   document_identifier(&record->identifier), "anchor",
+	                   gateway_text(source->identity, anchor), "name", record->name, "tenant",
 	                   record->tenant, "state", task_state_names[record->state], "error",
 	                   document_error(record->code), "created", (json_int_t)record->created, "ended",
 	                   (json_int_t)record->ended, "charge", document_money(charge));

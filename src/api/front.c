@@ -166,15 +166,18 @@ static int make_tables(struct front *front)
 
 	front->arena = arena_create(MAP_ARENA);
 	front->recent = recent_create(FRONT_RECENT, 2 * FRONT_AGE, settings->seed);
-	front->waiting_slab = slab_create(serve_waiting_size, FRONT_WAITING);
+	front->waiting_slab = slab_create(sizeof(struct waiting), FRONT_WAITING);
 	front->waiting = hash_create(sizeof(struct identifier), FRONT_WAITING, settings->seed);
+	front->follower_slab = slab_create(follow_size, FRONT_FOLLOWERS);
+	front->followers = hash_create(sizeof(struct identifier), FRONT_FOLLOWERS, settings->seed);
 	front->sources = make_rate(settings->rates.source, settings->seed);
 	front->strangers = make_rate(settings->rates.stranger, settings->seed);
 	front->tenants = make_rate(settings->rates.tenant, settings->seed);
 	front->outbox = outbox_create(reply_batch, front, FRONT_REPLIES, FRONT_REPLIES * (size_t)512);
 	if (front->outbox == NULL || front->arena == NULL || front->recent == NULL ||
-	    front->waiting_slab == NULL || front->waiting == NULL || front->sources == NULL ||
-	    front->strangers == NULL || front->tenants == NULL)
+	    front->waiting_slab == NULL || front->waiting == NULL || front->follower_slab == NULL ||
+	    front->followers == NULL || front->sources == NULL || front->strangers == NULL ||
+	    front->tenants == NULL)
 		return -ENOMEM;
 	return 0;
 }
@@ -246,12 +249,15 @@ int front_listen(struct front *front, const struct front_listen *listen)
 static void free_front(struct front *front)
 {
 	serve_forget_all(front);
+	follow_forget_all(front);
 	slice_drop_all(front);
 	for (uint32_t i = 0; i < front->receiver_count; i++)
 		(void)receiver_free(front->receivers[i]);
 	(void)view_release_snapshot(front->snapshot);
 	hash_free(front->waiting);
 	slab_free(front->waiting_slab);
+	hash_free(front->followers);
+	slab_free(front->follower_slab);
 	recent_free(front->recent);
 	rate_free(front->sources);
 	rate_free(front->strangers);

@@ -10,6 +10,10 @@
  * the request; what comes too fast, or from where too much was not authentic, is counted and gets none.
  * Requests are idempotent by identifier: the same octets from the same address get the same answer, anything
  * else under a used identifier is REPLAYED. Nothing is stored for a sender that failed authentication.
+ *
+ * A client that moved asks here for a task that another gateway keeps, its anchor: the request is passed on
+ * when it is authentic, and what the anchor has to say is passed back to the client. Key numbers are the same
+ * in all gateways of a domain; whose the task is is checked by the anchor.
  */
 #ifndef API_FRONT_H
 #define API_FRONT_H
@@ -30,6 +34,7 @@ enum {
 	FRONT_RECENT = 1 << 20,
 	FRONT_DOCUMENTS = 128,
 	FRONT_WAITING = 65536,
+	FRONT_FOLLOWERS = 4096, /* clients whose tasks are kept elsewhere */
 	FRONT_METERS = 65536,
 	FRONT_REPLIES = 65536, /* that wait for the disk */
 	FRONT_INSTANCES = 64,  /* of a resident service */
@@ -72,6 +77,13 @@ struct front_settings {
 	uint32_t resident_count;
 	/* An instance does not answer: it should be ended. */
 	void (*late)(void *context, uint32_t service, uint32_t instance);
+	/*
+	 * FOLLOW and RELAY to another gateway, and a blob of the store to another's: front_carried() tells
+	 * how that ended. NOT_FOUND: it is not known. NULL: there is none.
+	 */
+	int (*answer)(void *context, struct gateway_identity to, const struct answer *answer);
+	int (*carry)(void *context, struct gateway_identity to, const struct identifier *task,
+	             const uint8_t digest[32]);
 	void *context;
 };
 
@@ -97,6 +109,12 @@ void front_durable(struct front *front);
 void front_task_finished(struct front *front, const struct identifier *task);
 /* A reservation is granted. */
 void front_task_granted(struct front *front, const struct identifier *task);
+/* A reservation is where its client is now, or is not for `code`. */
+void front_task_moved(struct front *front, const struct identifier *task, int code);
+/* A FOLLOW or RELAY from another gateway, authenticated. */
+void front_answer(struct front *front, const struct answer *answer);
+/* What was to be carried to a gateway is there, or is not for `code`. */
+void front_carried(struct front *front, struct gateway_identity to, const struct identifier *task, int code);
 /* ERROR_COUNT counters of refused requests by error_index(); threads add to them. */
 const uint64_t *front_refusals(const struct front *front);
 /* Secret of a tenant's key number, for bulk transfer; NULL when unknown. Any thread. */

@@ -40,6 +40,7 @@ struct request {
 	int descriptor; /* the socket that the reply leaves by */
 	bool at_once;   /* the reply speaks of no state: it waits for no disk */
 	struct sockaddr_in6 sender;
+	struct gateway_identity via; /* the client is there, and is told by way of it; none: here */
 	size_t size;
 	const struct front_tenant *tenant; /* NULL before authentication */
 	struct datagram datagram;
@@ -49,6 +50,22 @@ struct request {
 	bool mapped;         /* `plan` was made by the receiver */
 	struct plan plan;
 	char *quote; /* its document; malloc'd */
+};
+
+/*
+ * A client that waits: a call for its result, a reservation until it is granted or has failed, one that moved
+ * until its flow is there or for its result.
+ */
+struct waiting {
+	struct identifier task;
+	struct identifier request;
+	enum datagram_type type;
+	const struct front_tenant *tenant;
+	const struct front_place *place;
+	int descriptor;
+	struct sockaddr_in6 sender;
+	struct gateway_identity via;
+	bool carrying; /* its output is on the way to `via` */
 };
 
 /* A rendered document that is being read in slices, by one client. */
@@ -70,6 +87,9 @@ struct front {
 	uint32_t place_count;
 	struct slab *waiting_slab;
 	struct hash *waiting; /* task -> struct waiting */
+	struct slab *follower_slab;
+	struct hash *followers; /* request -> struct follower */
+	int64_t swept;          /* when followers were last looked through */
 	struct kept kept[FRONT_DOCUMENTS];
 	struct arena *arena;   /* for what the loop maps itself */
 	struct outbox *outbox; /* replies of the loop */
@@ -104,6 +124,8 @@ const struct view *front_snapshot(struct front *front);
 /* reply.c. At once on any thread that has the request in its hand, else on the loop's, by the outbox. */
 extern const outbox_send reply_batch; /* for outbox_create() */
 void reply_send(struct front *front, const struct request *request, struct datagram *reply);
+/* The same with what is a reply already. */
+void reply_octets(struct front *front, const struct request *request, const uint8_t *bytes, size_t size);
 /* Counts and says why a request is refused. */
 void reply_error(struct front *front, const struct request *request, int code);
 /* With a text that says more than the code's; for tenants. */
@@ -112,10 +134,25 @@ void reply_refusal(struct front *front, const struct request *request, int code,
 /* serve.c: answers an authenticated, fresh request. */
 void serve(struct front *front, struct request *request);
 /* What tasks are to know of a request. */
-struct task_request serve_task_request(const struct request *request);
-extern const size_t serve_waiting_size; /* of what is kept of a client that waits */
+struct task_request serve_task_request(const struct front *front, const struct request *request);
+/* The latest to ask for a task waits for it; NULL: no room, the client's repetition finds how it stands. */
+struct waiting *serve_wait(struct front *front, const struct request *request, const struct identifier *task);
+struct waiting *serve_waiting(struct front *front, const struct identifier *task);
+/* As if it had asked just now. */
+struct request serve_again(const struct waiting *waiting);
+void serve_forget(struct front *front, struct waiting *waiting);
 /* For the end: forgets who waits. */
 void serve_forget_all(struct front *front);
+void serve_task(struct front *front, const struct request *request, const struct task_record *record);
+/* Of a task that has ended; what is large goes first to where the client can read it. */
+void serve_result(struct front *front, const struct request *request, const struct task_record *record);
+/* The same when it is there. */
+void serve_carried(struct front *front, const struct request *request, const struct task_record *record);
+
+/* follow.c: clients that moved. */
+extern const size_t follow_size; /* of what is kept of a follower */
+void follow_serve(struct front *front, struct request *request);
+void follow_forget_all(struct front *front);
 
 /* slice.c: documents in slices. */
 void slice_quote(struct front *front, struct request *request);

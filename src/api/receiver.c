@@ -231,6 +231,7 @@ static void take_message(struct receiver *receiver, uint32_t place, const struct
 	request->descriptor = receiver->sockets[place];
 	request->sender = *sender;
 	request->size = message->msg_len;
+	request->via = (struct gateway_identity){0};
 	request->tenant = NULL;
 	request->at_once = true;
 	request->only_known = request->mapped = false;

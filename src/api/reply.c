@@ -49,11 +49,31 @@ static void send_batch(void *context, const struct iovec *octets, size_t count)
 
 const outbox_send reply_batch = send_batch;
 
-static void send_octets(struct front *front, const struct request *request, const uint8_t *bytes, size_t size)
+/* By way of the gateway where the client is: it has the socket that the client listens to. */
+static void relay(struct front *front, const struct request *request, const uint8_t *bytes, size_t size)
+{
+	struct answer answer = {.type = ANSWER_RELAY,
+	                        .program = request->datagram.follow.task,
+	                        .relay = {.client.port = ntohs(request->sender.sin6_port),
+	                                  .size = (uint32_t)size}};
+	int code;
+
+	memcpy(answer.relay.client.address, &request->sender.sin6_addr, 16);
+	memcpy(answer.relay.datagram, bytes, size);
+	code = front->settings.answer(front->settings.context, request->via, &answer);
+	if (code < 0)
+		log_debug(TAG, "event=not-relayed cause=\"%s\"", error_text(code));
+}
+
+void reply_octets(struct front *front, const struct request *request, const uint8_t *bytes, size_t size)
 {
 	struct place place = {.descriptor = request->descriptor, .to = request->sender};
 	const struct iovec parts[] = {{&place, sizeof(place)}, {(void *)(uintptr_t)bytes, size}};
 
+	if (!gateway_is_none(request->via)) {
+		relay(front, request, bytes, size);
+		return;
+	}
 	if (request->at_once) {
 		if (sendto(request->descriptor, bytes, size, MSG_DONTWAIT,
 		           (const struct sockaddr *)&request->sender, sizeof(request->sender)) < 0)
@@ -82,7 +102,7 @@ void reply_send(struct front *front, const struct request *request, struct datag
 	/* Towards strangers this is no amplifier. */
 	if (secret == NULL && (size_t)size > request->size)
 		return;
-	send_octets(front, request, bytes, (size_t)size);
+	reply_octets(front, request, bytes, (size_t)size);
 }
 
 void reply_refusal(struct front *front, const struct request *request, int code, const char *text)

@@ -6,19 +6,6 @@
 #include <stdio.h>
 #include <string.h>
 
-/* A client that waits: a call for its result, a reservation until it is granted or has failed. */
-struct waiting {
-	struct identifier task;
-	struct identifier request;
-	enum datagram_type type;
-	const struct front_tenant *tenant;
-	const struct front_place *place;
-	int descriptor;
-	struct sockaddr_in6 sender;
-};
-
-const size_t serve_waiting_size = sizeof(struct waiting);
-
 static bool has_ended(const struct task_record *record)
 {
 	return record->state >= TASK_DONE;
@@ -32,7 +19,7 @@ static bool waits(enum datagram_type type, const struct task_record *record)
 	return type == DATAGRAM_CALL || (type == DATAGRAM_RESERVE && record->state < TASK_GRANTED);
 }
 
-static void reply_task(struct front *front, const struct request *request, const struct task_record *record)
+void serve_task(struct front *front, const struct request *request, const struct task_record *record)
 {
 	struct datagram reply = {.type = DATAGRAM_TASK};
 
@@ -43,8 +30,8 @@ static void reply_task(struct front *front, const struct request *request, const
 	reply_send(front, request, &reply);
 }
 
-/* The result of a call: the first part's output, inline when it fits. */
-static void reply_result(struct front *front, const struct request *request, const struct task_record *record)
+/* The first part's output, inline when it fits. */
+void serve_carried(struct front *front, const struct request *request, const struct task_record *record)
 {
 	const struct task_part_record *part = &record->parts[0];
 	struct datagram reply = {.type = DATAGRAM_RESULT};
@@ -62,17 +49,34 @@ static void reply_result(struct front *front, const struct request *request, con
 	reply_send(front, request, &reply);
 }
 
-/* A call that has ended gets its result, everything else how it stands. */
+void serve_result(struct front *front, const struct request *request, const struct task_record *record)
+{
+	const struct task_part_record *part = &record->parts[0];
+	struct waiting *waiting;
+
+	if (gateway_is_none(request->via) || record->code != 0 || part->size <= DATAGRAM_SLICE) {
+		serve_carried(front, request, record);
+		return;
+	}
+	waiting = serve_wait(front, request, &record->identifier);
+	if (waiting != NULL && !waiting->carrying)
+		waiting->carrying = front->settings.carry(front->settings.context, request->via,
+		                                          &record->identifier, part->digest) == 0;
+}
+
+/* What has ended gives its result to those who called or follow, everything else is told how it stands. */
 static void reply_standing(struct front *front, const struct request *request,
                            const struct task_record *record)
 {
-	if (request->datagram.type == DATAGRAM_CALL && has_ended(record))
-		reply_result(front, request, record);
+	enum datagram_type type = request->datagram.type;
+
+	if ((type == DATAGRAM_CALL || type == DATAGRAM_FOLLOW) && has_ended(record))
+		serve_result(front, request, record);
 	else
-		reply_task(front, request, record);
+		serve_task(front, request, record);
 }
 
-static void forget(struct front *front, struct waiting *waiting)
+void serve_forget(struct front *front, struct waiting *waiting)
 {
 	(void)hash_remove(front->waiting, waiting->task.octets);
 	slab_release(front->waiting_slab, waiting);
@@ -85,20 +89,26 @@ void serve_forget_all(struct front *front)
 	void *value;
 
 	while (front->waiting != NULL && hash_next(front->waiting, &position, &key, &value))
-		forget(front, value);
+		serve_forget(front, value);
 }
 
-static void wait_for_task(struct front *front, const struct request *request, const struct identifier *task)
+struct waiting *serve_waiting(struct front *front, const struct identifier *task)
 {
-	struct waiting *waiting = hash_get(front->waiting, task->octets);
+	return hash_get(front->waiting, task->octets);
+}
+
+struct waiting *serve_wait(struct front *front, const struct request *request, const struct identifier *task)
+{
+	struct waiting *waiting = serve_waiting(front, task);
+	bool carrying = waiting != NULL && waiting->carrying && gateway_equal(waiting->via, request->via);
 
 	if (waiting == NULL) {
 		waiting = slab_take(front->waiting_slab);
 		if (waiting == NULL)
-			return; /* the client's repetition finds how the task stands */
+			return NULL;
 		if (hash_put(front->waiting, task->octets, waiting) < 0) {
 			slab_release(front->waiting_slab, waiting);
-			return;
+			return NULL;
 		}
 	}
 	*waiting = (struct waiting){.task = *task,
@@ -107,26 +117,40 @@ static void wait_for_task(struct front *front, const struct request *request, co
 	                            .tenant = request->tenant,
 	                            .place = request->place,
 	                            .descriptor = request->descriptor,
-	                            .sender = request->sender};
+	                            .sender = request->sender,
+	                            .via = request->via,
+	                            .carrying = carrying};
+	return waiting;
+}
+
+struct request serve_again(const struct waiting *waiting)
+{
+	struct request request = {.place = waiting->place,
+	                          .descriptor = waiting->descriptor,
+	                          .sender = waiting->sender,
+	                          .via = waiting->via,
+	                          .tenant = waiting->tenant};
+
+	request.datagram.type = waiting->type;
+	request.datagram.key = waiting->tenant->key;
+	request.datagram.identifier = waiting->request;
+	if (waiting->type == DATAGRAM_FOLLOW)
+		request.datagram.follow.task = waiting->task;
+	return request;
 }
 
 /* The task of a waiting client has come to where something can be said. */
 static void tell(struct front *front, struct waiting *waiting)
 {
-	struct request request = {.place = waiting->place,
-	                          .descriptor = waiting->descriptor,
-	                          .sender = waiting->sender,
-	                          .tenant = waiting->tenant};
+	struct request request = serve_again(waiting);
 	struct task_record record;
 
-	request.datagram.type = waiting->type;
-	request.datagram.key = waiting->tenant->key;
-	request.datagram.identifier = waiting->request;
 	if (task_read(front->settings.source->tasks, &waiting->task, &record) == 0) {
 		reply_standing(front, &request, &record);
 		task_record_clear(&record);
 	}
-	forget(front, waiting);
+	if (!waiting->carrying)
+		serve_forget(front, waiting);
 }
 
 void front_task_finished(struct front *front, const struct identifier *task)
@@ -145,18 +169,19 @@ void front_task_granted(struct front *front, const struct identifier *task)
 		tell(front, waiting);
 }
 
-struct task_request serve_task_request(const struct request *request)
+struct task_request serve_task_request(const struct front *front, const struct request *request)
 {
 	struct task_request task = {.demand = &request->demand,
 	                            .tenant = request->tenant->name,
 	                            .spot = request->tenant->spot,
 	                            .plan = request->mapped ? &request->plan : NULL,
-	                            .access_up = request->place->access_up,
-	                            .access_down = request->place->access_down,
-	                            .access_ceiling_up = request->place->access_ceiling_up,
-	                            .access_ceiling_down = request->place->access_ceiling_down};
+	                            .place = {.edge = front->settings.source->identity,
+	                                      .access_up = request->place->access_up,
+	                                      .access_down = request->place->access_down,
+	                                      .access_ceiling_up = request->place->access_ceiling_up,
+	                                      .access_ceiling_down = request->place->access_ceiling_down}};
 
-	memcpy(task.client, &request->sender.sin6_addr, sizeof(task.client));
+	memcpy(task.place.client, &request->sender.sin6_addr, sizeof(task.place.client));
 	return task;
 }
 
@@ -178,9 +203,9 @@ static void tell_or_wait(struct front *front, const struct request *request, con
 		reply_standing(front, request, record);
 		return;
 	}
-	wait_for_task(front, request, &record->identifier);
+	(void)serve_wait(front, request, &record->identifier);
 	if (request->datagram.type == DATAGRAM_CALL || again)
-		reply_task(front, request, record);
+		serve_task(front, request, record);
 }
 
 /* A plan that came to nothing says where the first site fell short. */
@@ -199,7 +224,7 @@ static void refuse_demand(struct front *front, const struct request *request, in
 
 static void serve_demand(struct front *front, struct request *request)
 {
-	struct task_request task = serve_task_request(request);
+	struct task_request task = serve_task_request(front, request);
 	struct tasks *tasks = front->settings.source->tasks;
 	struct task_record record;
 	int code = tasks == NULL ? BUSBAR_ERROR_NOT_SUPPORTED : 0;
@@ -243,7 +268,7 @@ static void serve_cancel(struct front *front, struct request *request)
 		reply_error(front, request, code);
 		return;
 	}
-	reply_task(front, request, &record);
+	serve_task(front, request, &record);
 	task_record_clear(&record);
 }
 
@@ -268,7 +293,7 @@ void serve(struct front *front, struct request *request)
 		serve_cancel(front, request);
 		break;
 	case DATAGRAM_FOLLOW:
-		reply_error(front, request, BUSBAR_ERROR_NOT_SUPPORTED);
+		follow_serve(front, request);
 		break;
 	case DATAGRAM_ERROR:
 	case DATAGRAM_TASK:

@@ -102,7 +102,7 @@ static void reply_kept(struct front *front, const struct request *request, const
 static int render_quote(struct front *front, struct request *request, char **ret_text)
 {
 	const struct document_source *source = front->settings.source;
-	struct task_request task = serve_task_request(request);
+	struct task_request task = serve_task_request(front, request);
 	struct plan plan;
 	char *text = request->quote;
 	int code = source->tasks == NULL ? BUSBAR_ERROR_NOT_SUPPORTED : 0;

@@ -33,7 +33,7 @@ static const struct command commands[] = {
          "FILE | flags", "hold resources and a path, with a bound"},
         {"release", NULL, 0, SESSION_TENANT, 1, 1, reserve_release, "TASK",
          "give back what is held; its time is billed"},
-        {"follow", NULL, 0, SESSION_TENANT, 2, 2, reserve_follow, "TASK ANCHOR",
+        {"follow", NULL, OPTION_OUTPUT | OPTION_WAIT, SESSION_TENANT, 2, 2, reserve_follow, "TASK ANCHOR",
          "take a task along to this gateway"},
         {"trace", NULL, OPTION_TRACE, SESSION_TENANT, 1, 1, trace_show, "--guarantee TASK",
          "what each hop promises, carries and measured"},

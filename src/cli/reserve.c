@@ -6,9 +6,10 @@
 #include "cli/explain.h"
 #include "cli/outcome.h"
 #include "cli/request.h"
+#include "cli/stream.h"
 #include "cli/trace.h"
 
-enum { RESERVE_PATIENCE_MS = 60000 };
+enum { RESERVE_PATIENCE_MS = 60000, FOLLOW_PATIENCE_MS = 600000 };
 
 /* A reservation without bandwidth has no path to speak of. */
 static int print_bound(struct session *session, const char *task)
@@ -73,9 +74,31 @@ int reserve_release(struct session *session)
 	return session_status(session, code, session->words[0]);
 }
 
+/* The result that the client would have had where it was. */
+static int await_result(struct session *session)
+{
+	const char *file = session->options->output;
+	size_t size;
+	void *output;
+	int code;
+
+	busbar_set_patience(session->busbar, FOLLOW_PATIENCE_MS);
+	code = busbar_follow_result(session->busbar, session->words[0], session->words[1], &output, &size);
+	busbar_set_patience(session->busbar, 0);
+	if (code < 0)
+		return session_status(session, code, session->words[0]);
+	code = stream_write(file == NULL ? "-" : file, output, size);
+	busbar_free(output);
+	return code < 0 ? complain_code(NULL, code, "output") : COMPLAIN_DONE;
+}
+
 int reserve_follow(struct session *session)
 {
-	int code = busbar_follow(session->busbar, session->words[0], session->words[1]);
+	const struct options *options = session->options;
+	int code;
 
+	if (options->wait || options->output != NULL)
+		return await_result(session);
+	code = busbar_follow(session->busbar, session->words[0], session->words[1]);
 	return session_status(session, code, session->words[0]);
 }

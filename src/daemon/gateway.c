@@ -337,6 +337,8 @@ static int open_front(struct gateway *gateway)
 	                               .residents = gateway->residents,
 	                               .resident_count = gateway->resident_count,
 	                               .late = gateway_on_late,
+	                               .answer = gateway_front_answer,
+	                               .carry = gateway_front_carry,
 	                               .context = gateway};
 	int code = front_create(gateway->loop, &front, &gateway->front);
 

@@ -92,6 +92,9 @@ struct gateway {
 /* gateway_ports.c: what the rooms call; `context` is the gateway. */
 void gateway_on_program(void *context, uint8_t *bytes, size_t size, const struct packet *packet);
 void gateway_on_answer(void *context, const struct answer *answer);
+int gateway_front_answer(void *context, struct gateway_identity to, const struct answer *answer);
+int gateway_front_carry(void *context, struct gateway_identity to, const struct identifier *task,
+                        const uint8_t digest[32]);
 extern const struct owner_ports gateway_owner_ports;
 extern const struct task_ports gateway_task_ports;
 extern const struct driver_callbacks gateway_driver_callbacks;

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "daemon/gateway_internal.h"
 #include "wire/segment.h"
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,12 +21,20 @@ void gateway_on_program(void *context, uint8_t *bytes, size_t size, const struct
 	owner_receive(gateway->owner, packet, bytes, size);
 }
 
+static void tell_front(struct gateway *gateway, const struct answer *answer)
+{
+	if (gateway->front != NULL && !gateway->closing)
+		front_answer(gateway->front, answer);
+}
+
 void gateway_on_answer(void *context, const struct answer *answer)
 {
 	struct gateway *gateway = context;
 
 	if (answer->type == ANSWER_ACKNOWLEDGE)
 		owner_acknowledged(gateway->owner, &answer->program, answer->acknowledged);
+	else if (answer->type == ANSWER_FOLLOW || answer->type == ANSWER_RELAY)
+		tell_front(gateway, answer);
 	else if (gateway->tasks != NULL)
 		task_answer(gateway->tasks, answer);
 }
@@ -147,26 +156,83 @@ static void changed(void *context)
 		announce_amounts_changed(gateway->announce);
 }
 
+/* The own address of a gateway: straight to it, whatever the way. */
+static int find_address(const struct gateway *gateway, struct gateway_identity identity, uint8_t address[16])
+{
+	const struct site *site = view_site(gateway->view, identity);
+
+	if (gateway_equal(identity, gateway->identity))
+		memcpy(address, gateway->address, 16);
+	else if (site != NULL)
+		segment_gateway_address(site->locator, address);
+	else
+		return BUSBAR_ERROR_NOT_FOUND;
+	return 0;
+}
+
 static void acknowledge(void *context, struct gateway_identity owner, const struct identifier *program,
                         enum answer_type what)
 {
 	struct gateway *gateway = context;
-	const struct site *site = view_site(gateway->view, owner);
 	struct answer answer = {.type = ANSWER_ACKNOWLEDGE,
 	                        .program = *program,
 	                        .sender = gateway->identity,
 	                        .acknowledged = what};
 	struct owner_return way = {.port = EXCHANGE_PORT};
 
-	if (gateway->closing)
-		return;
-	if (gateway_equal(owner, gateway->identity))
-		memcpy(way.address, gateway->address, sizeof(way.address));
-	else if (site != NULL)
-		segment_gateway_address(site->locator, way.address);
-	else
-		return; /* repeated when it can be reached again */
-	exchange_answer(gateway->exchange, &answer, &way);
+	/* Repeated when it can be reached again. */
+	if (!gateway->closing && find_address(gateway, owner, way.address) == 0)
+		exchange_answer(gateway->exchange, &answer, &way);
+}
+
+int gateway_front_answer(void *context, struct gateway_identity to, const struct answer *answer)
+{
+	struct gateway *gateway = context;
+	struct answer ours = *answer;
+	struct owner_return way = {.port = EXCHANGE_PORT};
+	int code = gateway->closing ? BUSBAR_ERROR_STATE : find_address(gateway, to, way.address);
+
+	if (code < 0)
+		return code;
+	ours.sender = gateway->identity;
+	exchange_answer(gateway->exchange, &ours, &way);
+	return 0;
+}
+
+/* A blob on its way to the gateway where a client is now. */
+struct parcel {
+	struct gateway *gateway;
+	struct gateway_identity to;
+	struct identifier task;
+};
+
+static void on_carried(void *context, int error)
+{
+	struct parcel *parcel = context;
+
+	if (!parcel->gateway->closing)
+		front_carried(parcel->gateway->front, parcel->to, &parcel->task, error);
+	free(parcel);
+}
+
+int gateway_front_carry(void *context, struct gateway_identity to, const struct identifier *task,
+                        const uint8_t digest[32])
+{
+	struct gateway *gateway = context;
+	struct parcel *parcel;
+	uint8_t address[16];
+	int code = gateway->closing ? BUSBAR_ERROR_STATE : find_address(gateway, to, address);
+
+	if (code < 0)
+		return code;
+	parcel = malloc(sizeof(*parcel));
+	if (parcel == NULL)
+		return -ENOMEM;
+	*parcel = (struct parcel){.gateway = gateway, .to = to, .task = *task};
+	code = transfer_put(gateway->transfer, digest, address, TRANSFER_PORT, on_carried, parcel);
+	if (code < 0)
+		free(parcel);
+	return code;
 }
 
 static void granted(void *context, const struct identifier *task)
@@ -183,6 +249,14 @@ static void finished(void *context, const struct identifier *task)
 
 	if (gateway->front != NULL)
 		front_task_finished(gateway->front, task);
+}
+
+static void moved(void *context, const struct identifier *task, int code)
+{
+	struct gateway *gateway = context;
+
+	if (gateway->front != NULL)
+		front_task_moved(gateway->front, task, code);
 }
 
 static void on_started(void *context, const struct identifier *id)
@@ -209,6 +283,10 @@ const struct owner_ports gateway_owner_ports = {.answer = send_answer,
                                                 .detach = gateway_detach,
                                                 .behind = is_behind,
                                                 .changed = changed};
-const struct task_ports gateway_task_ports = {
-        .send = send_program, .acknowledge = acknowledge, .behind = is_behind, .granted = granted, .finished = finished};
+const struct task_ports gateway_task_ports = {.send = send_program,
+                                              .acknowledge = acknowledge,
+                                              .behind = is_behind,
+                                              .granted = granted,
+                                              .finished = finished,
+                                              .moved = moved};
 const struct driver_callbacks gateway_driver_callbacks = {.started = on_started, .ended = on_ended};

@@ -107,7 +107,6 @@ struct attempt *attempt_add(struct tasks *tasks, struct task *task, uint32_t par
 		slab_release(tasks->attempt_slab, attempt);
 		return NULL;
 	}
-	task->parts[part].current = attempt;
 	task->open++;
 	return attempt;
 }
@@ -119,8 +118,11 @@ void attempt_forget(struct tasks *tasks, struct attempt *attempt)
 	(void)hash_remove(tasks->by_program, attempt->program.octets);
 	heap_remove(tasks->due, &attempt->due);
 	keep_drop(tasks->keep, &attempt->octets);
+	keep_drop(tasks->keep, &attempt->plan);
 	if (part->current == attempt)
 		part->current = NULL;
+	if (part->moving == attempt)
+		part->moving = NULL;
 	attempt->task->open--;
 	slab_release(tasks->attempt_slab, attempt);
 }
@@ -362,23 +364,21 @@ static void fail_part(struct tasks *tasks, struct attempt *attempt, int code, co
 	task_review(tasks, task);
 }
 
-/* Plans the part again and begins the next attempt. */
-static int try_next(struct tasks *tasks, struct task *task, uint32_t part)
+int attempt_next(struct tasks *tasks, struct task *task, uint32_t part, bool moves)
 {
 	struct part *here = &task->parts[part];
 	struct demand whole, demand;
 	struct task_request request = {.demand = &demand,
 	                               .tenant = task->tenant,
 	                               .spot = task->spot,
-	                               .access_up = task->access_up,
-	                               .access_down = task->access_down,
-	                               .access_ceiling_up = task->access_ceiling_up,
-	                               .access_ceiling_down = task->access_ceiling_down};
+	                               .place = moves ? task->move.to : task->place};
 	struct plan plan;
 	int code;
 
-	if (here->tries >= TASK_ATTEMPTS || here->attempts >= UINT8_MAX)
+	if ((moves ? task->move.tries : here->tries) >= TASK_ATTEMPTS || here->attempts >= UINT8_MAX)
 		return BUSBAR_ERROR_REFUSED;
+	if (moves) /* what serves the client is not torn from it */
+		request.site = here->site;
 	code = task_demand(tasks, task, &whole);
 	if (code < 0)
 		return code;
@@ -390,7 +390,7 @@ static int try_next(struct tasks *tasks, struct task *task, uint32_t part)
 	if (code == 0)
 		code = plan.status;
 	if (code == 0)
-		code = task_begin_attempt(tasks, task, part, &whole, &plan, &plan.parts[0]);
+		code = task_begin_attempt(tasks, task, part, &whole, &plan, &plan.parts[0], moves);
 	arena_reset(tasks->arena);
 	return code;
 }
@@ -400,8 +400,12 @@ void attempt_crank_back(struct tasks *tasks, struct attempt *attempt, int32_t re
 	struct task *task = attempt->task;
 	uint32_t part = attempt->part;
 
+	bool moves = attempt == task->parts[part].moving;
+
 	attempt_release(tasks, attempt, release, "crank-back");
-	if (try_next(tasks, task, part) < 0) {
+	if (moves) {
+		follow_failed(tasks, task, part, error);
+	} else if (attempt_next(tasks, task, part, false) < 0) {
 		/* The owner's own reason says more than "nothing is left". */
 		task->parts[part].code = error;
 		task_set_part_state(tasks, task, part, TASK_FAILED, "no-candidate");
@@ -463,7 +467,7 @@ static void on_accepted(struct tasks *tasks, struct attempt *attempt, const stru
 	}
 	/* A retransmission makes it unknown which packet was answered. */
 	if (!attempt->resent && answer->type == ANSWER_ACCEPTED && network > 0)
-		part->network = network + task->access_up + task->access_down;
+		part->network = network + task->place.access_up + task->place.access_down;
 	attempt->deadline = now + attempt->limit + RESULT_GRACE;
 	attempt->repeat_at = now + REPEAT_ACCEPTED;
 	attempt->repeat_after = REPEAT_ACCEPTED;

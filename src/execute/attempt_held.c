@@ -54,9 +54,11 @@ void attempt_hold(struct tasks *tasks, struct attempt *attempt, const struct ans
 	if (part->ends == 0)
 		part->ends = task_wall(tasks) + task->reserve_time;
 	part->tries = 0;
-	/* A retransmission makes it unknown which packet was answered. */
-	if (!attempt->resent && network > 0)
-		part->network = network + task->access_up + task->access_down;
+	/* A retransmission makes it unknown which packet was answered; from elsewhere it measures another
+	 * way. */
+	if (!attempt->resent && network > 0 &&
+	    gateway_equal(attempt->owners[0].identity, tasks->settings.identity))
+		part->network = network + task->place.access_up + task->place.access_down;
 	for (uint32_t i = 0; i < attempt->owner_count; i++)
 		extend(&attempt->owners[i], task_wall(tasks) + MAXIMUM(left, REFRESH_FIRST));
 	attempt->round = 0;
@@ -64,7 +66,10 @@ void attempt_hold(struct tasks *tasks, struct attempt *attempt, const struct ans
 	attempt_set_state(attempt, ATTEMPT_HELD, "granted");
 	attempt_schedule(tasks, attempt);
 	attempt_save(tasks, attempt);
-	task_set_part_state(tasks, task, attempt->part, TASK_GRANTED, "granted");
+	if (attempt == part->moving)
+		follow_held(tasks, task);
+	else
+		task_set_part_state(tasks, task, attempt->part, TASK_GRANTED, "granted");
 	task_review(tasks, task);
 }
 
@@ -125,10 +130,16 @@ void attempt_held_lost(struct tasks *tasks, struct attempt *attempt, struct gate
 
 static void end_of_time(struct tasks *tasks, struct attempt *attempt)
 {
+	struct task *task = attempt->task;
+
 	task_enter(tasks);
-	task_set_part_state(tasks, attempt->task, attempt->part, TASK_DONE, "time-over");
-	attempt_release(tasks, attempt, 0, "time-over");
-	task_review(tasks, attempt->task);
+	if (attempt == part_of(attempt)->moving) {
+		follow_abandon(tasks, task, BUSBAR_ERROR_STATE);
+	} else {
+		task_set_part_state(tasks, task, attempt->part, TASK_DONE, "time-over");
+		attempt_release(tasks, attempt, 0, "time-over");
+	}
+	task_review(tasks, task);
 	task_leave(tasks);
 }
 

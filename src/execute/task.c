@@ -53,8 +53,7 @@ void task_enter(struct tasks *tasks)
 		log_error(TAG, "event=not-saved cause=\"%s\"", database_problem(tasks->rooms.database));
 }
 
-/* To be told of, or forgotten, when the event is over. */
-static void note(struct tasks *tasks, struct task *task)
+void task_note(struct tasks *tasks, struct task *task)
 {
 	if (task->noted)
 		return;
@@ -67,8 +66,12 @@ static void tell(struct tasks *tasks, struct task *task)
 {
 	struct identifier identifier = task->identifier;
 	bool granted = task->granted && !has_ended(task->state), finished = task->finished;
+	bool moved = task->moved && !task->move.under_way;
+	int code = task->move.code;
 
-	task->noted = task->granted = task->finished = false;
+	task->noted = task->granted = task->finished = task->moved = false;
+	if (moved)
+		tasks->ports.moved(tasks->ports.context, &identifier, code);
 	if (granted)
 		tasks->ports.granted(tasks->ports.context, &identifier);
 	if (finished)
@@ -172,10 +175,12 @@ void task_review(struct tasks *tasks, struct task *task)
 		task->granted = task->granted || (state == TASK_GRANTED && task->reserve_time > 0);
 		task->finished = has_ended(state);
 	}
+	if (has_ended(task->state))
+		follow_abandon(tasks, task, BUSBAR_ERROR_STATE);
 	if (has_ended(task->state) && task->open == 0 && task->state != TASK_SETTLED)
 		set_state(tasks, task, TASK_SETTLED, "accounts-closed");
 	if (task->granted || task->finished || task->state == TASK_SETTLED)
-		note(tasks, task);
+		task_note(tasks, task);
 }
 
 /* Demands, plans and programs. */
@@ -210,13 +215,16 @@ void task_divide(struct demand *demand, uint32_t parts)
 
 static struct map_request map_request_of(const struct tasks *tasks, const struct task_request *request)
 {
+	const struct task_place *place = &request->place;
+
 	return (struct map_request){
 	        .demand = request->demand,
-	        .ingress = tasks->settings.identity,
-	        .access_up = request->access_up,
-	        .access_down = request->access_down,
-	        .access_ceiling_up = request->access_ceiling_up,
-	        .access_ceiling_down = request->access_ceiling_down,
+	        .ingress = gateway_is_none(place->edge) ? tasks->settings.identity : place->edge,
+	        .site = request->site,
+	        .access_up = place->access_up,
+	        .access_down = place->access_down,
+	        .access_ceiling_up = place->access_ceiling_up,
+	        .access_ceiling_down = place->access_ceiling_down,
 	        .spot = request->spot,
 	        .now = task_wall(tasks),
 	        .random = NULL,
@@ -290,10 +298,13 @@ static void find_service(const struct tasks *tasks, const struct demand *demand,
 		}
 }
 
-static int compile_attempt(struct tasks *tasks, const struct task *task, uint32_t part, uint32_t number,
-                           const struct demand *demand, const struct plan_part *planned,
+static int compile_attempt(struct tasks *tasks, const struct task *task, uint32_t part,
+                           const struct demand *demand, const struct plan_part *planned, bool moves,
                            struct program *ret_program)
 {
+	const struct task_place *place = moves ? &task->move.to : &task->place;
+	uint32_t number = task->parts[part].attempts + 1;
+
 	struct compile_request request = {
 	        .demand = demand,
 	        .part = planned,
@@ -309,7 +320,7 @@ static int compile_attempt(struct tasks *tasks, const struct task *task, uint32_
 	int code;
 
 	memcpy(request.address, tasks->settings.address, sizeof(request.address));
-	memcpy(request.client, task->client, sizeof(request.client));
+	memcpy(request.client, place->client, sizeof(request.client));
 	if (task->reserve_time > 0)
 		find_service(tasks, demand, planned->site, request.service);
 	code = compile_program(&request, ret_program);
@@ -326,7 +337,19 @@ static int compile_attempt(struct tasks *tasks, const struct task *task, uint32_
 	return code == 0 && !packet_fits(ret_program, 0) ? BUSBAR_ERROR_TOO_LARGE : code;
 }
 
-static int write_attempt(struct tasks *tasks, const struct attempt *attempt, const struct plan *plan,
+/* The plan is the part's own, unless its attempt is to take another's place: then it has to wait. */
+static int write_plan(struct tasks *tasks, struct attempt *attempt, const uint8_t *plan, size_t size)
+{
+	struct database *database = tasks->rooms.database;
+	int code;
+
+	if (attempt != attempt->task->parts[attempt->part].moving)
+		return task_journal_put_part(database, attempt->task, attempt->part, plan, size);
+	code = task_journal_write_attempts(database, attempt->task, attempt->part);
+	return code < 0 ? code : keep_octets(tasks->keep, plan, size, &attempt->plan);
+}
+
+static int write_attempt(struct tasks *tasks, struct attempt *attempt, const struct plan *plan,
                          const struct plan_part *planned)
 {
 	struct database *database = tasks->rooms.database;
@@ -341,15 +364,12 @@ static int write_attempt(struct tasks *tasks, const struct attempt *attempt, con
 		                   planned->hold, owners, list_suppliers(tasks, attempt, owners),
 		                   task_wall(tasks));
 	if (code >= 0)
-		code = task_journal_put_part(database, task, attempt->part, octets, (size_t)size);
+		code = write_plan(tasks, attempt, octets, (size_t)size);
 	return code < 0 ? code : task_journal_insert_attempt(database, attempt);
 }
 
-static void plan_part(struct part *part, const struct plan_part *planned)
+void task_take_plan(struct part *part, const struct plan_part *planned)
 {
-	part->attempts++;
-	part->tries++;
-	part->state = TASK_MAPPED;
 	part->site = planned->site;
 	part->bound_up = planned->path.bound_up;
 	part->bound_down = planned->path.bound_down;
@@ -357,20 +377,34 @@ static void plan_part(struct part *part, const struct plan_part *planned)
 	part->measured = planned->path.measured;
 }
 
+static void count_attempt(struct part *part, struct attempt *attempt, const struct plan_part *planned,
+                          bool moves)
+{
+	part->attempts++;
+	if (moves) {
+		part->moving = attempt;
+		return;
+	}
+	part->tries++;
+	part->state = TASK_MAPPED;
+	part->current = attempt;
+	task_take_plan(part, planned);
+}
+
 int task_begin_attempt(struct tasks *tasks, struct task *task, uint32_t part, const struct demand *demand,
-                       const struct plan *plan, const struct plan_part *planned)
+                       const struct plan *plan, const struct plan_part *planned, bool moves)
 {
 	struct part *here = &task->parts[part], before = *here;
 	struct attempt *attempt;
 	struct program program;
-	int code = compile_attempt(tasks, task, part, here->attempts + 1, demand, planned, &program);
+	int code = compile_attempt(tasks, task, part, demand, planned, moves, &program);
 
 	if (code < 0)
 		return code;
 	attempt = attempt_add(tasks, task, part, here->attempts + 1, &program);
 	if (attempt == NULL)
 		return BUSBAR_ERROR_TABLE_FULL;
-	plan_part(here, planned);
+	count_attempt(here, attempt, planned, moves);
 	code = write_attempt(tasks, attempt, plan, planned);
 	if (code < 0) {
 		attempt_forget(tasks, attempt);
@@ -439,12 +473,8 @@ static int make_task(struct tasks *tasks, const struct task_request *request, ui
 	}
 	text_copy(task->tenant, sizeof(task->tenant), request->tenant);
 	text_copy(task->name, sizeof(task->name), request->demand->name);
-	memcpy(task->client, request->client, sizeof(task->client));
+	task->place = request->place;
 	task->spot = request->spot;
-	task->access_up = request->access_up;
-	task->access_down = request->access_down;
-	task->access_ceiling_up = request->access_ceiling_up;
-	task->access_ceiling_down = request->access_ceiling_down;
 	task->reserve_time = request->demand->body.reserve_time;
 	task->state = TASK_MAPPED;
 	task->created = task_wall(tasks);
@@ -489,7 +519,7 @@ static int write_task(struct tasks *tasks, struct task *task, const struct task_
 	if (code >= 0)
 		code = write_decision(tasks, request, plan);
 	for (uint32_t i = 0; i < task->part_count && code >= 0; i++)
-		code = task_begin_attempt(tasks, task, i, request->demand, plan, &plan->parts[i]);
+		code = task_begin_attempt(tasks, task, i, request->demand, plan, &plan->parts[i], false);
 	if (code >= 0)
 		code = database_commit(database);
 	if (code < 0)
@@ -648,6 +678,7 @@ static void review_all(struct tasks *tasks)
 	task_enter(tasks);
 	while (hash_next(tasks->by_task, &position, &key, &value)) {
 		end_orphans(tasks, value);
+		follow_abandon(tasks, value, BUSBAR_ERROR_LOST);
 		task_review(tasks, value);
 	}
 	task_leave(tasks);

@@ -9,6 +9,10 @@
  * A part runs at most once: a program is not started after it has expired, and the next attempt begins
  * only when the one before was refused or has expired.
  *
+ * A client may move to another gateway meanwhile (task_follow()): this one stays the task's anchor, with its
+ * money, attempts and receipts. What was reserved along a path is reserved again along one that starts where
+ * the client is now; when all of it is held the old one is released, and until then nothing of it is touched.
+ *
  * A reservation is granted when the last owner on its path has granted. It is refreshed until its time is
  * over, and then released; what an owner loses meanwhile is reserved again for the rest of the time,
  * elsewhere.
@@ -75,6 +79,8 @@ struct task_ports {
 	void (*granted)(void *context, const struct identifier *task);
 	/* The task is done, failed, cancelled or expired. */
 	void (*finished)(void *context, const struct identifier *task);
+	/* What task_follow() began has ended: 0, or why everything is as it was. */
+	void (*moved)(void *context, const struct identifier *task, int code);
 };
 
 struct task_settings {
@@ -101,14 +107,21 @@ int tasks_create(const struct task_settings *settings, const struct task_rooms *
 /* Accepts NULL, returns NULL. */
 struct tasks *tasks_free(struct tasks *tasks);
 
+/* Where a client is. */
+struct task_place {
+	struct gateway_identity edge;                   /* that it speaks to; none: this one */
+	uint8_t client[16];                             /* its address */
+	int64_t access_up, access_down;                 /* one-way delays of its access link there */
+	int64_t access_ceiling_up, access_ceiling_down; /* what it takes at most; 0: none is promised */
+};
+
 struct task_request {
 	const struct demand *demand; /* identifier set; it names the task */
 	const char *tenant;
 	bool spot;
-	uint8_t client[16];                             /* its address */
-	int64_t access_up, access_down;                 /* one-way delays of its access link */
-	int64_t access_ceiling_up, access_ceiling_down; /* what it takes at most; 0: none is promised */
-	const struct plan *plan;                        /* made for it a moment ago; NULL: to be made */
+	struct task_place place;
+	struct gateway_identity site; /* the only one that will do; none: any */
+	const struct plan *plan;      /* made for it a moment ago; NULL: to be made */
 };
 
 /*
@@ -121,6 +134,16 @@ int task_quote(struct tasks *tasks, const struct task_request *request, struct a
                struct plan *ret_plan) CHECKED;
 /* Ends what is not ended; what was used is billed. NOT_FOUND, STATE when it has ended. */
 int task_cancel(struct tasks *tasks, const struct identifier *task) CHECKED;
+
+/*
+ * The client of a task is at `place` since `sent`, by its clock. 0: what is still to come goes there; 1: the
+ * traffic of a reservation is not there yet, the port `moved` tells when it is; a reservation that is not
+ * granted does not move, the client asks again. Else STATE when it has ended, REPLAYED when a later word is
+ * in force (or the same from elsewhere), and why nothing can be reserved from there: INFEASIBLE, NO_FUNDS,
+ * ...
+ */
+int task_follow(struct tasks *tasks, const struct identifier *task, const struct task_place *place,
+                int64_t sent) CHECKED;
 
 /* An answer from an owner, authenticated. */
 void task_answer(struct tasks *tasks, const struct answer *answer);

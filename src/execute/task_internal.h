@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What task.c (tasks), attempt.c and attempt_held.c (the life of a program), attempt_learn.c, task_journal.c
- * and task_record.c share.
+ * What task.c (tasks), follow.c (clients that move), attempt.c and attempt_held.c (the life of a program),
+ * attempt_learn.c, task_journal.c and task_record.c share.
  *
  * An event (an answer, a time that has come, a demand, a cancellation) changes memory and journal in one
  * transaction, between task_enter() and task_leave(). Nothing is sent or told inside: attempts that have
@@ -44,6 +44,7 @@ struct attempt {
 	uint32_t number; /* 1-based within the part */
 	struct identifier program;
 	struct kept octets; /* the program */
+	struct kept plan;   /* its plan's record, while it is to take another's place */
 	int64_t expires;    /* the program's */
 	bool executes;
 	struct gateway_identity site; /* that executes, or is last */
@@ -79,6 +80,16 @@ struct part {
 	bool measured;
 	struct gateway_identity site;
 	struct attempt *current; /* NULL when the newest attempt is closed and forgotten */
+	struct attempt *moving;  /* that is to take its place, from where the client is now */
+};
+
+/* The last word of a client that moved. */
+struct task_move {
+	int64_t sent;         /* 0: none */
+	struct task_place to; /* of `sent`; not in the journal */
+	bool under_way;
+	int32_t code; /* how it ended */
+	uint32_t tries;
 };
 
 struct task {
@@ -87,8 +98,8 @@ struct task {
 	char tenant[32];
 	char name[DEMAND_NAME];
 	bool spot;
-	uint8_t client[16];
-	int64_t access_up, access_down, access_ceiling_up, access_ceiling_down;
+	struct task_place place;
+	struct task_move move;
 	int64_t reserve_time; /* 0: it runs */
 	enum task_state state;
 	int32_t code;
@@ -98,7 +109,7 @@ struct task {
 	struct part *parts; /* `only` when there is one */
 	struct part only;
 	/* Of the event in hand. */
-	bool noted, finished, granted;
+	bool noted, finished, granted, moved;
 	struct task *next_noted;
 };
 
@@ -139,12 +150,27 @@ void task_review(struct tasks *tasks, struct task *task);
 /* The whole demand, and that of one part for the crank-back; its stages are in the arena. */
 int task_demand(struct tasks *tasks, const struct task *task, struct demand *ret_demand) CHECKED;
 void task_divide(struct demand *demand, uint32_t parts);
-/* In an event: holds the money and writes the attempt, which is then due to be sent. */
+/*
+ * In an event: holds the money and writes the attempt, which is then due to be sent. One that moves starts
+ * where the client is now, and does not serve the part yet.
+ */
 int task_begin_attempt(struct tasks *tasks, struct task *task, uint32_t part, const struct demand *demand,
-                       const struct plan *plan, const struct plan_part *planned) CHECKED;
+                       const struct plan *plan, const struct plan_part *planned, bool moves) CHECKED;
+/* The part is served by what this plan says. */
+void task_take_plan(struct part *part, const struct plan_part *planned);
+/* In an event: something is to be told when it is over. */
+void task_note(struct tasks *tasks, struct task *task);
 /* A task in the table, zeroed apart from its identifier and the room for its parts; NULL: no room. */
 struct task *task_add(struct tasks *tasks, const struct identifier *identifier, uint32_t parts);
 void task_forget(struct tasks *tasks, struct task *task);
+
+/* follow.c; in an event */
+/* An attempt that moves is held. */
+void follow_held(struct tasks *tasks, struct task *task);
+/* One has come to nothing; another is begun if there is a way. */
+void follow_failed(struct tasks *tasks, struct task *task, uint32_t part, int error);
+/* Gives a move up, if one is under way. */
+void follow_abandon(struct tasks *tasks, struct task *task, int code);
 
 /* attempt.c */
 struct attempt *attempt_add(struct tasks *tasks, struct task *task, uint32_t part, uint32_t number,
@@ -162,6 +188,8 @@ int attempt_transmit(struct tasks *tasks, struct packet *packet, const void *pay
 int attempt_program(const struct attempt *attempt, struct program *ret_program) CHECKED;
 struct attempt_owner *attempt_owner_of(struct attempt *attempt, struct gateway_identity identity);
 void attempt_release(struct tasks *tasks, struct attempt *attempt, int32_t release, const char *event);
+/* Plans a part again, for the time that is left, and begins an attempt. */
+int attempt_next(struct tasks *tasks, struct task *task, uint32_t part, bool moves) CHECKED;
 /* Gives an attempt up for `error` and tries the next candidate; the part fails when there is none. */
 void attempt_crank_back(struct tasks *tasks, struct attempt *attempt, int32_t release, int error);
 /* Looks at one attempt that is due; it may be gone afterwards. */
@@ -193,6 +221,10 @@ int task_journal_write(struct database *database, const struct task *task) CHECK
 /* A part that a new attempt serves, with the record of its plan. */
 int task_journal_put_part(struct database *database, const struct task *task, uint32_t part,
                           const uint8_t *plan, size_t size) CHECKED;
+/* The number of attempts alone. */
+int task_journal_write_attempts(struct database *database, const struct task *task, uint32_t part) CHECKED;
+/* Where the client is. */
+int task_journal_write_place(struct database *database, const struct task *task) CHECKED;
 int task_journal_write_part(struct database *database, const struct task *task, uint32_t part) CHECKED;
 int task_journal_insert_attempt(struct database *database, const struct attempt *attempt) CHECKED;
 int task_journal_write_attempt(struct database *database, const struct attempt *attempt) CHECKED;

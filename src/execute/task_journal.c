@@ -17,9 +17,10 @@ int task_journal_create(struct database *database)
 	        "CREATE TABLE IF NOT EXISTS task (task BLOB PRIMARY KEY, tenant TEXT NOT NULL,"
 	        "name TEXT NOT NULL, demand BLOB NOT NULL, spot INTEGER NOT NULL, client BLOB NOT NULL,"
 	        "access_up INTEGER NOT NULL, access_down INTEGER NOT NULL, ceiling_up INTEGER NOT NULL,"
-	        "ceiling_down INTEGER NOT NULL, created INTEGER NOT NULL, parts INTEGER NOT NULL,"
+	        "ceiling_down INTEGER NOT NULL, edge_site INTEGER NOT NULL, edge_gateway INTEGER NOT NULL,"
+	        "created INTEGER NOT NULL, parts INTEGER NOT NULL,"
 	        "state INTEGER NOT NULL DEFAULT 1, code INTEGER NOT NULL DEFAULT 0,"
-	        "ended INTEGER NOT NULL DEFAULT 0) STRICT, WITHOUT ROWID;"
+	        "ended INTEGER NOT NULL DEFAULT 0, moved INTEGER NOT NULL DEFAULT 0) STRICT, WITHOUT ROWID;"
 	        "CREATE TABLE IF NOT EXISTS part (task BLOB NOT NULL, number INTEGER NOT NULL,"
 	        "attempts INTEGER NOT NULL, site INTEGER NOT NULL, gateway INTEGER NOT NULL,"
 	        "plan BLOB NOT NULL, state INTEGER NOT NULL DEFAULT 1, code INTEGER NOT NULL DEFAULT 0,"
@@ -38,18 +39,22 @@ int task_journal_create(struct database *database)
 
 int task_journal_insert(struct database *database, const struct task *task)
 {
+	const struct task_place *place = &task->place;
+
 	return database_write(
 	        database,
 	        "INSERT INTO task (task, tenant, name, demand, spot, client, access_up, access_down,"
-	        "ceiling_up, ceiling_down, created, parts) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+	        "ceiling_up, ceiling_down, edge_site, edge_gateway, created, parts) "
+	        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
 	        DATABASE_VALUES(DATABASE_ARRAY(task->identifier.octets), DATABASE_TEXT(task->tenant),
 	                        DATABASE_TEXT(task->name),
 	                        DATABASE_OCTETS(task->demand.octets, task->demand.size),
-	                        DATABASE_NUMBER(task->spot), DATABASE_ARRAY(task->client),
-	                        DATABASE_NUMBER(task->access_up), DATABASE_NUMBER(task->access_down),
-	                        DATABASE_NUMBER(task->access_ceiling_up),
-	                        DATABASE_NUMBER(task->access_ceiling_down), DATABASE_NUMBER(task->created),
-	                        DATABASE_NUMBER(task->part_count)));
+	                        DATABASE_NUMBER(task->spot), DATABASE_ARRAY(place->client),
+	                        DATABASE_NUMBER(place->access_up), DATABASE_NUMBER(place->access_down),
+	                        DATABASE_NUMBER(place->access_ceiling_up),
+	                        DATABASE_NUMBER(place->access_ceiling_down),
+	                        DATABASE_NUMBER(place->edge.site), DATABASE_NUMBER(place->edge.gateway),
+	                        DATABASE_NUMBER(task->created), DATABASE_NUMBER(task->part_count)));
 }
 
 int task_journal_write(struct database *database, const struct task *task)
@@ -58,6 +63,23 @@ int task_journal_write(struct database *database, const struct task *task)
 	                      DATABASE_VALUES(DATABASE_NUMBER(task->state), DATABASE_NUMBER(task->code),
 	                                      DATABASE_NUMBER(task->ended),
 	                                      DATABASE_ARRAY(task->identifier.octets)));
+}
+
+int task_journal_write_place(struct database *database, const struct task *task)
+{
+	const struct task_place *place = &task->place;
+
+	return database_write(
+	        database,
+	        "UPDATE task SET client = ?, access_up = ?, access_down = ?, ceiling_up = ?, ceiling_down = "
+	        "?,"
+	        "edge_site = ?, edge_gateway = ?, moved = ? WHERE task = ?",
+	        DATABASE_VALUES(DATABASE_ARRAY(place->client), DATABASE_NUMBER(place->access_up),
+	                        DATABASE_NUMBER(place->access_down),
+	                        DATABASE_NUMBER(place->access_ceiling_up),
+	                        DATABASE_NUMBER(place->access_ceiling_down),
+	                        DATABASE_NUMBER(place->edge.site), DATABASE_NUMBER(place->edge.gateway),
+	                        DATABASE_NUMBER(task->move.sent), DATABASE_ARRAY(task->identifier.octets)));
 }
 
 int task_journal_put_part(struct database *database, const struct task *task, uint32_t part,
@@ -73,6 +95,14 @@ int task_journal_put_part(struct database *database, const struct task *task, ui
 	        DATABASE_VALUES(DATABASE_ARRAY(task->identifier.octets), DATABASE_NUMBER(part + 1),
 	                        DATABASE_NUMBER(saved->attempts), DATABASE_NUMBER(saved->site.site),
 	                        DATABASE_NUMBER(saved->site.gateway), DATABASE_OCTETS(plan, size)));
+}
+
+int task_journal_write_attempts(struct database *database, const struct task *task, uint32_t part)
+{
+	return database_write(database, "UPDATE part SET attempts = ? WHERE task = ? AND number = ?",
+	                      DATABASE_VALUES(DATABASE_NUMBER(task->parts[part].attempts),
+	                                      DATABASE_ARRAY(task->identifier.octets),
+	                                      DATABASE_NUMBER(part + 1)));
 }
 
 int task_journal_write_part(struct database *database, const struct task *task, uint32_t part)
@@ -185,6 +215,18 @@ static int load_part(struct tasks *tasks, struct task *task, sqlite3_stmt *state
 	return 0;
 }
 
+/* What is held serves the part: a newer attempt was to take its place, and has not. */
+static void load_move(struct task *task, struct attempt *held, struct attempt *newer)
+{
+	struct part *part = &task->parts[held->part];
+
+	part->current = held;
+	if (newer->state == ATTEMPT_RELEASING)
+		return;
+	part->moving = newer;
+	task->move.under_way = true;
+}
+
 static int load_attempt(struct tasks *tasks, struct task *task, sqlite3_stmt *statement)
 {
 	uint32_t part = (uint32_t)sqlite3_column_int(statement, 0);
@@ -192,7 +234,7 @@ static int load_attempt(struct tasks *tasks, struct task *task, sqlite3_stmt *st
 	int64_t granted = sqlite3_column_int64(statement, 6);
 	int64_t settled = sqlite3_column_int64(statement, 7);
 	struct program program;
-	struct attempt *attempt;
+	struct attempt *attempt, *before;
 	int code = packet_decode_program(sqlite3_column_blob(statement, 2),
 	                                 (size_t)sqlite3_column_bytes(statement, 2), &program);
 
@@ -203,6 +245,8 @@ static int load_attempt(struct tasks *tasks, struct task *task, sqlite3_stmt *st
 	attempt = attempt_add(tasks, task, part, (uint32_t)sqlite3_column_int(statement, 1), &program);
 	if (attempt == NULL)
 		return BUSBAR_ERROR_TABLE_FULL;
+	before = task->parts[part].current;
+	task->parts[part].current = attempt;
 	attempt->state = (enum attempt_state)sqlite3_column_int(statement, 4);
 	attempt->release = sqlite3_column_int(statement, 5);
 	for (uint32_t i = 0; i < MINIMUM(attempt->owner_count, (uint32_t)LEDGER_OWNERS); i++) {
@@ -210,22 +254,29 @@ static int load_attempt(struct tasks *tasks, struct task *task, sqlite3_stmt *st
 		attempt->owners[i].settled = (settled >> i & 1) != 0;
 	}
 	task->parts[part].ends = MAXIMUM(task->parts[part].ends, ends);
+	if (before != NULL && before->state == ATTEMPT_HELD)
+		load_move(task, before, attempt);
 	attempt_resume(tasks, attempt);
 	return 0;
 }
 
 static int read_task(sqlite3_stmt *statement, struct task *task)
 {
+	struct task_place *place = &task->place;
+
 	text_copy(task->tenant, sizeof(task->tenant), (const char *)sqlite3_column_text(statement, 1));
 	text_copy(task->name, sizeof(task->name), (const char *)sqlite3_column_text(statement, 2));
 	task->spot = sqlite3_column_int(statement, 4) != 0;
-	if (sqlite3_column_bytes(statement, 5) != (int)sizeof(task->client))
+	if (sqlite3_column_bytes(statement, 5) != (int)sizeof(place->client))
 		return BUSBAR_ERROR_DATABASE;
-	memcpy(task->client, sqlite3_column_blob(statement, 5), sizeof(task->client));
-	task->access_up = sqlite3_column_int64(statement, 6);
-	task->access_down = sqlite3_column_int64(statement, 7);
-	task->access_ceiling_up = sqlite3_column_int64(statement, 8);
-	task->access_ceiling_down = sqlite3_column_int64(statement, 9);
+	memcpy(place->client, sqlite3_column_blob(statement, 5), sizeof(place->client));
+	place->access_up = sqlite3_column_int64(statement, 6);
+	place->access_down = sqlite3_column_int64(statement, 7);
+	place->access_ceiling_up = sqlite3_column_int64(statement, 8);
+	place->access_ceiling_down = sqlite3_column_int64(statement, 9);
+	place->edge.site = (uint32_t)sqlite3_column_int64(statement, 15);
+	place->edge.gateway = (uint16_t)sqlite3_column_int(statement, 16);
+	task->move.sent = sqlite3_column_int64(statement, 17);
 	task->created = sqlite3_column_int64(statement, 10);
 	task->state = (enum task_state)sqlite3_column_int(statement, 12);
 	task->code = sqlite3_column_int(statement, 13);
@@ -275,8 +326,8 @@ static int load_open(struct tasks *tasks)
 	sqlite3_stmt *statement;
 	int code = database_start(database,
 	                          "SELECT task, tenant, name, demand, spot, client, access_up, access_down,"
-	                          "ceiling_up, ceiling_down, created, parts, state, code, ended FROM task "
-	                          "WHERE state < 9 ORDER BY task",
+	                          "ceiling_up, ceiling_down, created, parts, state, code, ended, edge_site,"
+	                          "edge_gateway, moved FROM task WHERE state < 9 ORDER BY task",
 	                          NULL, 0, &statement);
 
 	if (code < 0)

@@ -25,7 +25,9 @@ static void fill_part(const struct task *task, uint32_t index, struct task_part_
 	        .network = part->network,
 	        .run_wall = part->run_wall,
 	        .site = part->site,
-	        .program = identifier_derive(&task->identifier, index << 8 | part->attempts),
+	        .program = part->current != NULL
+	                           ? part->current->program
+	                           : identifier_derive(&task->identifier, index << 8 | part->attempts),
 	        .measured = part->measured,
 	        .class = part->class,
 	        .bound_up = part->bound_up,

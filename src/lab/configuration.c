@@ -247,6 +247,8 @@ static void put_service(FILE *stream, const struct topology_service *service)
 	fprintf(stream, ", processes: %" PRId64, service->processes);
 	put_duration(stream, ", time", service->time);
 	put_price(stream, service->price, service->tariff);
+	if (service->listens)
+		fputs(", listens: true", stream);
 	if (service->folder)
 		put_pair(stream, ",\n     folder", service->folder);
 	fputs("}\n", stream);

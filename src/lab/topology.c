@@ -131,6 +131,8 @@ static const struct config_field service_fields[] = {
          .maximum = 65536, .help = "processes and threads at most"},
         {"time", CONFIG_DURATION, FIELD(topology_service, time), .required = true, .minimum = 1,
          .maximum = 86400 * CLOCK_SECOND, .help = "time limit"},
+        {"listens", CONFIG_BOOLEAN, FIELD(topology_service, listens), .fallback = "false",
+         .help = "something listens at the address, in the sites' nodes"},
         {"price", PRICE(topology_service, price), .required = true, .help = "per call"},
         {"tariff", PRICE(topology_service, tariff), .required = true, .help = "per call"},
         {"folder", CONFIG_TEXT, FIELD(topology_service, folder), .help = "folder the program may read"},

@@ -88,6 +88,7 @@ struct topology_service {
 	int64_t memory;
 	int64_t processes;
 	int64_t time;
+	bool listens;
 	int64_t price, tariff;    /* nano-units per call */
 	const char *folder;       /* NULL: none */
 	struct config_list sites; /* names of the gateways that offer it */

@@ -100,6 +100,8 @@ static int check_admission(const struct job *job, struct candidate *candidate)
 	const struct site *site = candidate->site;
 	int suspicion = view_suspected(job->view, site->identity, job->request->now);
 
+	if (!gateway_is_none(job->request->site) && !gateway_equal(job->request->site, site->identity))
+		return rule_out(candidate, REASON_SITE, 0, 0);
 	if (demand->body.service[0] != '\0' && candidate->service == NULL)
 		return rule_out(candidate, REASON_SERVICE, 0, 0);
 	if (!is_listed(demand->regions, demand->region_count, site->region))

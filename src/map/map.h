@@ -49,6 +49,7 @@
 struct map_request {
 	const struct demand *demand;
 	struct gateway_identity ingress;
+	struct gateway_identity site;                   /* the only one that will do; none: any */
 	int64_t access_up, access_down;                 /* one-way delays of the client's access link */
 	int64_t access_ceiling_up, access_ceiling_down; /* what it takes at most; 0: none is promised */
 	bool spot; /* tariff = scarcity price at decision time; else the site's tariff */

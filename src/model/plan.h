@@ -98,6 +98,7 @@ enum plan_reason_kind {
 	REASON_TRUST,   /* have, need */
 	REASON_SUSPECT, /* it, or a gateway that every path needs, refused or did not answer lately */
 	REASON_STALE,   /* its values are older than their validity */
+	REASON_SITE,    /* what is there already stays where it is */
 	REASON_KINDS,
 };
 

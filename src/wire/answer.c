@@ -197,6 +197,10 @@ static void put_follow(struct writer *writer, const struct answer *answer)
 	writer_u32(writer, answer->follow.key);
 	field_put_identifier(writer, &answer->follow.request);
 	field_put_amount(writer, (uint64_t)answer->follow.sent);
+	field_put_number(writer, (uint64_t)answer->follow.access_up);
+	field_put_number(writer, (uint64_t)answer->follow.access_down);
+	field_put_number(writer, (uint64_t)answer->follow.access_ceiling_up);
+	field_put_number(writer, (uint64_t)answer->follow.access_ceiling_down);
 }
 
 static void get_follow(struct cursor *cursor, struct answer *answer)
@@ -205,6 +209,10 @@ static void get_follow(struct cursor *cursor, struct answer *answer)
 	answer->follow.key = cursor_u32(cursor);
 	answer->follow.request = field_identifier(cursor);
 	answer->follow.sent = (int64_t)field_amount(cursor);
+	answer->follow.access_up = number(cursor);
+	answer->follow.access_down = number(cursor);
+	answer->follow.access_ceiling_up = number(cursor);
+	answer->follow.access_ceiling_down = number(cursor);
 }
 
 static void put_relay(struct writer *writer, const struct answer *answer)

@@ -58,12 +58,14 @@ struct answer_client {
 	uint16_t port;
 };
 
-/* A FOLLOW datagram that the edge has authenticated. */
+/* A FOLLOW datagram that the edge has authenticated, and what the edge knows of the client's access link. */
 struct answer_follow {
-	struct answer_client client; /* its sender */
-	uint32_t key;                /* tenant's key number */
-	struct identifier request;   /* to be echoed */
-	int64_t sent;                /* the client's clock: of two, the later one says where it is */
+	struct answer_client client;                    /* its sender */
+	uint32_t key;                                   /* tenant's key number */
+	struct identifier request;                      /* to be echoed */
+	int64_t sent;                                   /* the client's clock: of two, the later one holds */
+	int64_t access_up, access_down;                 /* one-way delays */
+	int64_t access_ceiling_up, access_ceiling_down; /* what it takes at most; 0: none is promised */
 };
 
 struct answer_relay {

@@ -341,13 +341,13 @@ def perform(main):
     finish()
 
 
-def write_topology(changes=()):
-    """The demo's network with what this build has made, and changes of its text: a file of its own, since paths start
-    at the file."""
-    with open(METRO, encoding="utf-8") as stream:
+def write_topology(topology, changes=()):
+    """A network with what this build has made, and changes of its text: a file of its own, since paths start at the
+    file."""
+    with open(topology, encoding="utf-8") as stream:
         text = stream.read().replace("../build/", f"{BUILD}/").replace("../examples/", f"{ROOT}/examples/")
     for old, new in changes:
-        need(old in text, f"{METRO} has no '{old}'")
+        need(old in text, f"the topology has no '{old}'")
         text = text.replace(old, new)
     handle, path = tempfile.mkstemp(prefix="busbar-lab-", suffix=".yaml")
     with open(handle, "w", encoding="utf-8") as stream:
@@ -355,13 +355,14 @@ def write_topology(changes=()):
     return path
 
 
-def run(main, daemon=None, changes=()):
-    """Runs a test inside a lab of the demo's network, with changes; its daemon is the build's unless named."""
+def run(main, daemon=None, changes=(), topology=METRO):
+    """Runs a test inside a lab, of the demo's network unless it says otherwise, with changes; its daemon is the
+    build's unless named."""
     require_root()
     if "LAB_TEST_NAME" in os.environ:
         os.unlink(os.environ["LAB_TEST_TOPOLOGY"])
         perform(lambda: (main(), check_health()))
-    topology = write_topology(changes)
+    topology = write_topology(topology, changes)
     os.environ.update(LAB_TEST_NAME=NAME, LAB_TEST_TOPOLOGY=topology)
     chosen = ["--busbard", daemon] if daemon else []
     os.execv(PROGRAM, [PROGRAM, "--file", topology, "--name", NAME, *chosen, "run", sys.executable, *sys.argv])

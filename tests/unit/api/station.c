@@ -27,6 +27,8 @@ const struct front_tenant station_tenants[STATION_TENANTS] = {
                 .operator= true },
         };
 
+const struct gateway_identity station_neighbour = {77, 1};
+
 static int64_t read_wall(void *context)
 {
 	return START_OF_TIME + ((struct station *)context)->now;
@@ -158,6 +160,10 @@ static void on_changed(void *context)
 
 static void on_granted(void *context, const struct identifier *task)
 {
+	struct station *station = context;
+
+	if (station->front != NULL)
+		front_task_granted(station->front, task);
 }
 
 static void on_finished(void *context, const struct identifier *task)
@@ -166,6 +172,37 @@ static void on_finished(void *context, const struct identifier *task)
 
 	if (station->front != NULL)
 		front_task_finished(station->front, task);
+}
+
+static void on_moved(void *context, const struct identifier *task, int code)
+{
+	struct station *station = context;
+
+	if (station->front != NULL)
+		front_task_moved(station->front, task, code);
+}
+
+static int say(void *context, struct gateway_identity to, const struct answer *answer)
+{
+	struct station *station = context;
+
+	if (!gateway_equal(to, station_neighbour))
+		return BUSBAR_ERROR_NOT_FOUND;
+	station->said = *answer;
+	station->said_count++;
+	return 0;
+}
+
+static int carry(void *context, struct gateway_identity to, const struct identifier *task,
+                 const uint8_t digest[32])
+{
+	struct station *station = context;
+
+	T_TRUE(gateway_equal(to, station_neighbour));
+	T_TRUE(store_has(station->store, digest));
+	station->carried = *task;
+	station->carried_count++;
+	return 0;
 }
 
 static int run(struct driver *driver, const struct driver_run *wanted)
@@ -292,7 +329,8 @@ static void open_tasks(struct station *station)
 	                                 .send = on_send,
 	                                 .acknowledge = on_acknowledge,
 	                                 .granted = on_granted,
-	                                 .finished = on_finished};
+	                                 .finished = on_finished,
+	                                 .moved = on_moved};
 
 	memcpy(settings.address, station->address, sizeof(settings.address));
 	T_OK(tasks_create(&settings, &rooms, &ports, &station->tasks));
@@ -316,7 +354,10 @@ static void open_front(struct station *station)
 	                                        .tenants = station_tenants,
 	                                        .tenant_count = STATION_TENANTS,
 	                                        .receivers = 2,
-	                                        .rates = {100000, 100000, 100000}};
+	                                        .rates = {100000, 100000, 100000},
+	                                        .answer = say,
+	                                        .carry = carry,
+	                                        .context = station};
 	struct front_listen listen = {.access_up = CLOCK_MILLISECOND, .access_down = CLOCK_MILLISECOND};
 	int port;
 
@@ -619,6 +660,14 @@ void station_expect_refused(struct station *station, int code, uint64_t count)
 		(void)poll(NULL, 0, 1);
 	}
 	T_EQ(code == 0 ? station_refused(station) : station_refused_as(station, code), count);
+}
+
+void station_expect_said(struct station *station, uint32_t count)
+{
+	for (int i = 0; i < PATIENCE_MS && station->said_count < count; i++)
+		if (uv_run(&station->loop, UV_RUN_NOWAIT) == 0 || station->said_count < count)
+			(void)poll(NULL, 0, 1);
+	T_EQ(station->said_count, count);
 }
 
 size_t station_tell(struct station *station, int client, const uint8_t *bytes, size_t size, uint8_t *reply,

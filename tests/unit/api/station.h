@@ -60,7 +60,14 @@ struct station {
 	} runs[STATION_RUNS];
 	size_t output_size;
 	int run_error;
+	/* what the front door said to other gateways; only station_neighbour is known */
+	uint32_t said_count;
+	struct answer said; /* the last */
+	uint32_t carried_count;
+	struct identifier carried; /* the task whose output was to be carried last */
 };
+
+extern const struct gateway_identity station_neighbour;
 
 extern const struct front_tenant station_tenants[STATION_TENANTS];
 
@@ -83,6 +90,8 @@ uint64_t station_refused(const struct station *station);
 void station_expect_refused(struct station *station, int code, uint64_t count);
 uint64_t station_refused_as(const struct station *station, int code);
 
+/* Waits until the front door has said so much to other gateways. */
+void station_expect_said(struct station *station, uint32_t count);
 /* A client's socket, connected to the front door; the caller's. */
 int station_client(const struct station *station);
 /* A request of a tenant with a new identifier and the present time. */

@@ -152,6 +152,14 @@ int busbar_follow(struct busbar *busbar, const char *task, const char *anchor)
 	return twin.follow_code;
 }
 
+int busbar_follow_result(struct busbar *busbar, const char *task, const char *anchor, void **ret_output,
+                         size_t *ret_size)
+{
+	int code = busbar_follow(busbar, task, anchor);
+
+	return code < 0 ? code : busbar_get(busbar, NULL, 1 << 20, ret_output, ret_size);
+}
+
 int busbar_document(struct busbar *busbar, enum busbar_document document, const char *task,
                     char **ret_document)
 {

@@ -393,14 +393,21 @@ static void what_cannot_be_reserved_says_why(void **state)
 
 static void reservations_are_released_and_taken_along(void **state)
 {
+	char path[] = "/tmp/busbar-command-XXXXXX";
+
+	close(mkstemp(path));
 	check(RUN("release", TASK), COMPLAIN_DONE, "");
 	T_TEXT(twin.released, TASK);
 	check(RUN("--gateway", "[::1]:4179", "follow", TASK, "1.1"), COMPLAIN_DONE, "");
 	T_TEXT(twin.followed, TASK " 1.1");
 	T_TEXT(twin.gateway, "[::1]:4179");
+	twin.output = "output";
+	check(RUN("follow", "--output", path, TASK, "1.1"), COMPLAIN_DONE, "");
+	check_file(path, "output");
 	twin.cancel_code = twin.follow_code = BUSBAR_ERROR_NOT_FOUND;
 	check(RUN("release", TASK), COMPLAIN_FAILED, "");
 	check(RUN("follow", TASK, "1.1"), COMPLAIN_FAILED, "");
+	check(RUN("follow", "--wait", TASK, "1.1"), COMPLAIN_FAILED, "");
 	check(RUN("follow", TASK), COMPLAIN_USAGE, "");
 }
 

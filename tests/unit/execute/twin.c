@@ -43,6 +43,8 @@ struct promise {
 	int64_t ends;       /* when a grant is over; 0: not granted */
 	uint32_t grants;    /* ... and how often it was granted */
 	bool told, granted; /* acknowledged: the task, its grant */
+	uint32_t moves;     /* that have ended */
+	int move_code;
 };
 
 struct node {
@@ -81,6 +83,7 @@ struct twin {
 	uint32_t ever_count;
 	struct promise promises[PROMISES];
 	uint32_t promise_count;
+	int64_t said; /* when a client said last that it had moved */
 	char folder[PATH];
 };
 
@@ -89,13 +92,14 @@ static const struct {
 	uint32_t a, b;
 	int delay;
 } links[] = {
-        {TWIN_EDGE, TWIN_CORE, 2},      {TWIN_EDGE, TWIN_OTHER_CORE, 4},
-        {TWIN_CORE, TWIN_SITE, 5},      {TWIN_OTHER_CORE, TWIN_SITE, 6},
-        {TWIN_CORE, TWIN_FAR_SITE, 12}, {TWIN_OTHER_CORE, TWIN_FAR_SITE, 10},
+        {TWIN_EDGE, TWIN_CORE, 2},       {TWIN_EDGE, TWIN_OTHER_CORE, 4},
+        {TWIN_CORE, TWIN_SITE, 5},       {TWIN_OTHER_CORE, TWIN_SITE, 6},
+        {TWIN_CORE, TWIN_FAR_SITE, 12},  {TWIN_OTHER_CORE, TWIN_FAR_SITE, 10},
+        {TWIN_OTHER_EDGE, TWIN_CORE, 4}, {TWIN_OTHER_EDGE, TWIN_OTHER_CORE, 2},
 };
 static const uint32_t cores[TWIN_NODES] = {2, 0, 0, 8, 16};
 static const money core_prices[TWIN_NODES] = {20000, 0, 0, 10000, 6000};
-static const char *const names[TWIN_NODES] = {"edge", "core", "other-core", "site", "far-site"};
+static const char *const names[TWIN_NODES] = {"edge", "core", "other-core", "site", "far-site", "other-edge"};
 
 static int64_t read_wall(void *context)
 {
@@ -310,6 +314,17 @@ static void on_granted(void *context, const struct identifier *task)
 		promise->ends = node->twin->now + promise->time;
 }
 
+static void on_moved(void *context, const struct identifier *task, int code)
+{
+	struct node *node = context;
+	struct promise *promise = find_promise(node->twin, task);
+
+	if (promise == NULL)
+		return;
+	promise->moves++;
+	promise->move_code = code;
+}
+
 static void on_finished(void *context, const struct identifier *task)
 {
 }
@@ -470,7 +485,8 @@ static void open_tasks(struct node *node)
 	                                 .acknowledge = on_acknowledge,
 	                                 .behind = is_behind,
 	                                 .granted = on_granted,
-	                                 .finished = on_finished};
+	                                 .finished = on_finished,
+	                                 .moved = on_moved};
 
 	if (node->number != TWIN_EDGE)
 		return;
@@ -708,7 +724,9 @@ int twin_demand(struct twin *twin, const char *text, struct identifier *ret_task
 	struct arena *arena = arena_create(1 << 20);
 	struct grammar_problem problem;
 	struct task_request request = {
-	        .tenant = "demo", .spot = true, .client = {0xfd, 9}, .access_up = 1000, .access_down = 1000};
+	        .tenant = "demo",
+	        .spot = true,
+	        .place = {.client = {0xfd, 9}, .access_up = 1000, .access_down = 1000}};
 	struct demand demand;
 	int code = grammar_parse_demand(text, strlen(text), "twin", arena, &demand, &problem);
 
@@ -726,6 +744,26 @@ int twin_demand(struct twin *twin, const char *text, struct identifier *ret_task
 		*ret_task = demand.identifier;
 	arena_free(arena);
 	return code;
+}
+
+int twin_follow(struct twin *twin, const struct identifier *task, uint32_t node, bool again)
+{
+	const struct task_place place = {.edge = twin->nodes[node].identity,
+	                                 .client = {0xfd, 9, [15] = (uint8_t)(node + 1)},
+	                                 .access_up = 2000,
+	                                 .access_down = 2000};
+
+	if (!again)
+		twin->said = read_wall(twin);
+	return task_follow(twin->nodes[TWIN_EDGE].tasks, task, &place, twin->said);
+}
+
+uint32_t twin_moves(struct twin *twin, const struct identifier *task, int *ret_code)
+{
+	const struct promise *promise = find_promise(twin, task);
+
+	*ret_code = promise->move_code;
+	return promise->moves;
 }
 
 /* A packet at a node: End is the kernel's, functions are the owner's. */
@@ -922,6 +960,16 @@ uint32_t twin_flows(struct twin *twin, uint32_t node)
 const struct owner_flow *twin_flow(struct twin *twin, uint32_t node)
 {
 	return &twin->nodes[node].flows[0];
+}
+
+uint64_t twin_free_rate(struct twin *twin, uint32_t node, uint32_t toward)
+{
+	struct link_offer link;
+
+	for (size_t i = 0; book_link_at(twin->nodes[node].book, i, &link) == 0; i++)
+		if (gateway_equal(link.toward, twin->nodes[toward].identity))
+			return link.free;
+	return 0;
 }
 
 void twin_cancel(struct twin *twin, const struct identifier *task)

@@ -18,7 +18,7 @@
 #include "meter/usage.h"
 #include "view/view.h"
 
-enum { TWIN_EDGE, TWIN_CORE, TWIN_OTHER_CORE, TWIN_SITE, TWIN_FAR_SITE, TWIN_NODES };
+enum { TWIN_EDGE, TWIN_CORE, TWIN_OTHER_CORE, TWIN_SITE, TWIN_FAR_SITE, TWIN_OTHER_EDGE, TWIN_NODES };
 
 struct twin;
 
@@ -36,6 +36,13 @@ void twin_free(struct twin *twin);
  * once it is on the edge's disk.
  */
 int twin_demand(struct twin *twin, const char *text, struct identifier *ret_task);
+/*
+ * The client of a task is at a node since now, with an address of its own there. What task_follow() returns;
+ * again: with the same word as the last time.
+ */
+int twin_follow(struct twin *twin, const struct identifier *task, uint32_t node, bool again);
+/* Moves of a task that have ended, and how the last one did. */
+uint32_t twin_moves(struct twin *twin, const struct identifier *task, int *ret_code);
 /* Lets time pass. */
 void twin_run(struct twin *twin, int64_t time);
 /* Runs until no attempt and no holding is open, at most `time`; false when something is left. */
@@ -72,6 +79,8 @@ struct random *twin_random(struct twin *twin);
 uint32_t twin_grants(struct twin *twin, const struct identifier *task);
 uint32_t twin_flows(struct twin *twin, uint32_t node);
 const struct owner_flow *twin_flow(struct twin *twin, uint32_t node);
+/* What is free of a node's output towards another one. */
+uint64_t twin_free_rate(struct twin *twin, uint32_t node, uint32_t toward);
 /* Free cores at a node, as its book has it. */
 uint64_t twin_free_cores(struct twin *twin, uint32_t node);
 money twin_balance(struct twin *twin, const char *account);

@@ -406,6 +406,15 @@ static void what_reserves_is_not_run(void **state)
 static struct identifier followed;
 static struct gateway_identity followed_anchor;
 
+static void serve_standing(struct gateway_twin *gateway, const struct datagram *request, uint32_t task_state)
+{
+	struct datagram reply = {.type = DATAGRAM_TASK};
+
+	reply.task.task = request->follow.task;
+	reply.task.state = task_state;
+	gateway_twin_reply(gateway, request, reply, gateway_twin_secret);
+}
+
 static void serve_follow(struct gateway_twin *gateway, const struct datagram *request, unsigned number)
 {
 	followed = request->follow.task;
@@ -413,7 +422,9 @@ static void serve_follow(struct gateway_twin *gateway, const struct datagram *re
 	if (request->type != DATAGRAM_FOLLOW)
 		gateway_twin_reply_error(gateway, request, BUSBAR_ERROR_NOT_SUPPORTED, "");
 	else if (number == 0)
-		serve_task(gateway, request, number);
+		serve_standing(gateway, request, 1); /* on its way: asked again */
+	else if (number == 1)
+		serve_standing(gateway, request, 2);
 	else
 		gateway_twin_reply_slice(gateway, request, document, 10);
 }
@@ -435,6 +446,36 @@ static void a_client_takes_its_task_along(void **state)
 	T_ERROR(busbar_release(busbar, task), BUSBAR_ERROR_NOT_SUPPORTED);
 	stop();
 	T_EQ(twin.requests, 3);
+	T_EQ(twin.repeated, 1);
+}
+
+static void serve_follow_to_the_end(struct gateway_twin *gateway, const struct datagram *request,
+                                    unsigned number)
+{
+	if (number < 2)
+		serve_standing(gateway, request, 2 + number);
+	else
+		gateway_twin_reply(gateway, request,
+		                   result_of(request, number == 2 ? 0 : BUSBAR_ERROR_EXECUTION, "late"),
+		                   gateway_twin_secret);
+}
+
+static void and_gets_its_result(void **state)
+{
+	static const char task[] = "000102030405060708090a0b0c0d0e0f";
+	size_t size;
+	void *output;
+
+	start(serve_follow_to_the_end);
+	T_OK(busbar_follow_result(busbar, task, "4.1", &output, &size));
+	T_EQ(size, 4);
+	T_TEXT(output, "late");
+	busbar_free(output);
+	T_ERROR(busbar_follow_result(busbar, task, "4.1", &output, &size), BUSBAR_ERROR_EXECUTION);
+	T_ERROR(busbar_follow(busbar, task, "4.1"), BUSBAR_ERROR_EXECUTION);
+	T_ERROR(busbar_follow_result(busbar, task, "four", &output, &size), BUSBAR_ERROR_BAD_VALUE);
+	T_ERROR(busbar_follow_result(busbar, "no task", "4.1", &output, &size), BUSBAR_ERROR_BAD_VALUE);
+	stop();
 }
 
 static void serve_nothing(struct gateway_twin *gateway, const struct datagram *request, unsigned number)
@@ -560,6 +601,7 @@ int main(void)
 	        cmocka_unit_test(a_reservation_waits_for_its_grant),
 	        cmocka_unit_test(what_reserves_is_not_run),
 	        cmocka_unit_test(a_client_takes_its_task_along),
+	        cmocka_unit_test(and_gets_its_result),
 	        cmocka_unit_test(patience_is_the_handles),
 	        cmocka_unit_test(a_handle_changes_its_gateway),
 	        cmocka_unit_test(no_handle_without_an_address),

@@ -713,6 +713,10 @@ static bool examine_admission(struct examination *examination, const struct plan
 		EXPECT(examination, reason->need, site->validity);
 		EXPECT_TRUE(examination, reason->have > reason->need);
 		break;
+	case REASON_SITE:
+		EXPECT_TRUE(examination, !gateway_is_none(examination->request->site));
+		EXPECT_TRUE(examination, !gateway_equal(examination->request->site, reason->site));
+		break;
 	case REASON_SUSPECT:
 		if (reason->error != 0) {
 			EXPECT(examination, reason->error,

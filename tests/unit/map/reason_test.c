@@ -49,6 +49,7 @@ static const struct example examples[REASON_KINDS] = {
         [REASON_STALE] = {{.have = 15 * CLOCK_SECOND, .need = 10 * CLOCK_SECOND},
                           "hpc-1: last heard of 15 s ago, valid 10 s",
                           "stale"},
+        [REASON_SITE] = {{.have = 0}, "hpc-1: not the site that serves already", "site"},
 };
 
 static struct view *open_view(void)

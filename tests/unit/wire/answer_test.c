@@ -68,6 +68,10 @@ static void assert_same(const struct answer *a, const struct answer *b)
 		T_EQ(a->follow.key, b->follow.key);
 		T_TRUE(identifier_equal(&a->follow.request, &b->follow.request));
 		T_EQ(a->follow.sent, b->follow.sent);
+		T_EQ(a->follow.access_up, b->follow.access_up);
+		T_EQ(a->follow.access_down, b->follow.access_down);
+		T_EQ(a->follow.access_ceiling_up, b->follow.access_ceiling_up);
+		T_EQ(a->follow.access_ceiling_down, b->follow.access_ceiling_down);
 	} else if (a->type == ANSWER_RELAY) {
 		assert_same_client(&a->relay.client, &b->relay.client);
 		T_EQ(a->relay.size, b->relay.size);
@@ -179,6 +183,9 @@ static void what_no_reader_takes_is_not_written(void **state)
 	T_ERROR(encode(&answer, bytes), BUSBAR_ERROR_BAD_VALUE);
 	answer = sample_answer(ANSWER_FOLLOW);
 	answer.follow.sent = -1;
+	T_ERROR(encode(&answer, bytes), BUSBAR_ERROR_AMOUNT_OVERFLOW);
+	answer = sample_answer(ANSWER_FOLLOW);
+	answer.follow.access_up = -1;
 	T_ERROR(encode(&answer, bytes), BUSBAR_ERROR_AMOUNT_OVERFLOW);
 	answer = sample_answer(ANSWER_RELAY);
 	answer.relay.size = 0;

@@ -383,7 +383,11 @@ struct answer sample_answer(enum answer_type type)
 		answer.follow = (struct answer_follow){.client = sample_client,
 		                                       .key = SAMPLE_TENANT,
 		                                       .request = program_identifier,
-		                                       .sent = SAMPLE_TIME + 5};
+		                                       .sent = SAMPLE_TIME + 5,
+		                                       .access_up = 1000000,
+		                                       .access_down = 1000001,
+		                                       .access_ceiling_up = 2000000,
+		                                       .access_ceiling_down = 2000001};
 	}
 	if (type == ANSWER_RELAY) {
 		answer.program = task_identifier;
@@ -642,7 +646,11 @@ struct answer sample_random_answer(struct random *random, enum answer_type type)
 	if (type == ANSWER_FOLLOW) {
 		answer.follow = (struct answer_follow){.client = random_client(random),
 		                                       .key = (uint32_t)random_u64(random),
-		                                       .sent = signed_number(random)};
+		                                       .sent = signed_number(random),
+		                                       .access_up = signed_number(random),
+		                                       .access_down = signed_number(random),
+		                                       .access_ceiling_up = signed_number(random),
+		                                       .access_ceiling_down = signed_number(random)};
 		random_fill(random, answer.follow.request.octets, 16);
 	}
 	if (type == ANSWER_RELAY) {
