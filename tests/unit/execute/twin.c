@@ -796,8 +796,8 @@ static void take_messages(struct twin *twin)
 		struct message message;
 		struct node *node;
 
-		if (twin->messages[i].at == 0 || twin->messages[i].kept ||
-		    twin->messages[i].at > twin->now || twin->nodes[twin->messages[i].node].stalled)
+		if (twin->messages[i].at == 0 || twin->messages[i].kept || twin->messages[i].at > twin->now ||
+		    twin->nodes[twin->messages[i].node].stalled)
 			continue;
 		message = twin->messages[i];
 		node = &twin->nodes[message.node];
