@@ -46,7 +46,7 @@ def lab_groups():
 
 
 def try_up():
-    topology = lab.write_topology()
+    topology = lab.write_topology(lab.METRO)
     done = lab.command("--file", topology, "up", stderr=subprocess.PIPE, text=True)
     os.unlink(topology)
     # A supervisor that was killed keeps its lock while the kernel takes its sockets apart.

@@ -188,4 +188,4 @@ def main():
     at_rest()
 
 
-lab.run(main, os.path.join(lab.ROOT, "lab", "mobility.yaml"))
+lab.run(main, topology=os.path.join(lab.ROOT, "lab", "mobility.yaml"))
