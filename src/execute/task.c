@@ -279,9 +279,9 @@ static void count_decision(struct tasks *tasks, struct attempt *attempt, const s
 		log_debug(TAG, "event=decision-not-counted cause=\"%s\"", error_text(code));
 }
 
-/* The address under which a site offers the demand's service; zero when there is none. */
-static void find_service(const struct tasks *tasks, const struct demand *demand, struct gateway_identity site,
-                         uint8_t address[16])
+/* The demand's service as a site offers it; NULL when it does not. */
+static const struct service_offer *find_service(const struct tasks *tasks, const struct demand *demand,
+                                                struct gateway_identity site)
 {
 	const struct demand_body *body = &demand->body;
 	int first = view_service_first(tasks->rooms.view, body->service);
@@ -292,10 +292,9 @@ static void find_service(const struct tasks *tasks, const struct demand *demand,
 	     strcmp(offer->name, body->service) == 0;
 	     i++)
 		if (gateway_equal(offer->site, site) &&
-		    (body->version[0] == '\0' || strcmp(offer->version, body->version) == 0)) {
-			memcpy(address, offer->address, 16);
-			return;
-		}
+		    (body->version[0] == '\0' || strcmp(offer->version, body->version) == 0))
+			return offer;
+	return NULL;
 }
 
 static int compile_attempt(struct tasks *tasks, const struct task *task, uint32_t part,
@@ -316,13 +315,15 @@ static int compile_attempt(struct tasks *tasks, const struct task *task, uint32_
 	        .port = tasks->settings.port,
 	        .output_maximum = tasks->settings.output_maximum,
 	};
+	const struct service_offer *service;
 	uint8_t digest[STORE_DIGEST];
 	int code;
 
 	memcpy(request.address, tasks->settings.address, sizeof(request.address));
 	memcpy(request.client, place->client, sizeof(request.client));
-	if (task->reserve_time > 0)
-		find_service(tasks, demand, planned->site, request.service);
+	service = task->reserve_time > 0 ? find_service(tasks, demand, planned->site) : NULL;
+	if (service != NULL)
+		memcpy(request.service, service->address, sizeof(request.service));
 	code = compile_program(&request, ret_program);
 	if (code < 0 || packet_fits(ret_program, demand->input_size))
 		return code;
@@ -576,6 +577,21 @@ static int exists(struct tasks *tasks, const struct identifier *task)
 	return code == 0 ? BUSBAR_ERROR_DUPLICATE : code;
 }
 
+/* Whether the view, which has moved on, still has all that a plan was made from. */
+static bool still_stands(const struct tasks *tasks, const struct demand *demand, const struct plan *plan)
+{
+	for (uint32_t i = 0; i < plan->part_count; i++) {
+		const struct plan_part *part = &plan->parts[i];
+
+		if (demand->body.service[0] != '\0' && find_service(tasks, demand, part->site) == NULL)
+			return false;
+		for (uint32_t hop = 0; hop < part->path.hop_count; hop++)
+			if (view_site(tasks->rooms.view, part->path.hops[hop]) == NULL)
+				return false;
+	}
+	return true;
+}
+
 int task_submit(struct tasks *tasks, const struct task_request *request)
 {
 	struct plan plan;
@@ -583,7 +599,7 @@ int task_submit(struct tasks *tasks, const struct task_request *request)
 
 	if (code < 0)
 		return code;
-	if (request->plan != NULL)
+	if (request->plan != NULL && still_stands(tasks, request->demand, request->plan))
 		plan = *request->plan;
 	else
 		code = task_quote(tasks, request, tasks->arena, &plan);

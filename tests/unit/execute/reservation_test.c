@@ -317,6 +317,27 @@ static void granted_too_late_it_is_no_grant(void **state)
 	twin_free(twin);
 }
 
+/* What was planned on what the view has no more is planned again. */
+static void a_plan_that_is_out_of_date_is_made_again(void **state)
+{
+	struct twin *twin = twin_create(18, &fair);
+	struct identifier task;
+
+	T_ERROR(twin_demand_late(twin, OVER_A_PATH("2 s"), TWIN_SITE, NULL), BUSBAR_ERROR_INFEASIBLE);
+	twin_free(twin);
+	twin = twin_create(19, &fair);
+	T_OK(twin_demand_late(twin,
+	                      "demand d { service \"work\"; bandwidth up 1 Mbit/s; reserve for 2 s;"
+	                      " region \"site\", \"far-site\"; }",
+	                      TWIN_SITE, &task));
+	watch(twin, CLOCK_SECOND);
+	T_EQ(state_of(twin, &task), TASK_GRANTED);
+	T_TRUE(twin_settle(twin, 60 * CLOCK_SECOND));
+	T_EQ(code_of(twin, &task), 0);
+	twin_check(twin);
+	twin_free(twin);
+}
+
 /* An owner that was silent is asked again soon after it was heard of. */
 static void silence_is_forgiven(void **state)
 {
@@ -541,6 +562,7 @@ int main(void)
 	        cmocka_unit_test(an_ingress_that_restarts_goes_on),
 	        cmocka_unit_test(granted_late_it_is_held_to_its_end),
 	        cmocka_unit_test(granted_too_late_it_is_no_grant),
+	        cmocka_unit_test(a_plan_that_is_out_of_date_is_made_again),
 	        cmocka_unit_test(silence_is_forgiven),
 	        cmocka_unit_test(absence_accuses_nobody),
 	        cmocka_unit_test(behind_it_makes_no_more_work),

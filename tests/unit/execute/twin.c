@@ -718,7 +718,27 @@ void twin_free(struct twin *twin)
 	free(twin);
 }
 
+/* Submits what was planned while the view had what it has no more. */
+static int submit_late(struct node *edge, struct node *gone, struct task_request *request)
+{
+	struct arena *arena = arena_create(1 << 20);
+	struct plan plan;
+	int code = task_quote(edge->tasks, request, arena, &plan);
+
+	T_TRUE(code == 0 && plan.status == 0);
+	T_OK(view_remove_site(edge->view, gone->identity));
+	request->plan = &plan;
+	code = task_submit(edge->tasks, request);
+	arena_free(arena);
+	return code;
+}
+
 int twin_demand(struct twin *twin, const char *text, struct identifier *ret_task)
+{
+	return twin_demand_late(twin, text, TWIN_NODES, ret_task);
+}
+
+int twin_demand_late(struct twin *twin, const char *text, uint32_t gone, struct identifier *ret_task)
 {
 	struct node *edge = &twin->nodes[TWIN_EDGE];
 	struct arena *arena = arena_create(1 << 20);
@@ -737,7 +757,8 @@ int twin_demand(struct twin *twin, const char *text, struct identifier *ret_task
 	T_TRUE(twin->promise_count < PROMISES);
 	twin->promises[twin->promise_count++] =
 	        (struct promise){.task = demand.identifier, .time = demand.body.reserve_time};
-	code = task_submit(edge->tasks, &request);
+	code = gone < TWIN_NODES ? submit_late(edge, &twin->nodes[gone], &request)
+	                         : task_submit(edge->tasks, &request);
 	if (code < 0)
 		twin->promise_count--;
 	if (code == 0 && ret_task != NULL)

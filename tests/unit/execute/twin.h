@@ -43,6 +43,8 @@ int twin_demand(struct twin *twin, const char *text, struct identifier *ret_task
 int twin_follow(struct twin *twin, const struct identifier *task, uint32_t node, bool again);
 /* Moves of a task that have ended, and how the last one did. */
 uint32_t twin_moves(struct twin *twin, const struct identifier *task, int *ret_code);
+/* As that, with a plan from just before a node went from the edge's view. */
+int twin_demand_late(struct twin *twin, const char *text, uint32_t gone, struct identifier *ret_task);
 /* Lets time pass. */
 void twin_run(struct twin *twin, int64_t time);
 /* Runs until no attempt and no holding is open, at most `time`; false when something is left. */
