@@ -13,7 +13,7 @@ static const struct twin_weather fair = {0};
 
 static struct twin *open_twin(uint64_t seed, const char *demand, struct identifier *ret_task)
 {
-	struct twin *twin = twin_create(seed, &fair);
+	struct twin *twin = twin_create_wide(seed, &fair);
 
 	T_OK(twin_demand(twin, demand, ret_task));
 	twin_run(twin, CLOCK_SECOND);
@@ -160,7 +160,7 @@ static void a_later_word_overtakes(void **state)
 
 static void what_is_not_granted_does_not_move(void **state)
 {
-	struct twin *twin = twin_create(5, &fair);
+	struct twin *twin = twin_create_wide(5, &fair);
 	struct identifier task;
 
 	T_OK(twin_demand(twin, OVER_A_PATH("20 s"), &task));
@@ -293,11 +293,11 @@ static void an_anchor_that_restarts(void **state)
 /* Clients move all the time, and gateways die: what is granted is held, and everything is paid for once. */
 static void roam(uint64_t seed, const struct twin_weather *weather)
 {
-	struct twin *twin = twin_create(seed, weather);
+	struct twin *twin = twin_create_wide(seed, weather);
 	struct identifier tasks[8];
 
 	for (uint32_t i = 0; i < 8; i++) {
-		uint32_t victim = (uint32_t)random_below(twin_random(twin), TWIN_NODES);
+		uint32_t victim = (uint32_t)random_below(twin_random(twin), TWIN_WIDE_NODES);
 		int code = twin_demand(twin, OVER_A_PATH("40 s"), &tasks[i]);
 
 		if (code < 0)

@@ -77,7 +77,8 @@ struct twin {
 	int64_t now;
 	struct seal_ring ring;
 	struct owner_service service;
-	struct node nodes[TWIN_NODES];
+	uint32_t node_count;
+	struct node nodes[TWIN_WIDE_NODES];
 	struct message *messages;
 	struct identifier *ever; /* every program that was ever run */
 	uint32_t ever_count;
@@ -97,9 +98,10 @@ static const struct {
         {TWIN_CORE, TWIN_FAR_SITE, 12},  {TWIN_OTHER_CORE, TWIN_FAR_SITE, 10},
         {TWIN_OTHER_EDGE, TWIN_CORE, 4}, {TWIN_OTHER_EDGE, TWIN_OTHER_CORE, 2},
 };
-static const uint32_t cores[TWIN_NODES] = {2, 0, 0, 8, 16};
-static const money core_prices[TWIN_NODES] = {20000, 0, 0, 10000, 6000};
-static const char *const names[TWIN_NODES] = {"edge", "core", "other-core", "site", "far-site", "other-edge"};
+static const uint32_t cores[TWIN_WIDE_NODES] = {2, 0, 0, 8, 16};
+static const money core_prices[TWIN_WIDE_NODES] = {20000, 0, 0, 10000, 6000};
+static const char *const names[TWIN_WIDE_NODES] = {"edge", "core",     "other-core",
+                                                   "site", "far-site", "other-edge"};
 
 static int64_t read_wall(void *context)
 {
@@ -118,7 +120,7 @@ static bool happens(struct twin *twin, uint32_t percent)
 
 static struct node *node_of(struct twin *twin, const uint8_t address[16])
 {
-	for (uint32_t i = 0; i < TWIN_NODES; i++)
+	for (uint32_t i = 0; i < twin->node_count; i++)
 		if (segment_within(address, twin->nodes[i].locator))
 			return &twin->nodes[i];
 	return NULL;
@@ -190,7 +192,7 @@ static void on_acknowledge(void *context, struct gateway_identity owner, const s
 	                                      .sender = node->identity,
 	                                      .acknowledged = what}};
 
-	for (uint32_t i = 0; i < TWIN_NODES; i++)
+	for (uint32_t i = 0; i < node->twin->node_count; i++)
 		if (gateway_equal(node->twin->nodes[i].identity, owner))
 			post(node->twin, node, &node->twin->nodes[i], &message);
 }
@@ -431,7 +433,8 @@ static void open_book(struct node *node)
 		                          .base = 100,
 		                          .steepness = 32000};
 
-		if (!first && links[i].b != node->number)
+		if ((!first && links[i].b != node->number) ||
+		    MAXIMUM(links[i].a, links[i].b) >= node->twin->node_count)
 			continue;
 		link.toward = node->twin->nodes[first ? links[i].b : links[i].a].identity;
 		T_OK(book_add_link(node->book, &link, &(struct book_output){.rate = link.capacity}));
@@ -496,7 +499,7 @@ static void open_tasks(struct node *node)
 	T_TRUE(ledger_deposit(node->ledger, "demo", 1000 * MONEY_UNIT, "first", read_wall(twin)) >= 0);
 	rooms.view = node->view;
 	rooms.ledger = node->ledger;
-	for (uint32_t i = 0; i < TWIN_NODES; i++) {
+	for (uint32_t i = 0; i < twin->node_count; i++) {
 		struct service_offer offer = twin->service.offer;
 
 		if (twin->nodes[i].book != NULL)
@@ -677,11 +680,12 @@ static void make_node(struct twin *twin, uint32_t number)
 	T_OK(file_make_folder(node->folder, 0700));
 }
 
-struct twin *twin_create(uint64_t seed, const struct twin_weather *weather)
+static struct twin *create(uint64_t seed, const struct twin_weather *weather, uint32_t nodes)
 {
 	struct twin *twin = calloc(1, sizeof(*twin));
 
 	T_TRUE(twin != NULL);
+	twin->node_count = nodes;
 	random_seed(&twin->random, seed);
 	twin->weather = *weather;
 	twin->messages = calloc(MESSAGES, sizeof(*twin->messages));
@@ -701,16 +705,26 @@ struct twin *twin_create(uint64_t seed, const struct twin_weather *weather)
 	(void)snprintf(twin->folder, sizeof(twin->folder), "%s/busbar-twin-XXXXXX",
 	               access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
 	T_TRUE(mkdtemp(twin->folder) != NULL);
-	for (uint32_t i = 0; i < TWIN_NODES; i++)
+	for (uint32_t i = 0; i < twin->node_count; i++)
 		make_node(twin, i);
-	for (uint32_t i = TWIN_NODES; i-- > 0;)
+	for (uint32_t i = twin->node_count; i-- > 0;)
 		twin_start(twin, i);
 	return twin;
 }
 
+struct twin *twin_create(uint64_t seed, const struct twin_weather *weather)
+{
+	return create(seed, weather, TWIN_NODES);
+}
+
+struct twin *twin_create_wide(uint64_t seed, const struct twin_weather *weather)
+{
+	return create(seed, weather, TWIN_WIDE_NODES);
+}
+
 void twin_free(struct twin *twin)
 {
-	for (uint32_t i = 0; i < TWIN_NODES; i++)
+	for (uint32_t i = 0; i < twin->node_count; i++)
 		twin_kill(twin, i);
 	T_OK(file_remove_tree(twin->folder));
 	free(twin->messages);
@@ -836,7 +850,7 @@ void twin_run(struct twin *twin, int64_t time)
 {
 	for (int64_t end = twin->now + time; twin->now < end; twin->now += STEP) {
 		take_messages(twin);
-		for (uint32_t i = 0; i < TWIN_NODES; i++) {
+		for (uint32_t i = 0; i < twin->node_count; i++) {
 			struct node *node = &twin->nodes[i];
 
 			if (!node->alive)
@@ -857,7 +871,7 @@ static bool is_settled(struct twin *twin)
 {
 	if (task_open_attempts(twin->nodes[TWIN_EDGE].tasks) > 0)
 		return false;
-	for (uint32_t i = 0; i < TWIN_NODES; i++)
+	for (uint32_t i = 0; i < twin->node_count; i++)
 		if (owner_holding_count(twin->nodes[i].owner) > 0)
 			return false;
 	return true;
@@ -912,7 +926,7 @@ void twin_check(struct twin *twin)
 	T_EQ(check.escrow, 0);
 	T_EQ(check.open_programs, 0);
 	T_EQ(check.disputes, 0);
-	for (uint32_t i = 0; i < TWIN_NODES; i++) {
+	for (uint32_t i = 0; i < twin->node_count; i++) {
 		twin_check_book(twin, i);
 		check_owner(&twin->nodes[i], &check);
 		T_EQ(twin->nodes[i].flow_count, 0);
@@ -934,7 +948,7 @@ static void check_held(struct twin *twin, const struct node *node)
 static void check_owners(struct twin *twin, const struct program *program)
 {
 	for (uint32_t i = 0; i < program->instruction_count; i++)
-		for (uint32_t j = 0; j < TWIN_NODES; j++) {
+		for (uint32_t j = 0; j < twin->node_count; j++) {
 			struct node *node = &twin->nodes[j];
 
 			if (!node->alive || !gateway_equal(program->instructions[i].at, node->identity) ||
@@ -949,7 +963,7 @@ void twin_check_grants(struct twin *twin)
 {
 	struct node *edge = &twin->nodes[TWIN_EDGE];
 
-	for (uint32_t i = 0; i < TWIN_NODES; i++)
+	for (uint32_t i = 0; i < twin->node_count; i++)
 		check_held(twin, &twin->nodes[i]);
 	for (uint32_t i = 0; edge->alive && i < twin->promise_count; i++) {
 		const struct promise *promise = &twin->promises[i];

@@ -18,7 +18,17 @@
 #include "meter/usage.h"
 #include "view/view.h"
 
-enum { TWIN_EDGE, TWIN_CORE, TWIN_OTHER_CORE, TWIN_SITE, TWIN_FAR_SITE, TWIN_OTHER_EDGE, TWIN_NODES };
+/* The other edge is in a wide network alone. */
+enum {
+	TWIN_EDGE,
+	TWIN_CORE,
+	TWIN_OTHER_CORE,
+	TWIN_SITE,
+	TWIN_FAR_SITE,
+	TWIN_NODES,
+	TWIN_OTHER_EDGE = TWIN_NODES,
+	TWIN_WIDE_NODES,
+};
 
 struct twin;
 
@@ -29,6 +39,7 @@ struct twin_weather {
 
 /* `seed` decides everything that happens. */
 struct twin *twin_create(uint64_t seed, const struct twin_weather *weather);
+struct twin *twin_create_wide(uint64_t seed, const struct twin_weather *weather);
 void twin_free(struct twin *twin);
 
 /*
