@@ -23,6 +23,8 @@ enum {
 	PRIORITY = 10,
 };
 #define RETRY CLOCK_SECOND
+/* What was applied since the last checkpoint is applied again after a loss of power: little, at any rate. */
+#define CHECKPOINT_EVERY CLOCK_SECOND
 
 struct applier {
 	struct applier_settings settings;
@@ -34,6 +36,7 @@ struct applier {
 	uint64_t reached;                 /* position in the database */
 	uint32_t segment, checkpointed;   /* of the record at `reached`; at the last checkpoint */
 	int log_pages;                    /* in SQLite's log */
+	int64_t checkpoint_at;            /* monotonic: the next one */
 	char *texts[DATABASE_STATEMENTS]; /* of all statements so far; the first `text_count` */
 	size_t text_count;
 	const char *numbered[DATABASE_STATEMENTS]; /* by the number that the journal gives at present */
@@ -172,6 +175,7 @@ static int on_commit(void *context, sqlite3 *handle, const char *name, int pages
 static int checkpoint(struct applier *applier)
 {
 	uint64_t position = applier->reached;
+	int64_t start = clock_monotonic(&clock_system);
 	int pages = 0, done = 0;
 	int result = sqlite3_wal_checkpoint_v2(applier->database->handle, NULL, SQLITE_CHECKPOINT_PASSIVE,
 	                                       &pages, &done);
@@ -184,6 +188,9 @@ static int checkpoint(struct applier *applier)
 		                       sqlite3_errmsg(applier->database->handle));
 	applier->log_pages = 0;
 	applier->checkpointed = applier->segment;
+	/* A slow disk is not kept busy with them. */
+	applier->checkpoint_at =
+	        start + MAXIMUM(CHECKPOINT_EVERY, 8 * (clock_monotonic(&clock_system) - start));
 	if (journal_discard(applier->settings.journal, position) < 0)
 		return database_refuse(applier->database, BUSBAR_ERROR_DATABASE,
 		                       "a part of the journal cannot be discarded");
@@ -194,7 +201,8 @@ static int apply_some(struct applier *applier)
 {
 	int code = apply_batch(applier);
 
-	if (code == 0 && (applier->log_pages > LOG_PAGES || applier->checkpointed != applier->segment))
+	if (code == 0 && (applier->log_pages > LOG_PAGES || applier->checkpointed != applier->segment ||
+	                  clock_monotonic(&clock_system) >= applier->checkpoint_at))
 		code = checkpoint(applier);
 	return code;
 }

@@ -27,7 +27,7 @@ CLIENTS = {"client-a": "edge-a", "client-b": "edge-b"}
 # In lab.py these are the journal's numbers.
 DONE, SETTLED = 5, 9
 # Longest time from a start to new grants in every stream.
-BOUND = 10
+BOUND = 20
 BLOCK, CHUNK = 512, 1 << 18
 # Share of the granted reservations that may end early, with a cause: what expired where nobody could refresh it.
 LOST = 0.01
