@@ -25,12 +25,15 @@ static void test_line_charges(void **state)
 	line.kind = LINE_LINK;
 	line.amount = 20 * LINK_PRICE_SCALE;
 	T_EQ(charge_of(&line), 60000);
-	/* A call costs its tariff, whatever its time and amount. */
+	/* Calls cost their tariff each, whatever their time. */
 	line.kind = LINE_CALL;
+	line.amount = 1;
 	T_EQ(charge_of(&line), 1000);
-	line.amount = 0;
+	line.amount = 7;
 	line.time = -5;
-	T_EQ(charge_of(&line), 1000);
+	T_EQ(charge_of(&line), 7000);
+	line.amount = 0;
+	T_EQ(charge_of(&line), 0);
 }
 
 static void test_line_refuses(void **state)
@@ -122,7 +125,8 @@ static void test_total_limits(void **state)
 	T_ERROR(receipt_total(&receipt, &total), BUSBAR_ERROR_TOO_LARGE);
 	receipt.line_count = RECEIPT_LINES;
 	for (uint32_t i = 0; i < RECEIPT_LINES; i++)
-		receipt.lines[i] = (struct receipt_line){.kind = LINE_CALL, .tariff = 7, .charge = 7};
+		receipt.lines[i] =
+		        (struct receipt_line){.kind = LINE_CALL, .amount = 1, .tariff = 7, .charge = 7};
 	T_OK(receipt_total(&receipt, &total));
 	T_EQ(total, 7 * RECEIPT_LINES);
 	receipt.lines[3].tariff = receipt.lines[3].charge = INT64_MAX;
