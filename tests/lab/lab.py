@@ -323,7 +323,7 @@ def check_health():
 def finish():
     if not all(points) or not points:
         show_logs()
-    if "LAB_KEEP" in os.environ:
+    if "LAB_KEEP" in os.environ:  # a folder for all that the lab has written
         shutil.copytree(FOLDER, os.environ["LAB_KEEP"], dirs_exist_ok=True,
                         ignore=shutil.ignore_patterns("control", "runs"))
     print(f"1..{len(points)}", flush=True)
