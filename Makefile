@@ -6,7 +6,7 @@ BUILD := build
 SANITIZED := build-sanitized
 FUZZING := build-fuzz
 
-.PHONY: all build demo check fuzz bench bench-demand bench-demo bench-journal format lint install clean packages check-power
+.PHONY: all build demo check fuzz bench bench-demand bench-demo bench-guarantee bench-journal format lint install clean packages check-power
 
 all: build
 
@@ -38,13 +38,16 @@ check-power: build
 fuzz: | packages
 	@tools/fuzz $(FUZZING)
 
-bench: bench-demo bench-journal bench-demand
+bench: bench-demo bench-guarantee bench-journal bench-demand
 
 bench-demo: build
 	@bench/demo $(BUILD)
 
 bench-demand: build
 	@bench/demand $(BUILD)
+
+bench-guarantee: build
+	@bench/guarantee $(BUILD)
 
 bench-journal: build
 	@bench/journal $(BUILD)

@@ -70,7 +70,8 @@ int busbar_cancel(struct busbar *busbar, const char *task);
  * Holds what a demand with `reserve for` asks for, and waits until all of it is granted. The flow of a
  * reservation is the traffic between this host's address, as the gateway sees it, and the service's. The
  * gateway keeps it alive; it ends after its time or by busbar_release(). The anchor ("4.1", may be NULL) is
- * the gateway that keeps it: busbar_follow() names it.
+ * the gateway that keeps it: busbar_follow() names it. ret_task is set as well when the task has failed, so
+ * that it can be asked why; it stays as it was when there is no task.
  */
 int busbar_reserve(struct busbar *busbar, const char *demand, char ret_task[BUSBAR_TASK_TEXT],
                    char ret_anchor[BUSBAR_GATEWAY_TEXT]);

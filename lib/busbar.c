@@ -398,9 +398,9 @@ PUBLIC int busbar_reserve(struct busbar *busbar, const char *demand, char ret_ta
 
 	if (code < 0)
 		return code;
+	(void)identifier_text(&reply.task.task, ret_task);
 	if (reply.task.state >= TASK_ENDED)
 		return reply.task.code < 0 ? reply.task.code : BUSBAR_ERROR_STATE;
-	(void)identifier_text(&reply.task.task, ret_task);
 	if (ret_anchor != NULL)
 		(void)gateway_text(reply.task.anchor, ret_anchor);
 	return 0;

@@ -180,7 +180,7 @@ static void add_counters(json_t *object, const char *name, const uint64_t *count
 static void add_edge(json_t *object, const struct document_source *source)
 {
 	struct document_count counts[DOCUMENT_EDGE];
-	uint32_t count = source->edge == NULL ? 0 : source->edge(source->edge_context, counts);
+	uint32_t count = source->edge == NULL ? 0 : source->edge(source->context, counts);
 	json_t *dropped = json_object();
 
 	for (uint32_t i = 0; i < count; i++)
@@ -240,7 +240,8 @@ static int render_object(const struct document_source *source, const struct docu
 		return accounts ? document_bill_object(source, request->tenant, ret_object)
 		                : BUSBAR_ERROR_NOT_SUPPORTED;
 	case DOCUMENT_TRACE:
-		return BUSBAR_ERROR_NOT_SUPPORTED;
+		return accounts ? document_trace_object(source, &request->task, tenant, ret_object)
+		                : BUSBAR_ERROR_NOT_SUPPORTED;
 	case DOCUMENT_QUOTE: /* kept by the front door, never rendered again */
 	case DOCUMENTS:
 		break;

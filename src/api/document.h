@@ -23,6 +23,14 @@ struct document_count {
 	uint64_t count;
 };
 
+/* What the owner of a link knows of one of its classes. */
+struct document_link {
+	uint64_t load;   /* sum of all that is reserved on it, bit/s */
+	int64_t worst;   /* delay at worst with that, ns */
+	int64_t longest; /* that was measured, ns; 0: nothing was */
+	uint64_t probes;
+};
+
 /* Where documents come from. tasks and ledger are NULL at gateways without tenants. */
 struct document_source {
 	const char *node;
@@ -38,7 +46,10 @@ struct document_source {
 	const uint64_t *requests_refused, *packets_refused;
 	/* What the domain's edge dropped here, by cause: fills in, and returns how many. NULL: no edge. */
 	uint32_t (*edge)(void *context, struct document_count counts[DOCUMENT_EDGE]);
-	void *edge_context;
+	/* Of a link of this gateway's own: 0 or NOT_FOUND. NULL: it has none. */
+	int (*link)(void *context, struct gateway_identity toward, uint32_t class,
+	            struct document_link *ret_link);
+	void *context;
 };
 
 struct document_request {

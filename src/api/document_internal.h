@@ -22,6 +22,11 @@ json_t *document_plan_object(const struct document_source *source, const struct 
 json_t *document_view_object(const struct document_source *source);
 /* A part as it was planned, with the reasons against others where they are on record. */
 json_t *document_part_object(const struct document_source *source, const struct plan_record *record);
+/* A task that the tenant may see: others' do not exist for it. */
+int document_read_visible(const struct document_source *source, const struct identifier *task,
+                          const char *tenant, struct task_record *ret_record) CHECKED;
+int document_trace_object(const struct document_source *source, const struct identifier *task,
+                          const char *tenant, json_t **ret_object) CHECKED;
 int document_task_object(const struct document_source *source, const struct identifier *task,
                          const char *tenant, json_t **ret_object) CHECKED;
 int document_tasks_object(const struct document_source *source, const char *tenant,

@@ -4,13 +4,13 @@
 #include "base/error.h"
 #include "grammar/grammar.h"
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
-enum { PROGRAM_ARENA = 1 << 20 };
+enum { PROGRAM_ARENA = 1 << 20, REFUSAL_TEXT = 160 };
 
-/* Others' tasks do not exist for a tenant. */
-static int read_visible(const struct document_source *source, const struct identifier *task,
-                        const char *tenant, struct task_record *ret_record)
+int document_read_visible(const struct document_source *source, const struct identifier *task,
+                          const char *tenant, struct task_record *ret_record)
 {
 	int code = task_read(source->tasks, task, ret_record);
 
@@ -33,6 +33,40 @@ static json_t *plan_object(const struct document_source *source, const struct id
 	return object == NULL ? json_null() : object;
 }
 
+/* Both numbers of a refusal in words. */
+static void put_numbers(const struct task_refusal *refusal, char *text, size_t size)
+{
+	char have[RESOURCE_TEXT], need[RESOURCE_TEXT];
+
+	if (refusal->error == BUSBAR_ERROR_CEILING)
+		(void)snprintf(text, size, "delay %.3f ms > ceiling %.3f ms", (double)refusal->have / 1e6,
+		               (double)refusal->need / 1e6);
+	else if (refusal->error == BUSBAR_ERROR_NO_CAPACITY && !gateway_is_none(refusal->toward))
+		(void)snprintf(text, size, "free %.3f Mbit/s < %.3f Mbit/s", (double)refusal->have / 1e6,
+		               (double)refusal->need / 1e6);
+	else if (refusal->error == BUSBAR_ERROR_NO_CAPACITY)
+		(void)snprintf(text, size, "%s: free %s < %s", resource_descriptions[refusal->resource].name,
+		               resource_amount_text(refusal->resource, (uint64_t)refusal->have, have),
+		               resource_amount_text(refusal->resource, (uint64_t)refusal->need, need));
+	else
+		(void)snprintf(text, size, "%s", error_text(refusal->error));
+}
+
+static json_t *refusal_object(const struct document_source *source, const struct task_refusal *refusal)
+{
+	char text[REFUSAL_TEXT];
+
+	if (refusal->error == 0)
+		return json_null();
+	put_numbers(refusal, text, sizeof(text));
+	return json_pack("{s:o, s:o, s:o, s:I, s:I, s:s}", "owner", document_gateway(source, refusal->owner),
+	                 "toward",
+	                 gateway_is_none(refusal->toward) ? json_null()
+	                                                  : document_gateway(source, refusal->toward),
+	                 "error", document_error(refusal->error), "have", (json_int_t)refusal->have, "need",
+	                 (json_int_t)refusal->need, "text", text);
+}
+
 static json_t *part_record_object(const struct document_source *source, const struct identifier *task,
                                   const struct task_part_record *part)
 {
@@ -47,6 +81,7 @@ static json_t *part_record_object(const struct document_source *source, const st
 
 	if (object == NULL)
 		return NULL;
+	json_object_set_new(object, "refusal", refusal_object(source, &part->refusal));
 	json_object_set_new(object, "exit_status", json_integer(part->exit_status));
 	json_object_set_new(object, "plan", plan_object(source, task, part->number));
 	return object;
@@ -79,7 +114,7 @@ int document_task_object(const struct document_source *source, const struct iden
 {
 	struct task_record record;
 	json_t *object, *parts;
-	int code = read_visible(source, task, tenant, &record);
+	int code = document_read_visible(source, task, tenant, &record);
 
 	if (code < 0)
 		return code;
@@ -137,7 +172,7 @@ int document_program_object(const struct document_source *source, const struct i
 	struct arena *arena = arena_create(PROGRAM_ARENA);
 	struct task_record record;
 	json_t *array;
-	int code = arena == NULL ? -ENOMEM : read_visible(source, task, tenant, &record);
+	int code = arena == NULL ? -ENOMEM : document_read_visible(source, task, tenant, &record);
 
 	if (code < 0) {
 		arena_free(arena);

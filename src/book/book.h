@@ -103,7 +103,7 @@ int book_add_link(struct book *book, const struct link_offer *offer,
                   const struct book_output *output) CHECKED;
 /* Whether a link makes sense by itself: BAD_VALUE. */
 int book_check_link(const struct link_offer *offer, const struct book_output *output) CHECKED;
-/* A probe's newest measurement, for what is announced. */
+/* A probe's newest measurement, for what is announced. The least delay falls with it, and never rises. */
 void book_set_link_delay(struct book *book, struct gateway_identity toward, int64_t delay, int64_t jitter,
                          uint32_t loss);
 

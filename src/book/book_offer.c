@@ -93,6 +93,7 @@ void book_set_link_delay(struct book *book, struct gateway_identity toward, int6
 	if (link == NULL)
 		return;
 	link->offer.delay = delay;
+	link->offer.least = MINIMUM(link->offer.least, MAXIMUM(delay, 0));
 	link->offer.jitter = jitter;
 	link->offer.loss = loss;
 }

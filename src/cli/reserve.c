@@ -23,6 +23,24 @@ static int print_bound(struct session *session, const char *task)
 	return code;
 }
 
+/* What the last owner that refused had to say, with its numbers. */
+static void print_refusal(struct session *session, const char *task)
+{
+	json_t *object = NULL;
+	const json_t *refusal;
+
+	if (task[0] == '\0' || session_get(session, BUSBAR_TASK, task, &object) < 0)
+		return;
+	refusal = json_object_get(document_at(object, "parts", 0), "refusal");
+	if (json_is_object(refusal)) {
+		(void)fprintf(stderr, "task %s: refused by %s", task, document_text(refusal, "owner"));
+		if (json_is_string(json_object_get(refusal, "toward")))
+			(void)fprintf(stderr, " toward %s", document_text(refusal, "toward"));
+		(void)fprintf(stderr, ": %s\n", document_text(refusal, "text"));
+	}
+	json_decref(object);
+}
+
 static int print_granted(struct session *session, const char *task, const char *anchor)
 {
 	json_t *object = NULL;
@@ -47,7 +65,7 @@ int reserve_demand(struct session *session)
 {
 	struct options options = *session->options;
 	const char *file = session->word_count > 0 ? session->words[0] : NULL;
-	char task[BUSBAR_TASK_TEXT], anchor[BUSBAR_GATEWAY_TEXT];
+	char task[BUSBAR_TASK_TEXT] = "", anchor[BUSBAR_GATEWAY_TEXT];
 	struct request request;
 	int status, code;
 
@@ -63,6 +81,8 @@ int reserve_demand(struct session *session)
 	busbar_set_patience(session->busbar, 0);
 	status = code < 0 ? explain_failure(session, &request, code, "reserve", session->out)
 	                  : print_granted(session, task, anchor);
+	if (code < 0)
+		print_refusal(session, task);
 	request_clear(&request);
 	return status;
 }

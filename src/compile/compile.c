@@ -33,11 +33,14 @@ static money with_slack(money price)
 	return price > INT64_MAX - slack ? INT64_MAX : price + slack;
 }
 
-/* What packets may be held up beyond the least delay by a link of the path's class; 0 where it has no
- * ceiling. */
-static int64_t jitter_of(int64_t ceiling, int64_t delay)
+/*
+ * What packets may be held up beyond the least delay by a link of the path's class; 0 where it has no
+ * ceiling. The delay that was measured is not the least: queues may have been in it, and it is half of a
+ * round trip.
+ */
+static int64_t jitter_of(int64_t ceiling, int64_t least)
 {
-	return ceiling > delay ? ceiling - delay : 0;
+	return ceiling > least ? ceiling - least : 0;
 }
 
 /* What packets on their way to the site may have been held up by the links before hop `index`. */
@@ -46,7 +49,7 @@ static int64_t jitter_up(const struct plan_path *path, uint32_t index)
 	int64_t jitter = 0;
 
 	for (uint32_t i = 0; i < index; i++)
-		jitter += jitter_of(path->links[i].ceiling, path->links[i].delay);
+		jitter += jitter_of(path->links[i].ceiling, path->links[i].least);
 	return jitter;
 }
 
@@ -56,8 +59,21 @@ static int64_t jitter_down(const struct plan_path *path, uint32_t index)
 	int64_t jitter = 0;
 
 	for (uint32_t i = index; i + 1 < path->hop_count; i++)
-		jitter += jitter_of(path->links[i].back_ceiling, path->links[i].back_delay);
+		jitter += jitter_of(path->links[i].back_ceiling, path->links[i].back_least);
 	return jitter;
+}
+
+static bool is_reservation(const struct compile_request *request)
+{
+	return request->demand->body.reserve_time > 0;
+}
+
+/* Attached traffic may come as its entry lets it through; nothing else ever gets into a guaranteed class. */
+static uint64_t burst_of(const struct compile_request *request, uint64_t rate)
+{
+	uint64_t burst = request->demand->body.burst;
+
+	return is_reservation(request) ? link_burst(rate, burst) : burst;
 }
 
 /* The links of hop `index`: its output towards the site, and that back towards the ingress. */
@@ -65,13 +81,12 @@ static void add_reserve(struct draft *draft, const struct compile_request *reque
 {
 	const struct plan_part *part = request->part;
 	const struct plan_path *path = &part->path;
-	uint64_t burst = request->demand->body.burst;
 	struct program_reserve reserve = {.class = path->class, .time = part->reserve};
 
 	if (index + 1 < path->hop_count && path->rate_up > 0) {
 		reserve.toward = path->hops[index + 1];
 		reserve.rate = path->rate_up;
-		reserve.burst = burst;
+		reserve.burst = burst_of(request, reserve.rate);
 		reserve.jitter = jitter_up(path, index);
 		reserve.tariff = path->links[index].tariff;
 		reserve.limit = with_slack(path->links[index].price);
@@ -79,7 +94,7 @@ static void add_reserve(struct draft *draft, const struct compile_request *reque
 	if (index > 0 && path->rate_down > 0) {
 		reserve.back = path->hops[index - 1];
 		reserve.back_rate = path->rate_down;
-		reserve.back_burst = burst;
+		reserve.back_burst = burst_of(request, reserve.back_rate);
 		reserve.back_jitter = jitter_down(path, index);
 		reserve.back_tariff = path->links[index - 1].back_tariff;
 		reserve.limit = MAXIMUM(reserve.limit, with_slack(path->links[index - 1].back_price));
@@ -159,11 +174,6 @@ static void add_execute(struct draft *draft, const struct compile_request *reque
 	execute->inlined = request->demand->input_size > 0 && request->input == NULL;
 	code = copy_arguments(&request->demand->body, execute);
 	draft->error = draft->error != 0 ? draft->error : code;
-}
-
-static bool is_reservation(const struct compile_request *request)
-{
-	return request->demand->body.reserve_time > 0;
 }
 
 static bool holds_something(const struct program *program, struct gateway_identity owner)

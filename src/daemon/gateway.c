@@ -69,6 +69,8 @@ static void on_durable(void *context)
 
 	if (gateway->closing)
 		return;
+	/* Nobody hears of a grant before the queues keep it. */
+	gateway_tick_flows(gateway);
 	if (gateway->exchange != NULL)
 		exchange_durable(gateway->exchange);
 	if (gateway->front != NULL)
@@ -399,7 +401,8 @@ static void fill_source(struct gateway *gateway)
 	        .owner = gateway->owner,
 	        .packets_refused = exchange_refusals(gateway->exchange),
 	        .edge = gateway_edge,
-	        .edge_context = gateway,
+	        .link = gateway_link_facts,
+	        .context = gateway,
 	};
 }
 

@@ -12,10 +12,10 @@
 #include <string.h>
 
 #define TAG "flows"
-/* Octets of a line that the kernel does not see for each frame: preamble, check and gap. */
-#define LINE_OVERHEAD 24
+/* Of an access line: preamble, check and gap, which the kernel does not see. */
+enum { ACCESS_OVERHEAD = 24, ACCESS_BURST = 65536, WHOLE = 1000 };
 
-enum { ACCESS_BURST = 65536 };
+_Static_assert(STEER_MTU + 14 == LINK_FRAME, "what compile counts is what queues let through");
 
 /* A flow that is in the kernel, by its program. */
 struct flow {
@@ -23,9 +23,14 @@ struct flow {
 };
 
 /* The output's queues, so that they hold what waits; 0 where the kernel has none. */
-static int add_output(struct gateway *gateway, uint32_t interface, uint64_t rate)
+static int add_output(struct gateway *gateway, uint32_t interface, uint64_t rate, uint32_t overhead)
 {
-	const struct steer_output output = {.interface = interface, .overhead = LINE_OVERHEAD, .rate = rate};
+	/* All of the rate that admission reckons with. */
+	const struct steer_output output = {.interface = interface,
+	                                    .share = WHOLE,
+	                                    .overhead = overhead,
+	                                    .rate = rate,
+	                                    .slack = LINK_SLACK};
 	int code = steer_output_add(gateway->steer, &output);
 
 	if (code == -ENOTSUP)
@@ -44,7 +49,7 @@ static int add_access(struct gateway *gateway, const struct settings_access *acc
 		return 0;
 	code = steer_interface(gateway->steer, access->interface, &interface);
 	if (code == 0)
-		code = add_output(gateway, interface, (uint64_t)access->rate);
+		code = add_output(gateway, interface, (uint64_t)access->rate, ACCESS_OVERHEAD);
 	/* What goes to clients is reserved where it enters the network: here it only goes first. */
 	for (uint32_t class = 0; class < LINK_CLASSES && code == 0 && gateway->enforces; class ++)
 		code = steer_output_set(gateway->steer, interface, class, (uint64_t)access->rate / 4,
@@ -79,7 +84,8 @@ int gateway_open_flows(struct gateway *gateway)
 		return -ENOMEM;
 	gateway->enforces = true;
 	for (uint32_t i = 0; i < gateway->link_count && code == 0; i++)
-		code = add_output(gateway, gateway->links[i].interface, settings_link_output(&links[i]).rate);
+		code = add_output(gateway, gateway->links[i].interface, settings_link_output(&links[i]).rate,
+		                  (uint32_t)links[i].overhead);
 	for (size_t i = 0; i < gateway->settings->access.count && code == 0; i++)
 		code = add_access(gateway, &access[i]);
 	if (code == 0)
@@ -132,6 +138,26 @@ void gateway_tick_flows(struct gateway *gateway)
 			link->bursts[class] = load.burst;
 		}
 	}
+}
+
+int gateway_link_facts(void *context, struct gateway_identity toward, uint32_t class,
+                       struct document_link *ret_link)
+{
+	struct gateway *gateway = context;
+	const struct gateway_link *link = find_link(gateway, toward);
+	struct link_offer offer;
+	struct book_load load;
+
+	for (size_t i = 0; link != NULL && book_link_at(gateway->book, i, &offer) == 0; i++) {
+		if (!gateway_equal(offer.toward, toward) || book_load_at(gateway->book, i, class, &load) < 0)
+			continue;
+		*ret_link = (struct document_link){.load = offer.capacity - offer.free,
+		                                   .worst = load.ceiling > 0 ? load.delay : 0,
+		                                   .longest = link->longest,
+		                                   .probes = link->probes};
+		return 0;
+	}
+	return BUSBAR_ERROR_NOT_FOUND;
 }
 
 /* From this end to the other; the last segment decapsulates there. */

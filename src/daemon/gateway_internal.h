@@ -34,6 +34,8 @@ struct gateway_link {
 	struct gateway_identity toward;
 	uint32_t interface;
 	uint64_t rates[LINK_CLASSES], bursts[LINK_CLASSES]; /* of its queues */
+	int64_t longest;                                    /* delay that was measured */
+	uint64_t probes;                                    /* that were answered */
 };
 
 struct gateway {
@@ -110,6 +112,9 @@ uint32_t gateway_edge(void *context, struct document_count counts[DOCUMENT_EDGE]
 int gateway_open_flows(struct gateway *gateway) CHECKED;
 void gateway_close_flows(struct gateway *gateway);
 void gateway_tick_flows(struct gateway *gateway);
+/* Of a link of our own, for documents. */
+int gateway_link_facts(void *context, struct gateway_identity toward, uint32_t class,
+                       struct document_link *ret_link);
 int gateway_attach(void *context, const struct owner_flow *flow);
 void gateway_detach(void *context, const struct identifier *program);
 

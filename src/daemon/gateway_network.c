@@ -180,9 +180,12 @@ static void on_measured(void *context, uint32_t session, const struct probe_meas
                         bool lost)
 {
 	struct gateway *gateway = context;
+	struct gateway_link *link = &gateway->links[session];
 
+	link->longest = measurement->longest;
+	link->probes = measurement->received;
 	if (!gateway->closing)
-		announce_link_measured(gateway->announce, gateway->links[session].toward, measurement, lost);
+		announce_link_measured(gateway->announce, link->toward, measurement, lost);
 }
 
 /* Probes are authenticated with a key of the domain that is used for nothing else. */

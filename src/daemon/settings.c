@@ -39,6 +39,8 @@
 /* A block that is nearly everything would close the gateway to its clients. */
 enum { BLOCK_LEAST = 8, BLOCK_DEFAULT = 32 };
 
+enum { QUEUE_FRAMES = 5 };
+
 static const char *const plan_names[] = {"spot", "fixed", NULL};
 
 static const struct config_field key_fields[] = {
@@ -106,11 +108,15 @@ static const struct config_field link_fields[] = {
         {"capacity", CONFIG_BITRATE, FIELD(settings_link, capacity), .required = true, .minimum = 1,
          .maximum = INT64_MAX},
         {"rate", CONFIG_BITRATE, FIELD(settings_link, rate), .fallback = "0 bit/s",
-         .help = "of the output itself; 0: the capacity"},
+         .help = "that the output is shaped to, a little below the line's; 0: the capacity"},
+        {"overhead", CONFIG_BYTES, FIELD(settings_link, overhead), .fallback = "24 B", .maximum = 256,
+         .help = "of the line for each frame, which rates and bursts count (Ethernet: 24)"},
         {"largest-packet", CONFIG_BYTES, FIELD(settings_link, largest_packet), .fallback = "1600 B",
          .minimum = 64, .maximum = 1 << 20},
         {"latency", CONFIG_DURATION, FIELD(settings_link, latency), .fallback = "0 s",
-         .maximum = 60 * CLOCK_SECOND, .help = "propagation, and how late the output may begin"},
+         .maximum = 60 * CLOCK_SECOND, .help = "propagation at most; the queues' own slack is added"},
+        {"least", CONFIG_DURATION, FIELD(settings_link, least), .fallback = "0 s",
+         .maximum = 60 * CLOCK_SECOND, .help = "propagation at least; 0: unknown, and bursts count as grown"},
         {"ceilings", CONFIG_LIST, FIELD(settings_link, ceilings), .element = CONFIG_DURATION,
          .element_size = sizeof(int64_t), .list_maximum = LINK_CLASSES, .maximum = 60 * CLOCK_SECOND,
          .help = "constant delay ceilings of the guaranteed classes"},
@@ -567,6 +573,7 @@ struct link_offer settings_link_offer(const struct settings *settings, const str
 	struct link_offer offer = {
 	        .from = settings_identity(settings),
 	        .toward = {.site = (uint32_t)link->site, .gateway = (uint16_t)link->gateway},
+	        .least = link->least,
 	        .capacity = (uint64_t)link->capacity,
 	        .free = (uint64_t)link->capacity,
 	        .base = link->price,
@@ -579,13 +586,28 @@ struct link_offer settings_link_offer(const struct settings *settings, const str
 	return offer;
 }
 
+/*
+ * What the output's own queues let pass before a guaranteed packet that they are not allowed to hold up: all
+ * that a late timer owes, of the whole output and of the two classes below (a 32nd of it), and two frames of
+ * each, of which admission itself counts one.
+ */
+static int64_t queue_slack(const struct book_output *output)
+{
+	uint64_t frame =
+	        (output->largest_packet * 8 * (uint64_t)CLOCK_SECOND + output->rate - 1) / output->rate;
+
+	return LINK_SLACK + LINK_SLACK / 32 + (int64_t)(QUEUE_FRAMES * frame);
+}
+
 struct book_output settings_link_output(const struct settings_link *link)
 {
-	return (struct book_output){
+	struct book_output output = {
 	        .rate = (uint64_t)(link->rate == 0 ? link->capacity : link->rate),
-	        .largest_packet = (uint64_t)link->largest_packet,
-	        .latency = link->latency,
+	        .largest_packet = (uint64_t)(link->largest_packet + link->overhead),
 	};
+
+	output.latency = link->latency + queue_slack(&output);
+	return output;
 }
 
 static uint64_t capacity_of(const struct settings *settings, enum resource_kind kind)

@@ -29,8 +29,10 @@ struct settings_link {
 	const char *interface;
 	struct config_address local, remote;
 	int64_t capacity;
-	int64_t rate, largest_packet, latency; /* the output's physical side; rate 0: the capacity */
-	struct config_list ceilings;           /* int64_t, one of each class */
+	/* The output's physical side; rate 0: the capacity; least: delay that is certain; overhead: octets.
+	 */
+	int64_t rate, largest_packet, latency, least, overhead;
+	struct config_list ceilings; /* int64_t, one of each class */
 	int64_t price, tariff, steepness;
 	struct config_list tide; /* int64_t, thousandths */
 };
@@ -119,6 +121,7 @@ int settings_tenants(const struct settings *settings, struct arena *arena,
 int settings_services(const struct settings *settings, int64_t start, struct arena *arena,
                       struct owner_service **ret_services) CHECKED;
 struct link_offer settings_link_offer(const struct settings *settings, const struct settings_link *link);
+/* As its queues shape and delay it: their own slack is in the latency. */
 struct book_output settings_link_output(const struct settings_link *link);
 /*
  * What a book is told behind its resources and links: tides (given for equal parts of a day) and prices.

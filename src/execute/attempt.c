@@ -438,6 +438,9 @@ static void on_refused(struct tasks *tasks, struct attempt *attempt, struct atte
 		fail_part(tasks, attempt, BUSBAR_ERROR_LOST, "lost");
 		return;
 	}
+	attempt->task->parts[attempt->part].refusal =
+	        (struct task_refusal){answer->refusal.error,    owner->identity,      answer->refusal.toward,
+	                              answer->refusal.resource, answer->refusal.have, answer->refusal.need};
 	view_unreserve(tasks->rooms.view, attempt->decided);
 	attempt_learn(tasks, attempt, owner->identity, &answer->refusal);
 	attempt_crank_back(tasks, attempt, answer->refusal.error, answer->refusal.error);

@@ -150,6 +150,14 @@ void task_answer(struct tasks *tasks, const struct answer *answer);
 /* Repetition and deadlines. Returns when it wants to be called again (monotonic clock, ns). */
 int64_t task_tick(struct tasks *tasks);
 
+/* What the last owner that refused a part had to say. */
+struct task_refusal {
+	int32_t error;                         /* 0: none has */
+	struct gateway_identity owner, toward; /* toward: set when a link refused */
+	enum resource_kind resource;
+	int64_t have, need; /* as in book_refusal */
+};
+
 struct task_part_record {
 	uint32_t number;
 	enum task_state state;
@@ -166,6 +174,7 @@ struct task_part_record {
 	bool measured;
 	uint32_t class;
 	int64_t bound_up, bound_down;
+	struct task_refusal refusal;
 };
 struct task_record {
 	struct identifier identifier;
@@ -188,6 +197,11 @@ int task_program(struct tasks *tasks, const struct identifier *task, uint32_t pa
                  struct program *ret_program) CHECKED;
 int task_plan(struct tasks *tasks, const struct identifier *task, uint32_t part,
               struct plan_record *ret_record) CHECKED;
+
+/* What an open task may take at most on the network (0: it did not say), and whether it is guaranteed.
+ * NOT_FOUND. */
+int task_limit(struct tasks *tasks, const struct identifier *task, int64_t *ret_within,
+               bool *ret_guaranteed) CHECKED;
 
 /* Attempts whose money is not settled yet; bytes of all tables. */
 size_t task_open_attempts(const struct tasks *tasks);

@@ -18,6 +18,7 @@
 #include "execute/past.h"
 #include "execute/task.h"
 #include "model/program.h"
+#include <sqlite3.h>
 
 /* Numbers are in the journal. */
 enum attempt_state {
@@ -76,6 +77,7 @@ struct part {
 	int64_t network, run_wall;
 	int64_t ends; /* wall clock: of a reservation once it was granted; 0 before */
 	int64_t bound_up, bound_down;
+	struct task_refusal refusal;
 	uint32_t class;
 	bool measured;
 	struct gateway_identity site;
@@ -232,6 +234,8 @@ int task_journal_write_attempt(struct database *database, const struct attempt *
 int task_journal_put_decision(struct database *database, const struct identifier *task, const uint8_t *octets,
                               size_t size) CHECKED;
 /* Tasks with work left, with their parts and open attempts; identifiers of all tasks in the window. */
+/* A part's refusal as a column has it. */
+void task_journal_get_refusal(sqlite3_stmt *statement, int column, struct task_refusal *ret_refusal);
 int task_journal_load(struct tasks *tasks) CHECKED;
 
 #endif

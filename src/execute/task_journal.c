@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The journal of tasks: tables task, part, attempt and decision. Read at the start, and for people. */
+#include "base/cursor.h"
 #include "base/error.h"
 #include "base/text.h"
 #include "execute/task_internal.h"
@@ -25,7 +26,7 @@ int task_journal_create(struct database *database)
 	        "attempts INTEGER NOT NULL, site INTEGER NOT NULL, gateway INTEGER NOT NULL,"
 	        "plan BLOB NOT NULL, state INTEGER NOT NULL DEFAULT 1, code INTEGER NOT NULL DEFAULT 0,"
 	        "exit_status INTEGER NOT NULL DEFAULT 0, size INTEGER NOT NULL DEFAULT 0, digest BLOB,"
-	        "network INTEGER NOT NULL DEFAULT 0, run_wall INTEGER NOT NULL DEFAULT 0,"
+	        "network INTEGER NOT NULL DEFAULT 0, run_wall INTEGER NOT NULL DEFAULT 0, refusal BLOB,"
 	        "PRIMARY KEY (task, number)) STRICT, WITHOUT ROWID;"
 	        "CREATE TABLE IF NOT EXISTS attempt (task BLOB NOT NULL, part INTEGER NOT NULL,"
 	        "number INTEGER NOT NULL, octets BLOB NOT NULL, ends INTEGER NOT NULL,"
@@ -105,19 +106,59 @@ int task_journal_write_attempts(struct database *database, const struct task *ta
 	                                      DATABASE_NUMBER(part + 1)));
 }
 
+/* Of a part's refusal in the journal. */
+enum { REFUSAL_OCTETS = 4 + 6 + 6 + 1 + 8 + 8 };
+
+static void put_refusal(const struct task_refusal *refusal, uint8_t octets[REFUSAL_OCTETS])
+{
+	struct writer writer = writer_open(octets, REFUSAL_OCTETS);
+
+	writer_u32(&writer, (uint32_t)refusal->error);
+	writer_u32(&writer, refusal->owner.site);
+	writer_u16(&writer, refusal->owner.gateway);
+	writer_u32(&writer, refusal->toward.site);
+	writer_u16(&writer, refusal->toward.gateway);
+	writer_u8(&writer, (uint8_t)refusal->resource);
+	writer_u64(&writer, (uint64_t)refusal->have);
+	writer_u64(&writer, (uint64_t)refusal->need);
+}
+
+void task_journal_get_refusal(sqlite3_stmt *statement, int column, struct task_refusal *ret_refusal)
+{
+	const uint8_t *octets = sqlite3_column_blob(statement, column);
+	struct cursor cursor = cursor_open(octets, REFUSAL_OCTETS);
+	struct task_refusal refusal;
+
+	*ret_refusal = (struct task_refusal){.error = 0};
+	if (sqlite3_column_bytes(statement, column) != REFUSAL_OCTETS)
+		return;
+	refusal.error = (int32_t)cursor_u32(&cursor);
+	refusal.owner.site = cursor_u32(&cursor);
+	refusal.owner.gateway = cursor_u16(&cursor);
+	refusal.toward.site = cursor_u32(&cursor);
+	refusal.toward.gateway = cursor_u16(&cursor);
+	refusal.resource = (enum resource_kind)cursor_u8(&cursor);
+	refusal.have = (int64_t)cursor_u64(&cursor);
+	refusal.need = (int64_t)cursor_u64(&cursor);
+	if ((unsigned)refusal.resource < RESOURCE_KINDS)
+		*ret_refusal = refusal;
+}
+
 int task_journal_write_part(struct database *database, const struct task *task, uint32_t part)
 {
 	const struct part *saved = &task->parts[part];
+	uint8_t refusal[REFUSAL_OCTETS];
 
+	put_refusal(&saved->refusal, refusal);
 	return database_write(
 	        database,
 	        "UPDATE part SET state = ?, code = ?, exit_status = ?, size = ?, digest = ?,"
-	        "network = ?, run_wall = ? WHERE task = ? AND number = ?",
+	        "network = ?, run_wall = ?, refusal = ? WHERE task = ? AND number = ?",
 	        DATABASE_VALUES(DATABASE_NUMBER(saved->state), DATABASE_NUMBER(saved->code),
 	                        DATABASE_NUMBER(saved->exit_status), DATABASE_NUMBER((int64_t)saved->size),
 	                        DATABASE_ARRAY(saved->digest), DATABASE_NUMBER(saved->network),
-	                        DATABASE_NUMBER(saved->run_wall), DATABASE_ARRAY(task->identifier.octets),
-	                        DATABASE_NUMBER(part + 1)));
+	                        DATABASE_NUMBER(saved->run_wall), DATABASE_ARRAY(refusal),
+	                        DATABASE_ARRAY(task->identifier.octets), DATABASE_NUMBER(part + 1)));
 }
 
 int task_journal_insert_attempt(struct database *database, const struct attempt *attempt)
@@ -204,6 +245,7 @@ static int load_part(struct tasks *tasks, struct task *task, sqlite3_stmt *state
 		memcpy(part->digest, sqlite3_column_blob(statement, 9), 32);
 	part->network = sqlite3_column_int64(statement, 10);
 	part->run_wall = sqlite3_column_int64(statement, 11);
+	task_journal_get_refusal(statement, 12, &part->refusal);
 	code = plan_record_decode(sqlite3_column_blob(statement, 4),
 	                          (size_t)sqlite3_column_bytes(statement, 4), &record);
 	if (code < 0 || part->state >= TASK_STATES)
@@ -311,7 +353,7 @@ static int load_task(struct tasks *tasks, sqlite3_stmt *statement)
 	code = each_row(
 	        tasks, task,
 	        "SELECT number, attempts, site, gateway, plan, state, code, exit_status, size, digest,"
-	        "network, run_wall FROM part WHERE task = ? ORDER BY number",
+	        "network, run_wall, refusal FROM part WHERE task = ? ORDER BY number",
 	        load_part);
 	return code < 0 ? code
 	                : each_row(tasks, task,

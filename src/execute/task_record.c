@@ -32,6 +32,7 @@ static void fill_part(const struct task *task, uint32_t index, struct task_part_
 	        .class = part->class,
 	        .bound_up = part->bound_up,
 	        .bound_down = part->bound_down,
+	        .refusal = part->refusal,
 	};
 	memcpy(record->digest, part->digest, sizeof(record->digest));
 }
@@ -115,6 +116,7 @@ static void read_part(sqlite3_stmt *statement, const struct identifier *task, st
 	part->site.site = (uint32_t)sqlite3_column_int64(statement, 9);
 	part->site.gateway = (uint16_t)sqlite3_column_int(statement, 10);
 	part->program = identifier_derive(task, (part->number - 1) << 8 | part->attempts);
+	task_journal_get_refusal(statement, 12, &part->refusal);
 	if (plan_record_decode(sqlite3_column_blob(statement, 11),
 	                       (size_t)sqlite3_column_bytes(statement, 11), &plan) < 0)
 		return;
@@ -128,10 +130,11 @@ static int read_parts(struct tasks *tasks, const struct identifier *task, struct
 {
 	struct database *database = tasks->rooms.database;
 	sqlite3_stmt *statement;
-	int code = database_start(database,
-	                          "SELECT number, state, code, exit_status, attempts, size, digest, network,"
-	                          "run_wall, site, gateway, plan FROM part WHERE task = ? ORDER BY number",
-	                          DATABASE_VALUES(DATABASE_ARRAY(task->octets)), &statement);
+	int code = database_start(
+	        database,
+	        "SELECT number, state, code, exit_status, attempts, size, digest, network,"
+	        "run_wall, site, gateway, plan, refusal FROM part WHERE task = ? ORDER BY number",
+	        DATABASE_VALUES(DATABASE_ARRAY(task->octets)), &statement);
 
 	while (code >= 0 && (code = database_step(database, statement)) > 0) {
 		uint32_t number = (uint32_t)sqlite3_column_int(statement, 0);
@@ -222,5 +225,20 @@ int task_plan(struct tasks *tasks, const struct identifier *task, uint32_t part,
 	code = plan_record_decode(sqlite3_column_blob(statement, 0),
 	                          (size_t)sqlite3_column_bytes(statement, 0), ret_record);
 	(void)sqlite3_reset(statement);
+	return code;
+}
+
+int task_limit(struct tasks *tasks, const struct identifier *identifier, int64_t *ret_within,
+               bool *ret_guaranteed)
+{
+	const struct task *task = hash_get(tasks->by_task, identifier->octets);
+	struct demand demand;
+	int code = task == NULL ? BUSBAR_ERROR_NOT_FOUND : task_demand(tasks, task, &demand);
+
+	if (code == 0) {
+		*ret_within = demand.body.network_within;
+		*ret_guaranteed = demand.body.network_guaranteed;
+	}
+	arena_reset(tasks->arena);
 	return code;
 }

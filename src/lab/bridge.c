@@ -31,12 +31,15 @@ enum {
 };
 #define TRUSTED_AGE (100 * CLOCK_MILLISECOND)
 #define SAMPLE_INTERVAL CLOCK_SECOND
+#define SPELL_GAP CLOCK_MILLISECOND
 
 /* Where frames enter one direction: received on `input`, sent on `output`. */
 struct port {
 	int input, output;
 	struct line *line;
 	struct bridge_direction *counters;
+	uint32_t wire, end;
+	uint64_t spell; /* the latest one's number, from 1; 0: none yet */
 };
 
 struct bridge {
@@ -44,7 +47,8 @@ struct bridge {
 	size_t count;
 	int epoll, timer;
 	size_t frame_maximum;
-	int64_t started, next_sample;
+	int64_t started, next_sample, slack;
+	struct bridge_state *state;
 	uint8_t *frames; /* BATCH x frame_maximum */
 	uint8_t stamps[BATCH][STAMP_SPACE] __attribute__((aligned(16)));
 	struct iovec vectors[BATCH];
@@ -149,6 +153,34 @@ static size_t send_batch(struct bridge *bridge, int fd, const struct line_frame 
 	return sent > 0 ? (size_t)sent : 0;
 }
 
+/* The port's latest spell while it goes on, else a new one. */
+static struct bridge_spell *find_spell(struct bridge *bridge, struct port *port, int64_t deadline)
+{
+	struct bridge_state *state = bridge->state;
+	struct bridge_spell *spell = &state->spells[(port->spell - 1) % BRIDGE_SPELLS];
+
+	if (port->spell > 0 && port->spell + BRIDGE_SPELLS > state->spell_count &&
+	    deadline <= spell->over + SPELL_GAP)
+		return spell;
+	spell = &state->spells[state->spell_count % BRIDGE_SPELLS];
+	*spell = (struct bridge_spell){.wire = port->wire, .end = port->end, .begin = deadline};
+	count(&state->spell_count, 1);
+	port->spell = state->spell_count;
+	return spell;
+}
+
+static void note_late(struct bridge *bridge, struct port *port, int64_t deadline, int64_t after)
+{
+	struct bridge_spell *spell;
+
+	if (after - deadline <= bridge->slack)
+		return;
+	spell = find_spell(bridge, port, deadline);
+	spell->over = after;
+	spell->worst = MAXIMUM(spell->worst, after - deadline);
+	spell->frames++;
+}
+
 static void deliver(struct bridge *bridge, struct port *port, int64_t time)
 {
 	struct line_frame frames[BATCH];
@@ -162,6 +194,7 @@ static void deliver(struct bridge *bridge, struct port *port, int64_t time)
 	after = now();
 	for (size_t i = 0; i < sent; i++) {
 		lateness_add(&port->counters->lateness, after - frames[i].deadline);
+		note_late(bridge, port, frames[i].deadline, after);
 		count(&port->counters->bytes, frames[i].size);
 	}
 	count(&port->counters->frames, sent);
@@ -231,16 +264,17 @@ static int watch(struct bridge *bridge, int fd, void *owner)
 	return epoll_ctl(bridge->epoll, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
 }
 
-static int add_port(struct bridge *bridge, const struct line_terms *terms, uint64_t seed, int input,
-                    int output, struct bridge_direction *counters)
+static int add_port(struct bridge *bridge, const struct line_terms *terms, uint64_t seed,
+                    const struct port *wanted)
 {
 	struct port *port = &bridge->ports[bridge->count];
 
-	*port = (struct port){input, output, line_create(terms, seed, bridge->frame_maximum), counters};
+	*port = *wanted;
+	port->line = line_create(terms, seed, bridge->frame_maximum);
 	if (!port->line)
 		return -ENOMEM;
 	bridge->count++;
-	return watch(bridge, input, port);
+	return watch(bridge, port->input, port);
 }
 
 static int add_ports(struct bridge *bridge, const struct topology *topology, const struct network *network,
@@ -255,10 +289,15 @@ static int add_ports(struct bridge *bridge, const struct topology *topology, con
 		topology_wire(topology, i, &wire);
 		terms = (struct line_terms){wire.quality.delay, wire.quality.rate, wire.quality.queue,
 		                            wire.quality.loss};
-		for (int end = 0; code >= 0 && end < 2; end++)
-			code = add_port(bridge, &terms, (uint64_t)topology->seed + 2 * i + (unsigned)end,
-			                network->ports[i][end], network->ports[i][1 - end],
-			                &state->directions[i][end]);
+		for (uint32_t end = 0; code >= 0 && end < 2; end++) {
+			const struct port port = {.input = network->ports[i][end],
+			                          .output = network->ports[i][1 - end],
+			                          .counters = &state->directions[i][end],
+			                          .wire = (uint32_t)i,
+			                          .end = end};
+
+			code = add_port(bridge, &terms, (uint64_t)topology->seed + 2 * i + end, &port);
+		}
 	}
 	return code;
 }
@@ -310,6 +349,8 @@ int bridge_run(const struct topology *topology, const struct network *network, s
 	if (!bridge)
 		return -ENOMEM;
 	bridge->frame_maximum = largest_frame(topology);
+	bridge->slack = topology->core.slack;
+	bridge->state = state;
 	bridge->frames = calloc(BATCH, bridge->frame_maximum);
 	bridge->epoll = epoll_create1(EPOLL_CLOEXEC);
 	bridge->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);

@@ -2,6 +2,7 @@
 /* Every text that comes from the topology is written as a quoted YAML scalar. */
 #include "lab/configuration.h"
 
+#include "base/compiler.h"
 #include "base/hex.h"
 #include "base/unit.h"
 
@@ -128,10 +129,13 @@ static void put_link(FILE *stream, const struct topology *topology, size_t index
 	put_pair(stream, ", interface", wire.ends[end].interface);
 	fprintf(stream, ",\n     local: \"%s\", remote: \"%s\"", address_text(&wire.ends[end].address, local),
 	        address_text(&wire.ends[1 - end].address, remote));
-	fprintf(stream, ", capacity: %s", unit_format_bitrate(link->rate, rate));
-	fprintf(stream, ",\n     ");
+	fprintf(stream, ", capacity: %s", unit_format_bitrate(link->rate / 10 * 9, rate));
+	fprintf(stream, ", rate: %s", unit_format_bitrate(topology_shaped(link->rate), rate));
+	/* The bridge's lines have no preamble. */
+	fprintf(stream, ", overhead: 0 B,\n     ");
 	put_bytes(stream, "largest-packet", link->mtu + TOPOLOGY_FRAME);
-	put_duration(stream, ", latency", link->delay);
+	put_duration(stream, ", latency", link->delay + topology->core.slack);
+	put_duration(stream, ", least", link->delay);
 	fprintf(stream, ", ceilings: [%s]", unit_format_duration(link->ceiling, ceiling));
 	put_price(stream, link->price, link->tariff);
 	fprintf(stream, ", steepness: %" PRId64 "}\n", link->steepness);
@@ -182,7 +186,7 @@ static void put_access(FILE *stream, const struct topology *topology, size_t gat
 		const struct topology_client *client = topology_client(topology, i);
 		struct topology_wire wire;
 		struct in6_addr prefix;
-		char text[INET6_ADDRSTRLEN];
+		char text[MAXIMUM(INET6_ADDRSTRLEN, UNIT_TEXT)];
 
 		if (client->at != gateway)
 			continue;
@@ -193,6 +197,8 @@ static void put_access(FILE *stream, const struct topology *topology, size_t gat
 		put_listen(stream, ", listen", &wire.ends[0].address);
 		fprintf(stream, ", prefix: \"%s/64\"", address_text(&prefix, text));
 		put_duration(stream, ", delay", client->delay);
+		put_duration(stream, ", ceiling", client->ceiling);
+		fprintf(stream, ", rate: %s", unit_format_bitrate(topology_shaped(client->rate), text));
 		/* The operator asks all gateways from any client. */
 		fputs(first_tenant(topology, true) >= 0 ? ", operator: true}\n" : "}\n", stream);
 	}

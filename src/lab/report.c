@@ -87,6 +87,30 @@ static json_t *links_json(const struct lab *lab)
 	return links;
 }
 
+static json_t *spell_json(const struct lab *lab, const struct bridge_spell *spell)
+{
+	struct topology_wire wire;
+
+	topology_wire(lab->topology, spell->wire, &wire);
+	return json_pack("{s:s, s:s, s:I, s:I, s:I, s:I}", "from",
+	                 topology_node_name(lab->topology, wire.ends[spell->end].node), "to",
+	                 topology_node_name(lab->topology, wire.ends[1 - spell->end].node), "begin_ns",
+	                 (json_int_t)spell->begin, "end_ns", (json_int_t)spell->over, "worst_ns",
+	                 (json_int_t)spell->worst, "frames", (json_int_t)spell->frames);
+}
+
+/* The newest, oldest first. The bridge may be at work on the last one. */
+static json_t *spells_json(const struct lab *lab)
+{
+	const struct bridge_state *bridge = lab->bridge;
+	uint64_t count = (uint64_t)load(&bridge->spell_count);
+	json_t *spells = json_array();
+
+	for (uint64_t i = count > BRIDGE_SPELLS ? count - BRIDGE_SPELLS : 0; i < count; i++)
+		json_array_append_new(spells, spell_json(lab, &bridge->spells[i % BRIDGE_SPELLS]));
+	return spells;
+}
+
 static json_t *bridge_json(const struct lab *lab)
 {
 	struct lateness all = {0};
@@ -94,8 +118,10 @@ static json_t *bridge_json(const struct lab *lab)
 	for (size_t i = 0; i < topology_wires(lab->topology); i++)
 		for (int end = 0; end < 2; end++)
 			lateness_merge(&all, &lab->bridge->directions[i][end].lateness);
-	return json_pack("{s:b, s:s, s:o}", "running", lab->bridge_pid > 0, "scheduling",
-	                 lab->bridge->is_real_time ? "real-time" : "ordinary", "lateness",
+	return json_pack("{s:b, s:s, s:I, s:I, s:o, s:o}", "running", lab->bridge_pid > 0, "scheduling",
+	                 lab->bridge->is_real_time ? "real-time" : "ordinary", "slack_ns",
+	                 (json_int_t)lab->topology->core.slack, "late_spells",
+	                 load(&lab->bridge->spell_count), "late", spells_json(lab), "lateness",
 	                 lateness_json(&all));
 }
 

@@ -94,6 +94,8 @@ static const struct config_field client_fields[] = {
         QUEUE(topology_client, NULL),
         LOSS(topology_client),
         MTU(topology_client, NULL),
+        {"ceiling", CONFIG_DURATION, FIELD(topology_client, ceiling), .minimum = 0,
+         .maximum = 20 * CLOCK_SECOND, .help = "promised delay; default delay + access.margin"},
         {0},
 };
 
@@ -107,7 +109,7 @@ static const struct config_field link_fields[] = {
         MTU(topology_link, NULL),
         {"ceiling", CONFIG_DURATION, FIELD(topology_link, ceiling), .minimum = 0,
          .maximum = 20 * CLOCK_SECOND,
-         .help = "promised delay; default delay + core.margin + a packet's time"},
+         .help = "promised delay; default delay + core.slack + core.margin + an empty output's"},
         {"price", PRICE(topology_link, price), .help = "per Mbit/s second"},
         {"tariff", PRICE(topology_link, tariff), .help = "per Mbit/s second"},
         {"steepness", CONFIG_INTEGER, FIELD(topology_link, steepness), .minimum = 0, .maximum = 1000000,
@@ -156,6 +158,8 @@ static const struct config_field access_fields[] = {
         RATE(topology_access, "100 Mbit/s"),
         QUEUE(topology_access, "50 ms"),
         MTU(topology_access, "1500"),
+        {"margin", CONFIG_DURATION, FIELD(topology_access, margin), .fallback = "4 ms", .minimum = 1,
+         .maximum = 10 * CLOCK_SECOND, .help = "an access link's ceiling above its delay"},
         {0},
 };
 
@@ -163,8 +167,10 @@ static const struct config_field core_fields[] = {
         RATE(topology_core, "1 Gbit/s"),
         QUEUE(topology_core, "10 ms"),
         MTU(topology_core, "2000"),
+        {"slack", CONFIG_DURATION, FIELD(topology_core, slack), .fallback = "500 us", .minimum = 1,
+         .maximum = CLOCK_SECOND, .help = "by which the bridge may be late in ordinary times"},
         {"margin", CONFIG_DURATION, FIELD(topology_core, margin), .fallback = "1 ms", .minimum = 1,
-         .maximum = 10 * CLOCK_SECOND, .help = "a link's ceiling above its delay and a packet's time"},
+         .maximum = 10 * CLOCK_SECOND, .help = "of a link's ceiling, for bursts"},
         {"price", PRICE(topology_core, price), .fallback = "0.0000001", .help = "per Mbit/s second"},
         {"tariff", PRICE(topology_core, tariff), .fallback = "0.0000002", .help = "per Mbit/s second"},
         {"steepness", CONFIG_INTEGER, FIELD(topology_core, steepness), .fallback = "32", .minimum = 1,
@@ -243,6 +249,11 @@ int topology_read(const char *path, struct arena *arena, struct topology *ret_to
 	slash = strrchr(folder, '/');
 	slash[slash == folder ? 1 : 0] = '\0';
 	return topology_parse(text, size, path, folder, arena, ret_topology, problem);
+}
+
+int64_t topology_shaped(int64_t rate)
+{
+	return rate / 100 * 97;
 }
 
 const struct topology_gateway *topology_gateway(const struct topology *topology, size_t index)

@@ -69,6 +69,7 @@ struct topology_client {
 	const char *name;
 	const char *gateway;
 	int64_t delay, rate, queue, loss, mtu;
+	int64_t ceiling;
 	size_t at; /* index of its gateway */
 };
 
@@ -104,10 +105,12 @@ struct topology_tenant {
 /* Values for wires that say nothing themselves. */
 struct topology_access {
 	int64_t rate, queue, mtu;
+	int64_t margin; /* ceiling = delay + margin */
 };
 struct topology_core {
 	int64_t rate, queue, mtu;
-	int64_t margin; /* ceiling = delay + margin + a packet's time */
+	int64_t slack;  /* by which the bridge may be late in ordinary times */
+	int64_t margin; /* ceiling = delay + slack + what an empty output needs + margin */
 	int64_t price, tariff, steepness;
 };
 
@@ -151,6 +154,9 @@ int topology_parse(const char *text, size_t size, const char *file, const char *
 /* As topology_parse on a file; relative paths start at the file's folder. */
 int topology_read(const char *path, struct arena *arena, struct topology *ret_topology,
                   struct config_problem *problem) CHECKED;
+
+/* Outputs are shaped to a little less than the line's rate, so that packets wait in the gateway's queues. */
+int64_t topology_shaped(int64_t rate);
 
 const struct topology_gateway *topology_gateway(const struct topology *topology, size_t index);
 const struct topology_client *topology_client(const struct topology *topology, size_t index);

@@ -139,6 +139,7 @@ static int check_clients(struct check *check)
 		fill(&client->rate, topology->access.rate);
 		fill(&client->queue, topology->access.queue);
 		fill(&client->mtu, topology->access.mtu);
+		fill(&client->ceiling, client->delay + topology->access.margin);
 		code = check_quality(check, client->name, client->rate, client->mtu);
 	}
 	return code;
@@ -171,10 +172,16 @@ static bool joins_same(const struct topology_link *a, const struct topology_link
 	       (a->ends[0] == b->ends[1] && a->ends[1] == b->ends[0]);
 }
 
-/* A packet of another's may just have been begun: no output can promise less than its time. */
-static int64_t packet_time(const struct topology_link *link)
+/*
+ * No output can promise less: its queues let six frames pass before a guaranteed one, and what a timer that
+ * is a millisecond late owes (busbard adds as much to a link's latency).
+ */
+static int64_t output_time(const struct topology_link *link)
 {
-	return ((link->mtu + TOPOLOGY_FRAME) * 8 * CLOCK_SECOND + link->rate - 1) / link->rate;
+	int64_t rate = topology_shaped(link->rate);
+	int64_t frame = ((link->mtu + TOPOLOGY_FRAME) * 8 * CLOCK_SECOND + rate - 1) / rate;
+
+	return CLOCK_MILLISECOND + CLOCK_MILLISECOND / 32 + 6 * frame;
 }
 
 static void fill_link(const struct topology_core *core, struct topology_link *link)
@@ -208,11 +215,12 @@ static int check_links(struct check *check)
 		code = check_quality(check, what, links[i].rate, links[i].mtu);
 		if (code < 0)
 			return code;
-		least = links[i].delay + packet_time(&links[i]);
+		least = links[i].delay + topology->core.slack + output_time(&links[i]);
 		fill(&links[i].ceiling, least + topology->core.margin);
 		if (links[i].ceiling < least)
 			return refuse(check, BUSBAR_ERROR_BAD_VALUE,
-			              "links[%zu].ceiling: below the delay and a packet's time", i);
+			              "links[%zu].ceiling: below the delay and what an empty output needs",
+			              i);
 	}
 	return 0;
 }

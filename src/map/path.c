@@ -454,6 +454,8 @@ static struct plan_link describe_link(const struct path_request *request, const 
 	                              .back_price = link_price(back, request->total_down),
 	                              .delay = bounded_delay(link->delay),
 	                              .back_delay = bounded_delay(back->delay),
+	                              .least = bounded_delay(link->least),
+	                              .back_least = bounded_delay(back->least),
 	                              .ceiling = bounded_delay(link->ceilings[class]),
 	                              .back_ceiling = bounded_delay(back->ceilings[class])};
 

@@ -18,10 +18,18 @@
 
 enum { LINK_CLASSES = 2 };
 
+/*
+ * How far an output may be from a server that never errs: timers fire up to LINK_SLACK late, and queues let
+ * so much more through than their burst; no frame of the network is longer than LINK_FRAME.
+ */
+#define LINK_SLACK INT64_C(1000000)
+enum { LINK_FRAME = 2014 };
+
 struct link_offer {
 	struct gateway_identity from; /* the owner */
 	struct gateway_identity toward;
 	int64_t delay; /* one way, measured */
+	int64_t least; /* that no packet is faster than, of the empty link; 0: unknown */
 	int64_t jitter;
 	int64_t ceilings[LINK_CLASSES]; /* per guaranteed class, ascending; 0: none is promised */
 	uint32_t loss;                  /* parts per million */
@@ -34,5 +42,10 @@ struct link_offer {
 
 /* Price per Mbit/s and second once `extra` bit/s more are reserved. */
 money link_price(const struct link_offer *offer, uint64_t extra);
+/*
+ * What a flow of this rate (bit/s) that asks for a burst (octets) is let through at once where it enters. No
+ * less: whoever keeps to rate and burst is never held up, whatever the sizes of its packets.
+ */
+uint64_t link_burst(uint64_t rate, uint64_t burst);
 
 #endif

@@ -30,14 +30,14 @@ enum { PLAN_PRICE_SLACK = 4 };
 #define PLAN_RESERVATION_LIFETIME INT64_C(30000000000)
 
 /*
- * One link of a path, in both directions: prices and tariffs per Mbit/s and second, least delay and ceiling
- * of the path's class (0: none is promised).
+ * One link of a path, in both directions: prices and tariffs per Mbit/s and second, delay as measured, least
+ * delay that is certain (0: unknown), and ceiling of the path's class (0: none is promised).
  */
 struct plan_link {
 	money price, tariff;
 	money back_price, back_tariff;
-	int64_t delay, ceiling;
-	int64_t back_delay, back_ceiling;
+	int64_t delay, least, ceiling;
+	int64_t back_delay, back_least, back_ceiling;
 };
 
 struct plan_path {

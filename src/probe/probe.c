@@ -89,7 +89,8 @@ static void report(struct session *session)
 {
 	struct probe *probe = session->endpoint.probe;
 	struct probe_measurement measurement = {.sent = session->statistics.sent,
-	                                        .received = session->statistics.received};
+	                                        .received = session->statistics.received,
+	                                        .longest = session->statistics.longest};
 	bool lost = !statistics_measure(&session->statistics, &measurement);
 
 	measurement.rejected = session->rejected;

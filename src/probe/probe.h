@@ -28,6 +28,7 @@ struct probe_target {
 
 struct probe_measurement {
 	int64_t delay, jitter; /* ns */
+	int64_t longest;       /* delay since the session began */
 	uint32_t loss;         /* parts per million of the window */
 	uint64_t sent, received, rejected;
 };

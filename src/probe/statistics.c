@@ -33,6 +33,7 @@ bool statistics_received(struct statistics *statistics, uint32_t sequence, int64
 	if (statistics->last_delay >= 0)
 		statistics->jitter += llabs(delay - statistics->last_delay) - statistics->jitter / 16;
 	statistics->last_delay = delay;
+	statistics->longest = MAXIMUM(statistics->longest, delay);
 	statistics->received++;
 	return true;
 }
@@ -68,6 +69,7 @@ bool statistics_measure(const struct statistics *statistics, struct probe_measur
 	*ret_measurement = (struct probe_measurement){
 	        .delay = least,
 	        .jitter = statistics->jitter / 16,
+	        .longest = statistics->longest,
 	        .loss = (uint32_t)((uint64_t)lost * PER_MILLION / judged),
 	        .sent = statistics->sent,
 	        .received = statistics->received,

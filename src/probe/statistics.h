@@ -20,7 +20,8 @@ struct statistics {
 		int64_t delay;
 	} window[PROBE_WINDOW];
 	int64_t last_delay; /* -1: none yet */
-	int64_t jitter;     /* times 16, as RFC 3550 keeps it */
+	int64_t longest;
+	int64_t jitter; /* times 16, as RFC 3550 keeps it */
 	uint64_t sent, received;
 };
 

@@ -180,6 +180,7 @@ static void put_link(struct writer *writer, const void *object, uint32_t index)
 		field_fail(writer, BUSBAR_ERROR_BAD_VALUE);
 	field_put_somebody(writer, link->toward);
 	put_number(writer, link->delay);
+	put_number(writer, link->least);
 	put_number(writer, link->jitter);
 	for (uint32_t i = 0; i < LINK_CLASSES; i++)
 		put_number(writer, link->ceilings[i]);
@@ -197,6 +198,7 @@ static void get_link(struct cursor *cursor, void *object, void *context)
 	struct link_offer link = {.toward = field_somebody(cursor)};
 
 	link.delay = number(cursor);
+	link.least = number(cursor);
 	link.jitter = number(cursor);
 	for (uint32_t i = 0; i < LINK_CLASSES; i++)
 		link.ceilings[i] = number(cursor);

@@ -114,7 +114,10 @@ static int submit_as(uint32_t tenant, const char *text, bool quote, struct plan 
 	struct demand demand;
 	struct task_request request = {.demand = &demand,
 	                               .tenant = station_tenants[tenant].name,
-	                               .spot = station_tenants[tenant].spot};
+	                               .spot = station_tenants[tenant].spot,
+	                               .place.client = {0xfd, 9},
+	                               .place.access_ceiling_up = 2 * CLOCK_MILLISECOND,
+	                               .place.access_ceiling_down = 3 * CLOCK_MILLISECOND};
 
 	if (grammar_parse_demand(text, strlen(text), "test", arena, &demand, &problem) < 0)
 		fail_msg("%s", problem.text);
@@ -419,6 +422,127 @@ static void the_ledger_proves_itself(void **state)
 	json_decref(object);
 }
 
+static struct link_offer fresh_link(struct gateway_identity from, struct gateway_identity toward)
+{
+	return (struct link_offer){.from = from,
+	                           .toward = toward,
+	                           .delay = 5 * CLOCK_MILLISECOND,
+	                           .least = 4 * CLOCK_MILLISECOND,
+	                           .ceilings = {10 * CLOCK_MILLISECOND, 20 * CLOCK_MILLISECOND},
+	                           .capacity = 36000000,
+	                           .free = 30000000,
+	                           .base = 100,
+	                           .steepness = 32000};
+}
+
+/* A neighbour with a service, over a link with ceilings. */
+static void add_neighbour(void)
+{
+	const struct gateway_identity there = {9, 1};
+	struct site near = *view_site(station->view, station->identity);
+	struct site far = {.identity = there,
+	                   .name = "far",
+	                   .measured = station_wall(station),
+	                   .validity = 3600 * CLOCK_SECOND,
+	                   .resource_count = 1,
+	                   .resources = {{RESOURCE_CPU, 1000000, 1000000, 100, 8000, 100}},
+	                   .link_count = 1};
+	struct service_offer service = {
+	        .site = there, .name = "voice", .version = "1", .address = {0xfd, 1}, .score = 10};
+
+	near.link_count = 1;
+	near.links[0] = fresh_link(station->identity, there);
+	far.links[0] = fresh_link(there, station->identity);
+	T_OK(view_put_site(station->view, &near));
+	T_OK(view_put_site(station->view, &far));
+	T_OK(view_put_service(station->view, &service));
+}
+
+static int own_link(void *context, struct gateway_identity toward, uint32_t class,
+                    struct document_link *ret_link)
+{
+	T_EQ(toward.site, 9);
+	*ret_link = (struct document_link){.load = 1000000 * (class + 1),
+	                                   .worst = 7 * CLOCK_MILLISECOND,
+	                                   .longest = 6 * CLOCK_MILLISECOND,
+	                                   .probes = 42};
+	return 0;
+}
+
+static double real_of(const json_t *object, const char *key)
+{
+	T_TRUE(json_is_real(json_object_get(object, key)));
+	return json_real_value(json_object_get(object, key));
+}
+
+static void check_hop(const json_t *hop, const char *from, const char *toward, const char *direction,
+                      double ceiling)
+{
+	T_TEXT(text_of(hop, "from"), from);
+	T_TEXT(text_of(hop, "toward"), toward);
+	T_TEXT(text_of(hop, "direction"), direction);
+	T_TRUE(real_of(hop, "ceiling_ms") == ceiling);
+}
+
+static void a_trace_shows_every_hop(void **state)
+{
+	struct identifier task;
+	json_t *trace, *hops, *hop;
+
+	add_neighbour();
+	station->source.link = own_link;
+	task = submit("demand d { service \"voice\"; network within 40 ms guaranteed; reserve for 10 s;"
+	              " bandwidth up 1 Mbit/s down 2 Mbit/s burst 3 kB; }");
+	trace = document_of(STATION_DEMO, DOCUMENT_TRACE, &task);
+	CHECK_FIELDS(trace, {"task", JSON_STRING}, {"state", JSON_STRING}, {"hard", JSON_TRUE},
+	             {"guaranteed", JSON_TRUE}, {"hops", JSON_ARRAY});
+	T_EQ(number_of(trace, "class"), 0);
+	T_TRUE(real_of(trace, "bound_ms") == 25 && real_of(trace, "limit_ms") == 40);
+	T_TRUE(real_of(trace, "bound_up_ms") == 12 && real_of(trace, "bound_down_ms") == 13);
+	hops = json_object_get(trace, "hops");
+	T_EQ(json_array_size(hops), 4);
+	check_hop(json_array_get(hops, 0), "client", "edge", "up", 2);
+	check_hop(json_array_get(hops, 1), "edge", "far", "up", 10);
+	check_hop(json_array_get(hops, 2), "far", "edge", "down", 10);
+	check_hop(json_array_get(hops, 3), "edge", "client", "down", 3);
+	T_TRUE(json_is_null(json_object_get(json_array_get(hops, 0), "class")));
+	/* Our own link is known from the book. */
+	hop = json_array_get(hops, 1);
+	T_EQ(number_of(hop, "class"), 0);
+	T_EQ(number_of(hop, "rate_bps"), 1000000);
+	T_EQ(number_of(hop, "burst_octets"), (int64_t)link_burst(1000000, 3000));
+	T_EQ(number_of(hop, "load_bps"), 1000000);
+	T_EQ(number_of(hop, "capacity_bps"), 36000000);
+	T_EQ(number_of(hop, "measured_count"), 42);
+	T_TRUE(real_of(hop, "least_ms") == 4 && real_of(hop, "worst_ms") == 7);
+	T_TRUE(real_of(hop, "measured_max_ms") == 6);
+	/* Another's is known from what it announces. */
+	hop = json_array_get(hops, 2);
+	T_EQ(number_of(hop, "rate_bps"), 2000000);
+	T_EQ(number_of(hop, "load_bps"), 6000000 + 2000000); /* the decision counts at once */
+	T_TRUE(json_is_null(json_object_get(hop, "worst_ms")));
+	json_decref(trace);
+	station->source.link = NULL;
+}
+
+static void a_refusal_shows_its_numbers(void **state)
+{
+	struct identifier task;
+	json_t *object, *refusal;
+
+	add_neighbour();
+	task = submit("demand d { service \"voice\"; network within 40 ms guaranteed; reserve for 10 s;"
+	              " bandwidth up 1 Mbit/s down 2 Mbit/s; }");
+	station_turn(station); /* the book has no such link */
+	object = document_of(STATION_DEMO, DOCUMENT_TASK, &task);
+	refusal = json_object_get(first_of(object, "parts"), "refusal");
+	CHECK_FIELDS(refusal, {"owner", JSON_STRING}, {"error", JSON_OBJECT}, {"have", JSON_INTEGER},
+	             {"need", JSON_INTEGER}, {"text", JSON_STRING});
+	T_TEXT(text_of(refusal, "owner"), "edge");
+	T_TEXT(text_of(json_object_get(refusal, "error"), "name"), "NOT_FOUND");
+	json_decref(object);
+}
+
 static uint32_t edge(void *context, struct document_count counts[DOCUMENT_EDGE])
 {
 	counts[0] = (struct document_count){"routing_header", *(const uint64_t *)context};
@@ -436,7 +560,7 @@ static void status_counts_refusals_by_cause(void **state)
 	station->source.requests_refused = requests;
 	station->source.packets_refused = packets;
 	station->source.edge = edge;
-	station->source.edge_context = &dropped;
+	station->source.context = &dropped;
 	station->now = 500 * CLOCK_MILLISECOND;
 	object = document_of(STATION_CHIEF, DOCUMENT_STATUS, NULL);
 	CHECK_FIELDS(object, {"node", JSON_STRING}, {"uptime_ms", JSON_REAL}, {"sites", JSON_INTEGER},
@@ -512,6 +636,8 @@ int main(void)
 	        CASE(programs_are_texts_that_can_be_assembled),
 	        CASE(a_bill_adds_up),
 	        CASE(the_ledger_proves_itself),
+	        CASE(a_trace_shows_every_hop),
+	        CASE(a_refusal_shows_its_numbers),
 	        CASE(status_counts_refusals_by_cause),
 	        CASE(what_may_not_be_seen_is_refused),
 	        CASE(without_accounts_there_are_none),

@@ -139,6 +139,7 @@ static void test_offers(void **state)
 	T_EQ(link.delay, 11);
 	T_EQ(link.jitter, 12);
 	T_EQ(link.loss, 13);
+	T_EQ(link.least, 0); /* unknown, and a measurement is no promise */
 	T_ERROR(book_link_at(book, 2, &link), BUSBAR_ERROR_NOT_FOUND);
 	book_free(book);
 	T_TRUE(book_free(NULL) == NULL);

@@ -194,13 +194,13 @@ static void reserve_path(struct fixture *fixture)
 	fixture->demand.body.reserve_time = 100 * CLOCK_SECOND;
 	fixture->part.limit = fixture->part.reserve = PLAN_RESERVATION_LIFETIME;
 	fixture->part.path.class = 1;
-	links[0].delay = 2 * ms;
+	links[0].least = 2 * ms;
 	links[0].ceiling = 3 * ms;
-	links[0].back_delay = 2 * ms;
+	links[0].back_least = 2 * ms;
 	links[0].back_ceiling = 4 * ms;
-	links[1].delay = 5 * ms;
+	links[1].least = 5 * ms;
 	links[1].ceiling = 9 * ms;
-	links[1].back_delay = 5 * ms;
+	links[1].back_least = 5 * ms;
 	links[1].back_ceiling = 13 * ms;
 	memcpy(fixture->request.client, client_address, sizeof(client_address));
 	memcpy(fixture->request.service, service_address, sizeof(service_address));
@@ -248,8 +248,8 @@ static void test_reservation(void **state)
 	T_EQ(here[2].reserve.back_jitter, 8 * CLOCK_MILLISECOND);
 	T_EQ(here[3].reserve.jitter, 0);
 	T_EQ(here[3].reserve.back_jitter, 0);
-	T_EQ(here[2].reserve.burst, 64000);
-	T_EQ(here[2].reserve.back_burst, 64000);
+	T_EQ(here[2].reserve.burst, link_burst(here[2].reserve.rate, 64000));
+	T_EQ(here[2].reserve.back_burst, link_burst(here[2].reserve.back_rate, 64000));
 }
 
 /* Jitter adds up along the path; links without ceiling, or slower than it, add nothing that is known. */
@@ -270,7 +270,7 @@ static void test_jitter(void **state)
 	path->links[1].ceiling = 0;
 	path->links[1].back_ceiling = 0;
 	path->links[2].back_ceiling = 12 * ms;
-	path->links[3].delay = 10 * ms;
+	path->links[3].least = 10 * ms;
 	T_OK(compile_program(&fixture->request, &fixture->program));
 	for (uint32_t i = 0, hop = 0; i < fixture->program.instruction_count; i++) {
 		const struct program_reserve *reserve = &fixture->program.instructions[i].reserve;

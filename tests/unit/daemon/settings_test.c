@@ -148,23 +148,26 @@ static void links_and_prices_reach_the_book(void **state)
 	T_OK(read_text(
 	        "supply: {cores: 1, resources: [{kind: cpu, price: 0.001, tide: [2, 3]}, {kind: memory}]}\n"
 	        "prices: {energy: 1.5, carbon: 2, half-life: 0 s}\n" LINK
-	        ", rate: 20 Mbit/s, largest-packet: 1500 B, latency: 1 ms, ceilings: [2 ms, 9 ms]"
+	        ", rate: 20 Mbit/s, largest-packet: 1500 B, latency: 1 ms, overhead: 20 B, least: 900 us, "
+	        "ceilings: [6 ms, 9 ms]"
 	        ", price: 0.000001, tide: [0.5]}]\n",
 	        arena, &settings, text));
 	links = settings.links.items;
 	output = settings_link_output(&links[0]);
 	T_EQ(output.rate, 20000000);
-	T_EQ(output.largest_packet, 1500);
-	T_EQ(output.latency, CLOCK_MILLISECOND);
+	T_EQ(output.largest_packet, 1520);
+	/* A millisecond of timers and a 32nd of it, and five frames. */
+	T_EQ(output.latency, 2 * CLOCK_MILLISECOND + CLOCK_MILLISECOND / 32 + INT64_C(5) * 1520 * 8 * 50);
 	link = settings_link_offer(&settings, &links[0]);
 	T_EQ(link.capacity, 10000000);
+	T_EQ(link.least, 900 * CLOCK_MICROSECOND);
 	T_OK(book_add_link(book, &link, &output));
 	T_EQ(settings_resources(&settings, offers), 1);
 	T_OK(book_add_resource(book, &offers[0]));
 	T_OK(settings_set_prices(&settings, book)); /* also for the memory that is not there */
 	T_OK(book_load_at(book, 0, 1, &load));
 	T_EQ(load.ceiling, 9 * CLOCK_MILLISECOND);
-	T_EQ(load.delay, 1600 * CLOCK_MICROSECOND);
+	T_EQ(load.delay, output.latency + 608 * CLOCK_MICROSECOND); /* a frame */
 	T_OK(book_link_at(book, 0, &link));
 	T_EQ(link.base, 1500); /* 1000 x 0.5 x 1.5 x 2 */
 	book_tick(book, INT64_C(11) * 3600 * CLOCK_SECOND);

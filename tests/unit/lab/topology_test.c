@@ -45,7 +45,11 @@ static void read_small(void **state)
 	link = topology_link(&topology, 0);
 	T_EQ(link->rate, 1000000000);
 	T_EQ(link->mtu, 2000);
-	T_EQ(link->ceiling, 2500 * CLOCK_MICROSECOND + 2014 * 8); /* ... and a packet's time */
+	/* Delay, slack and margin, the timer's slack, and six frames at 970 Mbit/s. */
+	T_EQ(link->ceiling, 3 * CLOCK_MILLISECOND + 1031250 + 6 * 16611);
+	T_EQ(topology_client(&topology, 0)->ceiling, 5 * CLOCK_MILLISECOND);
+	T_EQ(topology_client(&topology, 1)->ceiling, 7 * CLOCK_MILLISECOND);
+	T_TRUE(topology_service(&topology, 0)->listens);
 	T_EQ(link->price, 100);
 	T_EQ(topology_link(&topology, 1)->rate, INT64_C(10000000000));
 	T_EQ(topology_link(&topology, 1)->steepness, 8);

@@ -154,6 +154,8 @@ static bool examine_path(struct examination *examination, const struct plan_part
 		price += (wide)path->rate_down * (uint64_t)shown->back_price;
 		EXPECT(examination, shown->delay, link->delay);
 		EXPECT(examination, shown->back_delay, back->delay);
+		EXPECT(examination, shown->least, link->least);
+		EXPECT(examination, shown->back_least, back->least);
 		EXPECT(examination, shown->ceiling, link->ceilings[path->class]);
 		EXPECT(examination, shown->back_ceiling, back->ceilings[path->class]);
 	}

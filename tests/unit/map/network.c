@@ -54,6 +54,7 @@ struct link_offer *network_add_link(struct site *site, uint32_t toward, int64_t 
 	*link = (struct link_offer){.from = site->identity,
 	                            .toward = network_identity(toward),
 	                            .delay = delay,
+	                            .least = delay / 2,
 	                            .ceilings = {MAXIMUM(delay, 1)},
 	                            .capacity = capacity,
 	                            .free = capacity,

@@ -51,12 +51,23 @@ static void test_same_curve_as_resources(void **state)
 		T_EQ(link_price(&link, extra), resource_price(&resource, extra));
 }
 
+/* What conforms is let through whatever its packets, what a late timer owes too; and one frame more. */
+static void test_burst(void **state)
+{
+	T_EQ(link_burst(1000000, 3000), 3000 + LINK_FRAME);
+	T_EQ(link_burst(1000000, 0), 126 + LINK_FRAME);
+	T_EQ(link_burst(0, 0), 1 + LINK_FRAME);
+	T_EQ(link_burst(UINT64_C(8000000000), 64000), 1000001 + LINK_FRAME);
+	T_TRUE(link_burst(UINT64_MAX, UINT64_MAX) == UINT64_MAX);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(test_price),
 	        cmocka_unit_test(test_price_is_monotone),
 	        cmocka_unit_test(test_same_curve_as_resources),
+	        cmocka_unit_test(test_burst),
 	};
 
 	return T_RUN(tests);

@@ -35,6 +35,7 @@ static void delay_is_the_least_of_the_window(void **state)
 	answer(&statistics, delays, 4);
 	T_TRUE(statistics_measure(&statistics, &measurement));
 	T_EQ(measurement.delay, 300);
+	T_EQ(measurement.longest, 900);
 	T_EQ(measurement.sent, 4);
 	T_EQ(measurement.received, 4);
 	T_EQ(measurement.loss, 0);
@@ -43,6 +44,7 @@ static void delay_is_the_least_of_the_window(void **state)
 		answer(&statistics, &delays[2], 1);
 	T_TRUE(statistics_measure(&statistics, &measurement));
 	T_EQ(measurement.delay, 700);
+	T_EQ(measurement.longest, 900); /* ... but the 900 is remembered */
 	T_EQ(measurement.received, 4 + PROBE_WINDOW);
 }
 

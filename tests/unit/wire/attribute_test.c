@@ -19,6 +19,7 @@ static void assert_same_link(const struct link_offer *a, const struct link_offer
 	T_TRUE(gateway_equal(a->from, b->from));
 	T_TRUE(gateway_equal(a->toward, b->toward));
 	T_EQ(a->delay, b->delay);
+	T_EQ(a->least, b->least);
 	T_EQ(a->jitter, b->jitter);
 	T_BYTES(a->ceilings, b->ceilings, sizeof(a->ceilings));
 	T_EQ(a->loss, b->loss);
