@@ -71,6 +71,8 @@ static void on_durable(void *context)
 		return;
 	/* Nobody hears of a grant before the queues keep it. */
 	gateway_tick_flows(gateway);
+	if (gateway->owner != NULL)
+		owner_durable(gateway->owner);
 	if (gateway->exchange != NULL)
 		exchange_durable(gateway->exchange);
 	if (gateway->front != NULL)

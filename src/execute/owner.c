@@ -258,8 +258,9 @@ int owner_create(const struct owner_settings *settings, const struct owner_rooms
 	owner->holdings = hash_create(sizeof(struct identifier), maximum, settings->seed);
 	owner->due = heap_create(due_before, maximum);
 	owner->past = past_create(OWNER_PAST * owner->settings.holdings, settings->seed);
-	if (owner->slab == NULL || owner->keep == NULL || owner->holdings == NULL || owner->due == NULL ||
-	    owner->past == NULL)
+	owner->starts = outbox_create(owner_staged, owner, maximum, maximum * sizeof(struct identifier));
+	if (owner->starts == NULL || owner->slab == NULL || owner->keep == NULL || owner->holdings == NULL ||
+	    owner->due == NULL || owner->past == NULL)
 		goto fail;
 	code = holding_create_table(rooms->database);
 	if (code == 0)
@@ -284,6 +285,7 @@ struct owner *owner_free(struct owner *owner)
 	while (owner->holdings != NULL && hash_next(owner->holdings, &position, &key, &value))
 		owner_forget(owner, value);
 	past_free(owner->past);
+	outbox_free(owner->starts);
 	heap_free(owner->due);
 	hash_free(owner->holdings);
 	keep_free(owner->keep);

@@ -134,6 +134,8 @@ struct owner *owner_free(struct owner *owner);
 void owner_receive(struct owner *owner, const struct packet *packet, uint8_t *bytes, size_t size);
 /* The ingress acknowledged RESULT or RECEIPT. */
 void owner_acknowledged(struct owner *owner, const struct identifier *program, enum answer_type what);
+/* More of the database is durable: what was granted until then may run. */
+void owner_durable(struct owner *owner);
 void owner_fetched(struct owner *owner, const struct identifier *program, int error);
 void owner_delivered(struct owner *owner, const struct identifier *program, int error);
 /* From the driver's callbacks. */

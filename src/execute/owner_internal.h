@@ -6,6 +6,7 @@
 
 #include "base/hash.h"
 #include "base/heap.h"
+#include "base/outbox.h"
 #include "base/slab.h"
 #include "execute/holding.h"
 #include "execute/past.h"
@@ -19,6 +20,7 @@ struct owner {
 	struct hash *holdings; /* program id -> struct holding */
 	struct heap *due;      /* every holding, by due_at */
 	struct past *past;     /* programs that have ended and are acknowledged */
+	struct outbox *starts; /* runs whose grant is on its way to the disk */
 	uint32_t running[OWNER_SERVICES];
 	size_t live;
 	int64_t pruned; /* monotonic clock */
@@ -67,7 +69,8 @@ void owner_answer_result(struct owner *owner, const struct holding *holding);
 int owner_check_execute(const struct owner *owner, const struct program *program,
                         const struct program_execute *execute);
 /* Gets the input if it is not here, else starts the run. */
-void owner_stage(struct owner *owner, struct holding *holding, const struct program *program);
+void owner_stage(struct owner *owner, struct holding *holding);
+extern const outbox_send owner_staged; /* of owner->starts */
 /*
  * The end of a holding: receipt, journal, book, answers. May be called again when the journal could not be
  * written; until then nothing is answered.

@@ -256,7 +256,7 @@ static void receive_new(struct owner *owner, const struct arrival *arrival)
 		owner_answer_grant(owner, holding, program);
 	send_on(owner, arrival);
 	if (holding->executes)
-		owner_stage(owner, holding, program);
+		owner_stage(owner, holding);
 }
 
 static bool same_program(const struct holding *holding, const struct program *program)

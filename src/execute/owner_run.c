@@ -262,17 +262,55 @@ static void begin_run(struct owner *owner, struct holding *holding, const struct
 		log_error(TAG, "event=not-saved cause=\"%s\"", database_problem(owner->rooms.database));
 }
 
-void owner_stage(struct owner *owner, struct holding *holding, const struct program *program)
+static void stage(struct owner *owner, struct holding *holding, const struct program *program)
 {
 	const struct instruction *fetch = own(owner, program, OPERATION_FETCH);
 
-	owner_set_state(owner, holding, HOLDING_STAGING, "accepted");
 	if (fetch == NULL || store_has(owner->rooms.store, fetch->fetch.digest)) {
 		begin_run(owner, holding, program);
 		return;
 	}
 	holding->fetching = true;
 	owner->ports.fetch(owner->ports.context, &holding->program, &fetch->fetch, holding->way.address);
+}
+
+/* What ended while it waited is not begun. */
+static void stage_durable(void *context, const struct iovec *identifiers, size_t count)
+{
+	struct owner *owner = context;
+
+	for (size_t i = 0; i < count; i++) {
+		struct holding *holding = hash_get(owner->holdings, identifiers[i].iov_base);
+		struct program program;
+		int code;
+
+		if (holding == NULL || holding->state != HOLDING_STAGING || holding->ended != 0)
+			continue;
+		code = holding_program(holding, &program);
+		if (code < 0)
+			fail_staging(owner, holding, code);
+		else
+			stage(owner, holding, &program);
+	}
+}
+
+const outbox_send owner_staged = stage_durable;
+
+/* A run that began before its grant was on the disk could begin once more after a loss of power. */
+void owner_stage(struct owner *owner, struct holding *holding)
+{
+	const struct iovec identifier = {holding->program.octets, sizeof(holding->program.octets)};
+	int code;
+
+	owner_set_state(owner, holding, HOLDING_STAGING, "accepted");
+	code = outbox_put(owner->starts, database_position(owner->rooms.database), &identifier, 1);
+	if (code < 0)
+		fail_staging(owner, holding, code);
+}
+
+void owner_durable(struct owner *owner)
+{
+	outbox_flush(owner->starts, database_durable(owner->rooms.database));
 }
 
 void owner_fetched(struct owner *owner, const struct identifier *identifier, int error)

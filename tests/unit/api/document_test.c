@@ -115,15 +115,9 @@ static int submit_as(uint32_t tenant, const char *text, bool quote, struct plan 
 	struct task_request request = {.demand = &demand,
 	                               .tenant = station_tenants[tenant].name,
 	                               .spot = station_tenants[tenant].spot,
-<<<<<<< HEAD
 	                               .place = {.client = {0xfd, 9},
 	                                         .access_ceiling_up = 2 * CLOCK_MILLISECOND,
 	                                         .access_ceiling_down = 3 * CLOCK_MILLISECOND}};
-=======
-	                               .place.client = {0xfd, 9},
-	                               .place.access_ceiling_up = 2 * CLOCK_MILLISECOND,
-	                               .place.access_ceiling_down = 3 * CLOCK_MILLISECOND};
->>>>>>> guarantee
 
 	if (grammar_parse_demand(text, strlen(text), "test", arena, &demand, &problem) < 0)
 		fail_msg("%s", problem.text);
