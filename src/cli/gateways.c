@@ -5,7 +5,8 @@
 #include "cli/document.h"
 #include <errno.h>
 
-enum { GATEWAYS_PATIENCE_MS = 5000 };
+/* A proof of all accounts takes its time: seconds for hundreds of thousands of programs. */
+enum { GATEWAYS_PATIENCE_MS = 5000, GATEWAYS_PROOF_PATIENCE_MS = 60000 };
 
 /* The document of the gateway that the handle is set to, or its error; never NULL unless memory is short. */
 static json_t *ask_one(struct session *session, enum busbar_document document, const char *address, int code)
@@ -38,7 +39,8 @@ int gateways_ask(struct session *session, enum busbar_document document, json_t 
 	json_t *answers = json_array();
 	int code = 0;
 
-	busbar_set_patience(session->busbar, GATEWAYS_PATIENCE_MS);
+	busbar_set_patience(session->busbar,
+	                    document == BUSBAR_LEDGER ? GATEWAYS_PROOF_PATIENCE_MS : GATEWAYS_PATIENCE_MS);
 	if (address == NULL)
 		code = append(answers, ask_one(session, document, given == NULL ? "gateway" : given, 0));
 	for (size_t i = 0; address != NULL && code == 0; i++) {

@@ -251,7 +251,7 @@ def flows(node):
 
 
 def check_rest():
-    lab.check_at_rest("after all that", 30)
+    lab.check_at_rest("after all that", 60)
     found = [line for node in lab.GATEWAYS for line in flows(node)]
     lab.check(not found, "no flow is left in any kernel", "\n".join(found[:20]))
 
