@@ -14,6 +14,7 @@ import lab
 ADDRESS, PORT, ANCHOR = "fd00:5e:1::5", "7000", "1.1"
 OUTPUT = 100_000
 LATER = 1_000_000
+WITHIN_MS = 100
 # What a move may interrupt: 100 ms, and the paths' difference.
 MOST_MS, DIFFERENCE_MS = 100, 2 * (3 - 2)
 STREAM = os.path.join(lab.HERE, "stream.py")
@@ -102,7 +103,8 @@ class Stream:
 
 
 def reserve():
-    words = ("--json", "reserve", "--service", "echo", "--up", "1 Mbit/s", "--down", "1 Mbit/s", "--for", "120 s")
+    words = ("--json", "reserve", "--service", "echo", "--up", "1 Mbit/s", "--down", "1 Mbit/s", "--for", "120 s",
+             "--network-within", f"{WITHIN_MS} ms", "--guaranteed")
     done = lab.busbar(*words)
     lab.need(done.returncode == 0, f"reserve: {done.stderr.strip()}")
     found = json.loads(done.stdout)
@@ -162,6 +164,8 @@ def flow():
     part = lab.task(task)["parts"][0]
     lab.check(part["attempts"] == 10 and lab.path_of(lab.task(task)) == ["edge-b", "core-1", "dc-1"],
               "it is reserved from where the client is", part)
+    trace = lab.document("trace", "--guarantee", task)
+    lab.check(trace["hard"] and trace["bound_ms"] <= WITHIN_MS, "with a bound as good as before", trace)
     lab.check(lab.busbar("release", task).returncode == 0, "the anchor still releases it")
     lab.settled(task)
 
