@@ -247,7 +247,8 @@ static void take(struct load *load, const uint8_t *bytes, size_t size)
 	}
 	switch (reply.type) {
 	case DATAGRAM_ERROR:
-		load->refused[error_index(reply.error.code)]++;
+		if (load->refused[error_index(reply.error.code)]++ == 0)
+			fprintf(stderr, "load: the first of its kind: %s\n", reply.error.text);
 		land(load, flight, 0, reply.error.code);
 		break;
 	case DATAGRAM_TASK:
