@@ -6,7 +6,7 @@ BUILD := build
 SANITIZED := build-sanitized
 FUZZING := build-fuzz
 
-.PHONY: all build demo check fuzz bench bench-demo format lint install clean packages
+.PHONY: all build demo check model fuzz bench bench-demo format lint install clean packages
 
 all: build
 
@@ -30,6 +30,10 @@ demo: build
 
 check: $(BUILD)/build.ninja $(SANITIZED)/build.ninja
 	@tools/check $(BUILD) $(SANITIZED)
+
+# The reservation protocol at its largest size; needs 8 GiB. `make check` verifies the small sizes.
+model: | packages
+	@tests/model/check --large
 
 fuzz: | packages
 	@tools/fuzz $(FUZZING)
