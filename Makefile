@@ -6,7 +6,7 @@ BUILD := build
 SANITIZED := build-sanitized
 FUZZING := build-fuzz
 
-.PHONY: all build demo check fuzz bench bench-demand bench-demo bench-guarantee bench-journal format lint install clean packages check-power
+.PHONY: all build demo check fuzz bench bench-demand bench-demo bench-guarantee bench-journal format lint install clean packages check-power model
 
 all: build
 
@@ -34,6 +34,9 @@ check: $(BUILD)/build.ninja $(SANITIZED)/build.ninja
 # Two hundred losses of power; the ordinary check makes a dozen.
 check-power: build
 	@LAB_BUILD=$(CURDIR)/$(BUILD) python3 -B tests/lab/power_test.py 200
+# The reservation protocol at its largest size; needs 8 GiB. `make check` verifies the small sizes.
+model: | packages
+	@tests/model/check --large
 
 fuzz: | packages
 	@tools/fuzz $(FUZZING)
