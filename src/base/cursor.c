@@ -2,6 +2,7 @@
 /* Bounded cursors: every access goes through take() or room(), the only places that move `next`. */
 #include "base/cursor.h"
 #include "busbar-error.h"
+#include <endian.h>
 #include <string.h>
 
 /* What an empty cursor or writer points to, so that no arithmetic is done on NULL. */
@@ -22,47 +23,11 @@ static const uint8_t *take(struct cursor *cursor, size_t size)
 	return bytes;
 }
 
-/* A big-endian number of 1, 2, 4 or 8 octets. */
-static uint64_t take_number(struct cursor *cursor, size_t size)
-{
-	const uint8_t *bytes = take(cursor, size);
-	uint64_t value = 0;
-
-	for (size_t i = 0; bytes && i < size; i++)
-		value = value << 8 | bytes[i];
-	return value;
-}
-
 struct cursor cursor_open(const void *bytes, size_t size)
 {
 	const uint8_t *start = bytes && size ? bytes : nothing;
 
 	return (struct cursor){.next = start, .end = start + (bytes ? size : 0)};
-}
-
-uint8_t cursor_u8(struct cursor *cursor)
-{
-	return (uint8_t)take_number(cursor, 1);
-}
-
-uint16_t cursor_u16(struct cursor *cursor)
-{
-	return (uint16_t)take_number(cursor, 2);
-}
-
-uint32_t cursor_u32(struct cursor *cursor)
-{
-	return (uint32_t)take_number(cursor, 4);
-}
-
-uint64_t cursor_u64(struct cursor *cursor)
-{
-	return take_number(cursor, 8);
-}
-
-const uint8_t *cursor_bytes(struct cursor *cursor, size_t size)
-{
-	return take(cursor, size);
 }
 
 void cursor_copy(struct cursor *cursor, void *target, size_t size)
@@ -75,6 +40,48 @@ void cursor_copy(struct cursor *cursor, void *target, size_t size)
 		memcpy(target, bytes, size);
 	else
 		memset(target, 0, size);
+}
+
+uint8_t cursor_u8(struct cursor *cursor)
+{
+	const uint8_t *bytes = take(cursor, 1);
+
+	return bytes ? *bytes : 0;
+}
+
+uint16_t cursor_u16(struct cursor *cursor)
+{
+	const uint8_t *bytes = take(cursor, sizeof(uint16_t));
+	uint16_t value = 0;
+
+	if (bytes)
+		memcpy(&value, bytes, sizeof(value));
+	return be16toh(value);
+}
+
+uint32_t cursor_u32(struct cursor *cursor)
+{
+	const uint8_t *bytes = take(cursor, sizeof(uint32_t));
+	uint32_t value = 0;
+
+	if (bytes)
+		memcpy(&value, bytes, sizeof(value));
+	return be32toh(value);
+}
+
+uint64_t cursor_u64(struct cursor *cursor)
+{
+	const uint8_t *bytes = take(cursor, sizeof(uint64_t));
+	uint64_t value = 0;
+
+	if (bytes)
+		memcpy(&value, bytes, sizeof(value));
+	return be64toh(value);
+}
+
+const uint8_t *cursor_bytes(struct cursor *cursor, size_t size)
+{
+	return take(cursor, size);
 }
 
 void cursor_text(struct cursor *cursor, char *target, size_t capacity)
@@ -139,20 +146,6 @@ static uint8_t *room(struct writer *writer, size_t size)
 	return bytes;
 }
 
-static void store(uint8_t *bytes, uint64_t value, size_t size)
-{
-	for (size_t i = size; i-- > 0; value >>= 8)
-		bytes[i] = (uint8_t)value;
-}
-
-static void write_number(struct writer *writer, uint64_t value, size_t size)
-{
-	uint8_t *bytes = room(writer, size);
-
-	if (bytes)
-		store(bytes, value, size);
-}
-
 struct writer writer_open(void *bytes, size_t capacity)
 {
 	/* Nothing is ever written through `nothing`: its capacity is 0. */
@@ -161,32 +154,47 @@ struct writer writer_open(void *bytes, size_t capacity)
 	return (struct writer){.start = start, .next = start, .end = start + (bytes ? capacity : 0)};
 }
 
-void writer_u8(struct writer *writer, uint8_t value)
-{
-	write_number(writer, value, 1);
-}
-
-void writer_u16(struct writer *writer, uint16_t value)
-{
-	write_number(writer, value, 2);
-}
-
-void writer_u32(struct writer *writer, uint32_t value)
-{
-	write_number(writer, value, 4);
-}
-
-void writer_u64(struct writer *writer, uint64_t value)
-{
-	write_number(writer, value, 8);
-}
-
 void writer_bytes(struct writer *writer, const void *bytes, size_t size)
 {
 	uint8_t *target = room(writer, size);
 
 	if (target && size != 0)
 		memcpy(target, bytes, size);
+}
+
+void writer_u8(struct writer *writer, uint8_t value)
+{
+	uint8_t *target = room(writer, 1);
+
+	if (target)
+		*target = value;
+}
+
+void writer_u16(struct writer *writer, uint16_t value)
+{
+	uint8_t *target = room(writer, sizeof(value));
+
+	value = htobe16(value);
+	if (target)
+		memcpy(target, &value, sizeof(value));
+}
+
+void writer_u32(struct writer *writer, uint32_t value)
+{
+	uint8_t *target = room(writer, sizeof(value));
+
+	value = htobe32(value);
+	if (target)
+		memcpy(target, &value, sizeof(value));
+}
+
+void writer_u64(struct writer *writer, uint64_t value)
+{
+	uint8_t *target = room(writer, sizeof(value));
+
+	value = htobe64(value);
+	if (target)
+		memcpy(target, &value, sizeof(value));
 }
 
 void writer_text(struct writer *writer, const char *text)
@@ -208,7 +216,7 @@ uint8_t *writer_reserve(struct writer *writer, size_t size)
 }
 
 /* Overwrites `size` octets at `offset`, which must have been written before. */
-static void patch(struct writer *writer, size_t offset, uint64_t value, size_t size)
+static void patch(struct writer *writer, size_t offset, const void *bytes, size_t size)
 {
 	size_t written = (size_t)(writer->next - writer->start);
 
@@ -218,17 +226,18 @@ static void patch(struct writer *writer, size_t offset, uint64_t value, size_t s
 		writer->error = BUSBAR_ERROR_TOO_LARGE;
 		return;
 	}
-	store(writer->start + offset, value, size);
+	memcpy(writer->start + offset, bytes, size);
 }
 
 void writer_patch_u16(struct writer *writer, size_t offset, uint16_t value)
 {
-	patch(writer, offset, value, 2);
+	value = htobe16(value);
+	patch(writer, offset, &value, sizeof(value));
 }
 
 void writer_patch_u8(struct writer *writer, size_t offset, uint8_t value)
 {
-	patch(writer, offset, value, 1);
+	patch(writer, offset, &value, sizeof(value));
 }
 
 size_t writer_size(const struct writer *writer)

@@ -8,11 +8,17 @@
 #include "base/hash.h"
 #include "busbar-error.h"
 #include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { BUSY_TIMEOUT = 5000 /* ms */ };
+enum {
+	BUSY_TIMEOUT = 5000, /* ms */
+	/* SQLite's own pieces of memory: a value of a common size fits. */
+	PIECE = 1536,
+	PIECES = 128,
+};
 
 /* Keeps the text of a failure and gives its code. */
 static int fail(struct database *database, int result)
@@ -56,14 +62,24 @@ static int set_journal(struct database *database)
 	return code;
 }
 
+/* Nobody asks how much memory SQLite has, and counting it takes a lock at every piece. */
+static void configure_sqlite(void)
+{
+	(void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+}
+
 static int set_up(struct database *database, const char *path)
 {
-	int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_EXRESCODE;
-	int result = sqlite3_open_v2(path, &database->handle, flags, NULL);
-	int code;
+	static pthread_once_t configured = PTHREAD_ONCE_INIT;
+	/* One thread uses it: no locks. */
+	int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_EXRESCODE | SQLITE_OPEN_NOMUTEX;
+	int result, code;
 
+	(void)pthread_once(&configured, configure_sqlite);
+	result = sqlite3_open_v2(path, &database->handle, flags, NULL);
 	if (result != SQLITE_OK)
 		return fail(database, result);
+	(void)sqlite3_db_config(database->handle, SQLITE_DBCONFIG_LOOKASIDE, NULL, PIECE, PIECES);
 	result = sqlite3_busy_timeout(database->handle, BUSY_TIMEOUT);
 	if (result != SQLITE_OK)
 		return fail(database, result);
@@ -249,7 +265,9 @@ int database_step(struct database *database, struct sqlite3_stmt *statement)
 	return code;
 }
 
-static int bind(struct sqlite3_stmt *statement, int column, const struct database_value *value)
+/* `keep` is SQLITE_TRANSIENT where the value's bytes may go before the statement is reset. */
+static int bind(struct sqlite3_stmt *statement, int column, const struct database_value *value,
+                sqlite3_destructor_type keep)
 {
 	switch (value->type) {
 	case DATABASE_TYPE_OPTIONAL:
@@ -259,11 +277,21 @@ static int bind(struct sqlite3_stmt *statement, int column, const struct databas
 	case DATABASE_TYPE_NUMBER:
 		return sqlite3_bind_int64(statement, column, value->number);
 	case DATABASE_TYPE_TEXT:
-		return sqlite3_bind_text(statement, column, value->bytes, -1, SQLITE_TRANSIENT);
+		return sqlite3_bind_text(statement, column, value->bytes, -1, keep);
 	case DATABASE_TYPE_OCTETS:
-		return sqlite3_bind_blob64(statement, column, value->bytes, value->size, SQLITE_TRANSIENT);
+		return sqlite3_bind_blob64(statement, column, value->bytes, value->size, keep);
 	}
 	return SQLITE_MISUSE;
+}
+
+static int bind_all(struct database *database, struct sqlite3_stmt *statement,
+                    const struct database_value *values, size_t count, sqlite3_destructor_type keep)
+{
+	for (size_t i = 0; i < count; i++)
+		if (bind(statement, (int)i + 1, &values[i], keep) != SQLITE_OK)
+			return database_refuse(database, BUSBAR_ERROR_DATABASE,
+			                       sqlite3_errmsg(database->handle));
+	return 0;
 }
 
 int database_start(struct database *database, const char *sql, const struct database_value *values,
@@ -272,14 +300,24 @@ int database_start(struct database *database, const char *sql, const struct data
 	struct sqlite3_stmt *statement;
 	int code = database_prepare(database, sql, &statement);
 
+	if (code == 0)
+		code = bind_all(database, statement, values, count, SQLITE_TRANSIENT);
 	if (code < 0)
 		return code;
-	for (size_t i = 0; i < count; i++)
-		if (bind(statement, (int)i + 1, &values[i]) != SQLITE_OK)
-			return database_refuse(database, BUSBAR_ERROR_DATABASE,
-			                       sqlite3_errmsg(database->handle));
 	*ret_statement = statement;
 	return 0;
+}
+
+int database_write_prepared(struct database *database, struct sqlite3_stmt *statement,
+                            const struct database_value *values, size_t count)
+{
+	int code;
+
+	if (database->open && sqlite3_get_autocommit(database->handle) != 0)
+		return database_refuse(database, BUSBAR_ERROR_DATABASE,
+		                       "SQLite has given the transaction up");
+	code = bind_all(database, statement, values, count, SQLITE_STATIC);
+	return code < 0 ? code : database_run(database, statement);
 }
 
 int database_write(struct database *database, const char *sql, const struct database_value *values,
@@ -290,11 +328,8 @@ int database_write(struct database *database, const char *sql, const struct data
 
 	if (database->behind)
 		return behind_write(database, sql, values, count);
-	if (database->open && sqlite3_get_autocommit(database->handle) != 0)
-		return database_refuse(database, BUSBAR_ERROR_DATABASE,
-		                       "SQLite has given the transaction up");
-	code = database_start(database, sql, values, count, &statement);
-	return code < 0 ? code : database_run(database, statement);
+	code = database_prepare(database, sql, &statement);
+	return code < 0 ? code : database_write_prepared(database, statement, values, count);
 }
 
 int database_numbers(struct database *database, const char *sql, const struct database_value *values,

@@ -20,7 +20,7 @@ enum {
 	BATCH_OCTETS = 1 << 20,
 	LOG_PAGES = 4096, /* of SQLite's log, after which a checkpoint is made */
 	CACHE = 32 << 10, /* KiB */
-	PRIORITY = 10,
+	PRIORITY = 19,
 };
 #define RETRY CLOCK_SECOND
 /* What was applied since the last checkpoint is applied again after a loss of power: little, at any rate. */
@@ -39,7 +39,8 @@ struct applier {
 	int64_t checkpoint_at;            /* monotonic: the next one */
 	char *texts[DATABASE_STATEMENTS]; /* of all statements so far; the first `text_count` */
 	size_t text_count;
-	const char *numbered[DATABASE_STATEMENTS]; /* by the number that the journal gives at present */
+	/* By the number that the journal gives at present. */
+	struct sqlite3_stmt *numbered[DATABASE_STATEMENTS];
 
 	/* Everything below is guarded by the mutex. */
 	pthread_mutex_t mutex;
@@ -76,16 +77,27 @@ static int keep_text(struct applier *applier, const char *text, const char **ret
 	return 0;
 }
 
+static int define(struct applier *applier, const struct database_item *item)
+{
+	const char *text = NULL;
+	int code = keep_text(applier, item->text, &text);
+
+	return code < 0 ? code
+	                : database_prepare(applier->database, text, &applier->numbered[item->number]);
+}
+
 /* Of what was applied before, the definitions may still be needed. */
 static int apply_item(struct applier *applier, const struct database_item *item, bool applied)
 {
+	struct sqlite3_stmt *statement = applier->numbered[item->number];
+
 	if (item->text != NULL)
-		return keep_text(applier, item->text, &applier->numbered[item->number]);
+		return define(applier, item);
 	if (applied)
 		return 0;
-	if (applier->numbered[item->number] == NULL)
+	if (statement == NULL || sqlite3_bind_parameter_count(statement) != (int)item->count)
 		return database_refuse(applier->database, BUSBAR_ERROR_MALFORMED, "statement not defined");
-	return database_write(applier->database, applier->numbered[item->number], item->values, item->count);
+	return database_write_prepared(applier->database, statement, item->values, item->count);
 }
 
 static int apply_record(struct applier *applier, const struct journal_record *record)
@@ -309,11 +321,13 @@ static int make_lock(struct applier *applier)
 
 static int open_database(struct applier *applier)
 {
-	char sql[128];
+	char sql[192];
 	int code = database_open(applier->settings.path, &applier->database);
 
 	(void)snprintf(sql, sizeof(sql),
-	               "PRAGMA synchronous=NORMAL; PRAGMA wal_autocheckpoint=0; PRAGMA cache_size=-%d",
+	               "PRAGMA synchronous=NORMAL; PRAGMA wal_autocheckpoint=0; PRAGMA cache_size=-%d;"
+	               /* What was decided is written down; `ledger check` looks for what is not whole. */
+	               "PRAGMA foreign_keys=OFF",
 	               CACHE);
 	if (code == 0)
 		code = database_execute(applier->database, sql);

@@ -28,6 +28,13 @@ struct database {
 /* Keeps the text of a refusal and gives its code. */
 int database_refuse(struct database *database, int code, const char *reason);
 
+/*
+ * database_write() on SQLite itself, of a statement that database_prepare() gave once and all of whose
+ * parameters have a value each time.
+ */
+int database_write_prepared(struct database *database, struct sqlite3_stmt *statement,
+                            const struct database_value *values, size_t count) CHECKED;
+
 /* Writing behind: the caller's side. */
 struct behind *behind_close(struct behind *behind);
 void behind_begin(struct behind *behind);

@@ -6,6 +6,7 @@
  */
 #include "base/hash.h"
 #include "busbar-error.h"
+#include <endian.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,17 +19,23 @@ struct hash {
 	uint64_t seed;
 	size_t count;
 	size_t capacity; /* 0 or a power of two */
-	void **values;
-	uint32_t *hashes; /* low halves of the keys' hashes */
-	uint8_t *keys;
+	size_t stride;   /* octets of a slot */
+	uint8_t *slots;
 };
 
-static uint64_t rotate(uint64_t value, int by)
+/* All of an entry lies together: to find it costs one line of the cache. */
+struct slot {
+	void *value;     /* NULL: empty */
+	uint64_t hashed; /* the key's hash */
+	uint8_t key[];
+};
+
+static inline uint64_t rotate(uint64_t value, int by)
 {
 	return value << by | value >> (64 - by);
 }
 
-static void sip_round(uint64_t v[4])
+static inline void sip_round(uint64_t v[4])
 {
 	v[0] += v[1];
 	v[2] += v[3];
@@ -43,23 +50,23 @@ static void sip_round(uint64_t v[4])
 }
 
 /* Up to eight octets, little-endian. */
-static uint64_t sip_word(const uint8_t *octets, size_t size)
+static inline uint64_t sip_word(const uint8_t *octets, size_t size)
 {
 	uint64_t word = 0;
 
-	while (size-- > 0)
-		word = word << 8 | octets[size];
-	return word;
+	memcpy(&word, octets, size);
+	return le64toh(word);
 }
 
-static void sip_absorb(uint64_t v[4], uint64_t word)
+static inline void sip_absorb(uint64_t v[4], uint64_t word)
 {
 	v[3] ^= word;
 	sip_round(v);
 	v[0] ^= word;
 }
 
-uint64_t hash_bytes_of(const void *bytes, size_t size, uint64_t seed)
+/* Inlined, so that a size known to the caller leaves no loop. */
+__attribute__((always_inline)) static inline uint64_t sip_hash(const uint8_t *octets, size_t size, uint64_t seed)
 {
 	/* The 128-bit key: the seed and its complement. */
 	const uint64_t key[2] = {seed, ~seed};
@@ -69,16 +76,27 @@ uint64_t hash_bytes_of(const void *bytes, size_t size, uint64_t seed)
 	        key[0] ^ UINT64_C(0x6c7967656e657261),
 	        key[1] ^ UINT64_C(0x7465646279746573),
 	};
-	const uint8_t *octets = bytes;
 	size_t whole = size / 8 * 8;
 
 	for (size_t i = 0; i < whole; i += 8)
 		sip_absorb(v, sip_word(octets + i, 8));
-	sip_absorb(v, (uint64_t)size << 56 | (size > whole ? sip_word(octets + whole, size - whole) : 0));
+	sip_absorb(v, (uint64_t)size << 56 | sip_word(octets + whole, size - whole));
 	v[2] ^= 0xff;
 	for (int i = 0; i < 3; i++)
 		sip_round(v);
 	return v[0] ^ v[1] ^ v[2] ^ v[3];
+}
+
+uint64_t hash_bytes_of(const void *bytes, size_t size, uint64_t seed)
+{
+	switch (size) {
+	case 8: /* addresses */
+		return sip_hash(bytes, 8, seed);
+	case 16: /* identifiers, the keys of most tables */
+		return sip_hash(bytes, 16, seed);
+	default:
+		return sip_hash(bytes, size, seed);
+	}
 }
 
 struct hash *hash_create(size_t key_size, size_t maximum, uint64_t seed)
@@ -91,56 +109,51 @@ struct hash *hash_create(size_t key_size, size_t maximum, uint64_t seed)
 	if (!hash)
 		return NULL;
 	hash->key_size = key_size;
+	hash->stride = (offsetof(struct slot, key) + key_size + 7) / 8 * 8;
 	hash->maximum = MINIMUM(maximum, (size_t)COUNT_MAXIMUM);
 	hash->seed = seed;
 	return hash;
 }
 
-static void free_slots(struct hash *hash)
-{
-	free(hash->values);
-	free(hash->hashes);
-	free(hash->keys);
-}
-
 struct hash *hash_free(struct hash *hash)
 {
 	if (hash) {
-		free_slots(hash);
+		free(hash->slots);
 		free(hash);
 	}
 	return NULL;
 }
 
-static uint32_t hash_of(const struct hash *hash, const void *key)
+static uint64_t hash_of(const struct hash *hash, const void *key)
 {
-	return (uint32_t)hash_bytes_of(key, hash->key_size, hash->seed);
+	return hash_bytes_of(key, hash->key_size, hash->seed);
 }
 
-static uint8_t *key_at(const struct hash *hash, size_t slot)
+static struct slot *slot_at(const struct hash *hash, size_t number)
 {
-	return hash->keys + slot * hash->key_size;
+	return (struct slot *)(void *)(hash->slots + number * hash->stride);
 }
 
 /* The slot of the key, or the empty slot where it would go. The table has an empty slot. */
-static size_t find(const struct hash *hash, const void *key, uint32_t hashed)
+static size_t find(const struct hash *hash, const void *key, uint64_t hashed)
 {
 	size_t mask = hash->capacity - 1;
-	size_t slot = hashed & mask;
+	size_t number = hashed & mask;
+	const struct slot *slot;
 
-	while (hash->values[slot]) {
-		if (hash->hashes[slot] == hashed && memcmp(key_at(hash, slot), key, hash->key_size) == 0)
+	for (; (slot = slot_at(hash, number))->value; number = (number + 1) & mask)
+		if (slot->hashed == hashed && memcmp(slot->key, key, hash->key_size) == 0)
 			break;
-		slot = (slot + 1) & mask;
-	}
-	return slot;
+	return number;
 }
 
-static void fill(struct hash *hash, size_t slot, const void *key, uint32_t hashed, void *value)
+static void fill(struct hash *hash, size_t number, const void *key, uint64_t hashed, void *value)
 {
-	memcpy(key_at(hash, slot), key, hash->key_size);
-	hash->hashes[slot] = hashed;
-	hash->values[slot] = value;
+	struct slot *slot = slot_at(hash, number);
+
+	memcpy(slot->key, key, hash->key_size);
+	slot->hashed = hashed;
+	slot->value = value;
 }
 
 static int grow(struct hash *hash)
@@ -148,38 +161,33 @@ static int grow(struct hash *hash)
 	struct hash larger = *hash;
 
 	larger.capacity = hash->capacity ? 2 * hash->capacity : FIRST_CAPACITY;
-	larger.values = calloc(larger.capacity, sizeof(*larger.values));
-	larger.hashes = calloc(larger.capacity, sizeof(*larger.hashes));
-	larger.keys = calloc(larger.capacity, larger.key_size);
-	if (!larger.values || !larger.hashes || !larger.keys) {
-		free_slots(&larger);
+	larger.slots = calloc(larger.capacity, larger.stride);
+	if (!larger.slots)
 		return -ENOMEM;
-	}
 	for (size_t i = 0; i < hash->capacity; i++) {
-		const void *key = key_at(hash, i);
-		uint32_t hashed = hash->hashes[i];
+		const struct slot *slot = slot_at(hash, i);
 
-		if (hash->values[i])
-			fill(&larger, find(&larger, key, hashed), key, hashed, hash->values[i]);
+		if (slot->value)
+			memcpy(slot_at(&larger, find(&larger, slot->key, slot->hashed)), slot, hash->stride);
 	}
-	free_slots(hash);
+	free(hash->slots);
 	*hash = larger;
 	return 0;
 }
 
 void *hash_get(const struct hash *hash, const void *key)
 {
-	return hash->count ? hash->values[find(hash, key, hash_of(hash, key))] : NULL;
+	return hash->count ? slot_at(hash, find(hash, key, hash_of(hash, key)))->value : NULL;
 }
 
 int hash_put(struct hash *hash, const void *key, void *value)
 {
-	uint32_t hashed = hash_of(hash, key);
-	size_t slot = hash->count ? find(hash, key, hashed) : 0;
+	uint64_t hashed = hash_of(hash, key);
+	size_t number = hash->count ? find(hash, key, hashed) : 0;
 	int code;
 
-	if (hash->count && hash->values[slot]) {
-		hash->values[slot] = value;
+	if (hash->count && slot_at(hash, number)->value) {
+		slot_at(hash, number)->value = value;
 		return 0;
 	}
 	if (hash->count >= hash->maximum)
@@ -201,29 +209,31 @@ int hash_put(struct hash *hash, const void *key, void *value)
 static void close_gap(struct hash *hash, size_t hole)
 {
 	size_t mask = hash->capacity - 1;
+	const struct slot *slot;
 
-	for (size_t slot = (hole + 1) & mask; hash->values[slot]; slot = (slot + 1) & mask) {
-		size_t displaced = (slot - hash->hashes[slot]) & mask;
+	for (size_t number = (hole + 1) & mask; (slot = slot_at(hash, number))->value;
+	     number = (number + 1) & mask) {
+		size_t displaced = (number - slot->hashed) & mask;
 
-		if (displaced >= ((slot - hole) & mask)) {
-			fill(hash, hole, key_at(hash, slot), hash->hashes[slot], hash->values[slot]);
-			hole = slot;
+		if (displaced >= ((number - hole) & mask)) {
+			memcpy(slot_at(hash, hole), slot, hash->stride);
+			hole = number;
 		}
 	}
-	hash->values[hole] = NULL;
+	slot_at(hash, hole)->value = NULL;
 }
 
 void *hash_remove(struct hash *hash, const void *key)
 {
-	size_t slot;
+	size_t number;
 	void *value;
 
 	if (hash->count == 0)
 		return NULL;
-	slot = find(hash, key, hash_of(hash, key));
-	value = hash->values[slot];
+	number = find(hash, key, hash_of(hash, key));
+	value = slot_at(hash, number)->value;
 	if (value) {
-		close_gap(hash, slot);
+		close_gap(hash, number);
 		hash->count--;
 	}
 	return value;
@@ -236,9 +246,7 @@ size_t hash_count(const struct hash *hash)
 
 size_t hash_bytes(const struct hash *hash)
 {
-	size_t slot = sizeof(*hash->values) + sizeof(*hash->hashes) + hash->key_size;
-
-	return sizeof(*hash) + hash->capacity * slot;
+	return sizeof(*hash) + hash->capacity * hash->stride;
 }
 
 /*
@@ -249,22 +257,24 @@ bool hash_next(const struct hash *hash, size_t *position, const void **ret_key, 
 {
 	size_t mask = hash->capacity - 1;
 	size_t start = *position >> 32;
-	size_t slot = *position & UINT32_MAX;
+	size_t number = *position & UINT32_MAX;
 
 	_Static_assert(sizeof(size_t) == 8, "two slot numbers in one position");
 	if (hash->count == 0)
 		return false;
 	if (*position == 0) {
-		while (hash->values[start])
+		while (slot_at(hash, start)->value)
 			start++;
-		slot = start;
+		number = start;
 	}
-	for (slot = (slot - 1) & mask; slot != start; slot = (slot - 1) & mask) {
-		if (!hash->values[slot])
+	for (number = (number - 1) & mask; number != start; number = (number - 1) & mask) {
+		const struct slot *slot = slot_at(hash, number);
+
+		if (!slot->value)
 			continue;
-		*position = start << 32 | slot;
-		*ret_key = key_at(hash, slot);
-		*ret_value = hash->values[slot];
+		*position = start << 32 | number;
+		*ret_key = slot->key;
+		*ret_value = slot->value;
 		return true;
 	}
 	return false;

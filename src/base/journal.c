@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 enum { BUFFER = 8 << 20, SEGMENT = 16 << 20, MAXIMUM_STORED = 1 << 30 };
+#define GATHER (CLOCK_MILLISECOND / 2)
 
 /* The thread. */
 
@@ -82,6 +83,17 @@ static int write_buffer(struct journal *journal)
 	return 0;
 }
 
+/* Lets records gather, if the disk was used a moment ago. With the mutex, which is let go meanwhile. */
+static void gather(struct journal *journal)
+{
+	int64_t at = journal->synced + journal->settings.gather;
+	struct timespec until = {.tv_sec = at / CLOCK_SECOND, .tv_nsec = at % CLOCK_SECOND};
+
+	(void)pthread_mutex_unlock(&journal->mutex);
+	(void)clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL);
+	(void)pthread_mutex_lock(&journal->mutex);
+}
+
 /* Takes what has gathered; false when there is nothing and nothing will come. With the mutex. */
 static bool take_buffer(struct journal *journal)
 {
@@ -92,6 +104,8 @@ static bool take_buffer(struct journal *journal)
 		(void)pthread_cond_wait(&journal->work, &journal->mutex);
 	}
 	journal->asleep = false;
+	if (!journal->closing)
+		gather(journal);
 	if (journal->filling.used == 0)
 		return false;
 	empty.used = 0;
@@ -133,9 +147,9 @@ static void *write_on(void *context)
 		(void)pthread_mutex_unlock(&journal->mutex);
 		start = clock_monotonic(&clock_system);
 		code = write_buffer(journal);
-		start = clock_monotonic(&clock_system) - start;
 		(void)pthread_mutex_lock(&journal->mutex);
-		note_buffer(journal, code, start);
+		journal->synced = clock_monotonic(&clock_system);
+		note_buffer(journal, code, journal->synced - start);
 		(void)pthread_mutex_unlock(&journal->mutex);
 		if (journal->settings.progress != NULL)
 			journal->settings.progress(journal->settings.context);
@@ -198,6 +212,8 @@ static struct journal_settings with_defaults(const struct journal_settings *give
 		settings.segment = SEGMENT;
 	if (settings.maximum == 0)
 		settings.maximum = MAXIMUM_STORED;
+	if (settings.gather == 0)
+		settings.gather = GATHER;
 	return settings;
 }
 

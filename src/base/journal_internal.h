@@ -41,6 +41,7 @@ struct journal {
 	int descriptor; /* of the segment that is written, or -1 */
 	uint32_t writing_number;
 	uint64_t writing_offset;
+	int64_t synced; /* monotonic: the end of the last sync */
 
 	/* Everything below is guarded by the mutex. */
 	pthread_mutex_t mutex;
