@@ -82,8 +82,7 @@ static int define(struct applier *applier, const struct database_item *item)
 	const char *text = NULL;
 	int code = keep_text(applier, item->text, &text);
 
-	return code < 0 ? code
-	                : database_prepare(applier->database, text, &applier->numbered[item->number]);
+	return code < 0 ? code : database_prepare(applier->database, text, &applier->numbered[item->number]);
 }
 
 /* Of what was applied before, the definitions may still be needed. */

@@ -66,7 +66,8 @@ static inline void sip_absorb(uint64_t v[4], uint64_t word)
 }
 
 /* Inlined, so that a size known to the caller leaves no loop. */
-__attribute__((always_inline)) static inline uint64_t sip_hash(const uint8_t *octets, size_t size, uint64_t seed)
+__attribute__((always_inline)) static inline uint64_t sip_hash(const uint8_t *octets, size_t size,
+                                                               uint64_t seed)
 {
 	/* The 128-bit key: the seed and its complement. */
 	const uint64_t key[2] = {seed, ~seed};

@@ -10,12 +10,17 @@
 
 enum { ARITY = 4, FIRST_CAPACITY = 16 };
 
+struct entry {
+	int64_t key;
+	struct heap_node *node;
+};
+
 struct heap {
-	heap_before before;
+	heap_before before; /* may be NULL */
 	size_t maximum;
 	size_t count;
 	size_t capacity;
-	struct heap_node **nodes;
+	struct entry *entries;
 };
 
 struct heap *heap_create(heap_before before, size_t maximum)
@@ -33,7 +38,7 @@ struct heap *heap_free(struct heap *heap)
 {
 	if (heap) {
 		heap_clear(heap);
-		free(heap->nodes);
+		free(heap->entries);
 		free(heap);
 	}
 	return NULL;
@@ -42,32 +47,39 @@ struct heap *heap_free(struct heap *heap)
 static int grow(struct heap *heap)
 {
 	size_t capacity = heap->capacity ? 2 * heap->capacity : FIRST_CAPACITY;
-	struct heap_node **nodes = reallocarray(heap->nodes, capacity, sizeof(*nodes));
+	struct entry *entries = reallocarray(heap->entries, capacity, sizeof(*entries));
 
-	if (!nodes)
+	if (!entries)
 		return -ENOMEM;
-	heap->nodes = nodes;
+	heap->entries = entries;
 	heap->capacity = capacity;
 	return 0;
 }
 
-static void place(struct heap *heap, struct heap_node *node, size_t index)
+static bool comes_before(const struct heap *heap, struct entry a, struct entry b)
 {
-	heap->nodes[index] = node;
-	node->position = index + 1;
+	if (a.key != b.key)
+		return a.key < b.key;
+	return heap->before && heap->before(a.node, b.node);
 }
 
-static void rise(struct heap *heap, struct heap_node *node, size_t index)
+static void place(struct heap *heap, struct entry entry, size_t index)
+{
+	heap->entries[index] = entry;
+	entry.node->position = index + 1;
+}
+
+static void rise(struct heap *heap, struct entry entry, size_t index)
 {
 	while (index > 0) {
 		size_t parent = (index - 1) / ARITY;
 
-		if (!heap->before(node, heap->nodes[parent]))
+		if (!comes_before(heap, entry, heap->entries[parent]))
 			break;
-		place(heap, heap->nodes[parent], index);
+		place(heap, heap->entries[parent], index);
 		index = parent;
 	}
-	place(heap, node, index);
+	place(heap, entry, index);
 }
 
 /* The index of the first among the children of `index`, or `count` without any. */
@@ -79,26 +91,26 @@ static size_t first_child(const struct heap *heap, size_t index)
 	if (first >= heap->count)
 		return heap->count;
 	for (size_t i = first + 1; i < end; i++) {
-		if (heap->before(heap->nodes[i], heap->nodes[first]))
+		if (comes_before(heap, heap->entries[i], heap->entries[first]))
 			first = i;
 	}
 	return first;
 }
 
-static void sink(struct heap *heap, struct heap_node *node, size_t index)
+static void sink(struct heap *heap, struct entry entry, size_t index)
 {
 	for (;;) {
 		size_t child = first_child(heap, index);
 
-		if (child == heap->count || !heap->before(heap->nodes[child], node))
+		if (child == heap->count || !comes_before(heap, heap->entries[child], entry))
 			break;
-		place(heap, heap->nodes[child], index);
+		place(heap, heap->entries[child], index);
 		index = child;
 	}
-	place(heap, node, index);
+	place(heap, entry, index);
 }
 
-int heap_push(struct heap *heap, struct heap_node *node)
+int heap_push(struct heap *heap, struct heap_node *node, int64_t key)
 {
 	if (node->position != 0)
 		return BUSBAR_ERROR_STATE;
@@ -111,13 +123,18 @@ int heap_push(struct heap *heap, struct heap_node *node)
 			return code;
 	}
 	heap->count++;
-	rise(heap, node, heap->count - 1);
+	rise(heap, (struct entry){key, node}, heap->count - 1);
 	return 0;
 }
 
 struct heap_node *heap_peek(const struct heap *heap)
 {
-	return heap->count ? heap->nodes[0] : NULL;
+	return heap->count ? heap->entries[0].node : NULL;
+}
+
+int64_t heap_least(const struct heap *heap)
+{
+	return heap->count ? heap->entries[0].key : INT64_MAX;
 }
 
 struct heap_node *heap_pop(struct heap *heap)
@@ -129,32 +146,32 @@ struct heap_node *heap_pop(struct heap *heap)
 	return node;
 }
 
-/* Puts a node of changed key, or a stranger, where it belongs from `index` on. */
-static void settle(struct heap *heap, struct heap_node *node, size_t index)
+/* Puts an entry of changed key, or a stranger, where it belongs from `index` on. */
+static void settle(struct heap *heap, struct entry entry, size_t index)
 {
-	if (index > 0 && heap->before(node, heap->nodes[(index - 1) / ARITY]))
-		rise(heap, node, index);
+	if (index > 0 && comes_before(heap, entry, heap->entries[(index - 1) / ARITY]))
+		rise(heap, entry, index);
 	else
-		sink(heap, node, index);
+		sink(heap, entry, index);
 }
 
 void heap_remove(struct heap *heap, struct heap_node *node)
 {
 	size_t index = node->position - 1;
-	struct heap_node *last;
+	struct entry last;
 
 	if (node->position == 0)
 		return;
 	node->position = 0;
-	last = heap->nodes[--heap->count];
-	if (last != node)
+	last = heap->entries[--heap->count];
+	if (last.node != node)
 		settle(heap, last, index);
 }
 
-void heap_update(struct heap *heap, struct heap_node *node)
+void heap_update(struct heap *heap, struct heap_node *node, int64_t key)
 {
 	if (node->position != 0)
-		settle(heap, node, node->position - 1);
+		settle(heap, (struct entry){key, node}, node->position - 1);
 }
 
 size_t heap_count(const struct heap *heap)
@@ -165,5 +182,5 @@ size_t heap_count(const struct heap *heap)
 void heap_clear(struct heap *heap)
 {
 	while (heap->count > 0)
-		heap->nodes[--heap->count]->position = 0;
+		heap->entries[--heap->count].node->position = 0;
 }

@@ -32,11 +32,6 @@ static struct output_entry *entry_of(const struct heap_node *node)
 	return CONTAINER_OF(node, struct output_entry, node);
 }
 
-static bool due_before(const struct heap_node *a, const struct heap_node *b)
-{
-	return entry_of(a)->due < entry_of(b)->due;
-}
-
 struct output *output_create(size_t maximum, int64_t interval, uint64_t seed)
 {
 	struct output *output = calloc(1, sizeof(*output));
@@ -46,7 +41,7 @@ struct output *output_create(size_t maximum, int64_t interval, uint64_t seed)
 	output->interval = interval;
 	output->maximum = maximum;
 	output->names = hash_create(sizeof(struct output_name), maximum, seed);
-	output->waiting = heap_create(due_before, maximum);
+	output->waiting = heap_create(NULL, maximum);
 	output->slab = slab_create(sizeof(struct output_entry), maximum);
 	if (output->names != NULL && output->waiting != NULL && output->slab != NULL)
 		return output;
@@ -119,9 +114,9 @@ int output_mark(struct output *output, const struct output_name *name, int64_t n
 		return 0;
 	entry->due = now;
 	if (entry->node.position != 0)
-		heap_update(output->waiting, &entry->node);
+		heap_update(output->waiting, &entry->node, now);
 	else
-		code = heap_push(output->waiting, &entry->node);
+		code = heap_push(output->waiting, &entry->node, now);
 	if (code < 0 && !entry->advertised)
 		remove_entry(output, entry);
 	return code;
@@ -165,7 +160,7 @@ void output_announced(struct output *output, struct output_entry *entry, int64_t
 void output_postponed(struct output *output, struct output_entry *entry)
 {
 	entry->due = entry->ready;
-	if (heap_push(output->waiting, &entry->node) < 0 && !entry->advertised)
+	if (heap_push(output->waiting, &entry->node, entry->due) < 0 && !entry->advertised)
 		remove_entry(output, entry);
 }
 

@@ -8,15 +8,11 @@
 
 #define MAXIMUM_HOLDINGS ((size_t)1 << 24)
 
+/* Of two that end together the same one goes first in every process. */
 static bool ends_before(const struct heap_node *a, const struct heap_node *b)
 {
-	const struct book_holding *first = &CONTAINER_OF(a, const struct entry, expiry)->holding;
-	const struct book_holding *second = &CONTAINER_OF(b, const struct entry, expiry)->holding;
-
-	/* Of two that end together the same one goes first in every process. */
-	if (first->expires == second->expires)
-		return identifier_compare(&first->program, &second->program) < 0;
-	return first->expires < second->expires;
+	return identifier_compare(&CONTAINER_OF(a, const struct entry, expiry)->holding.program,
+	                          &CONTAINER_OF(b, const struct entry, expiry)->holding.program) < 0;
 }
 
 struct book *book_create(size_t maximum_holdings, uint64_t seed)
@@ -220,7 +216,7 @@ static struct entry *add_entry(struct book *book, const struct identifier *progr
 	entry->holding.expires = now;
 	if (hash_put(book->holdings, program->octets, entry) < 0)
 		goto fail;
-	if (heap_push(book->expiries, &entry->expiry) == 0)
+	if (heap_push(book->expiries, &entry->expiry, now) == 0)
 		return entry;
 	(void)hash_remove(book->holdings, program->octets);
 fail:
@@ -231,7 +227,7 @@ fail:
 void book_extend(struct book *book, struct entry *entry, int64_t end)
 {
 	entry->holding.expires = MAXIMUM(entry->holding.expires, end);
-	heap_update(book->expiries, &entry->expiry);
+	heap_update(book->expiries, &entry->expiry, entry->holding.expires);
 }
 
 static int64_t end_of(int64_t now, int64_t time)
@@ -452,7 +448,7 @@ int book_put_back(struct book *book, const struct book_holding *holding, uint64_
 	if (holding->claimed)
 		take_claim(book, entry, &holding->claim, cores);
 	entry->holding.expires = holding->expires;
-	heap_update(book->expiries, &entry->expiry);
+	heap_update(book->expiries, &entry->expiry, entry->holding.expires);
 	return 0;
 }
 
@@ -505,25 +501,18 @@ const struct book_holding *book_find(const struct book *book, const struct ident
 	return entry == NULL ? NULL : &entry->holding;
 }
 
-static const struct entry *first_expiry(const struct book *book)
-{
-	struct heap_node *node = heap_peek(book->expiries);
-
-	return node == NULL ? NULL : CONTAINER_OF(node, struct entry, expiry);
-}
-
 const struct book_holding *book_expired(const struct book *book, int64_t now)
 {
-	const struct entry *entry = first_expiry(book);
+	const struct heap_node *first = heap_peek(book->expiries);
 
-	return entry == NULL || entry->holding.expires > now ? NULL : &entry->holding;
+	return heap_least(book->expiries) > now || first == NULL
+	               ? NULL
+	               : &CONTAINER_OF(first, const struct entry, expiry)->holding;
 }
 
 int64_t book_next_expiry(const struct book *book)
 {
-	const struct entry *entry = first_expiry(book);
-
-	return entry == NULL ? INT64_MAX : entry->holding.expires;
+	return heap_least(book->expiries);
 }
 
 size_t book_count(const struct book *book)

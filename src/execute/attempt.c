@@ -80,7 +80,7 @@ static int enter_tables(struct tasks *tasks, struct attempt *attempt)
 
 	if (code < 0)
 		return code;
-	code = heap_push(tasks->due, &attempt->due);
+	code = heap_push(tasks->due, &attempt->due, INT64_MAX);
 	if (code < 0)
 		(void)hash_remove(tasks->by_program, attempt->program.octets);
 	return code;
@@ -100,7 +100,6 @@ struct attempt *attempt_add(struct tasks *tasks, struct task *task, uint32_t par
 	attempt->expires = program->expires;
 	attempt->deadline = task_monotonic(tasks) + program->expires - task_wall(tasks);
 	attempt->repeat_at = INT64_MAX;
-	attempt->due_at = INT64_MAX;
 	read_program(attempt, program);
 	if (keep_program(tasks, attempt, program) < 0 || enter_tables(tasks, attempt) < 0) {
 		keep_drop(tasks->keep, &attempt->octets);
@@ -127,23 +126,25 @@ void attempt_forget(struct tasks *tasks, struct attempt *attempt)
 	slab_release(tasks->attempt_slab, attempt);
 }
 
-void attempt_schedule(struct tasks *tasks, struct attempt *attempt)
+static int64_t next_look(const struct tasks *tasks, const struct attempt *attempt)
 {
 	switch (attempt->state) {
 	case ATTEMPT_SENDING:
 	case ATTEMPT_RUNNING:
-		attempt->due_at = MINIMUM(attempt->repeat_at, attempt->deadline);
-		break;
+		return MINIMUM(attempt->repeat_at, attempt->deadline);
 	case ATTEMPT_HELD:
-		attempt->due_at = attempt_held_due(tasks, attempt);
-		break;
+		return attempt_held_due(tasks, attempt);
 	case ATTEMPT_RELEASING:
 	case ATTEMPT_CLOSED:
 	case ATTEMPT_STATES:
-		attempt->due_at = attempt->repeat_at;
 		break;
 	}
-	heap_update(tasks->due, &attempt->due);
+	return attempt->repeat_at;
+}
+
+void attempt_schedule(struct tasks *tasks, struct attempt *attempt)
+{
+	heap_update(tasks->due, &attempt->due, next_look(tasks, attempt));
 }
 
 struct attempt_owner *attempt_owner_of(struct attempt *attempt, struct gateway_identity identity)

@@ -55,7 +55,6 @@ struct holding {
 	int64_t repeat_after;
 	int64_t checkpoint_at;
 	int64_t arrived; /* monotonic clock of the packet in hand, for answer.processing */
-	int64_t due_at;  /* monotonic clock: when it wants the next look */
 	struct heap_node due;
 };
 

@@ -58,10 +58,9 @@ struct holding *owner_add(struct owner *owner, const struct program *program)
 	holding->service = OWNER_SERVICES;
 	holding->repeat_at = OWNER_NEVER;
 	holding->checkpoint_at = OWNER_NEVER;
-	holding->due_at = OWNER_NEVER;
 	if (hash_put(owner->holdings, holding->program.octets, holding) < 0)
 		goto fail;
-	if (heap_push(owner->due, &holding->due) == 0)
+	if (heap_push(owner->due, &holding->due, OWNER_NEVER) == 0)
 		return holding;
 	(void)hash_remove(owner->holdings, holding->program.octets);
 fail:
@@ -95,8 +94,7 @@ static int64_t next_look(const struct owner *owner, const struct holding *holdin
 
 void owner_schedule(struct owner *owner, struct holding *holding)
 {
-	holding->due_at = next_look(owner, holding);
-	heap_update(owner->due, &holding->due);
+	heap_update(owner->due, &holding->due, next_look(owner, holding));
 }
 
 /* Answers. */
@@ -232,12 +230,6 @@ void owner_acknowledged(struct owner *owner, const struct identifier *program, e
 
 /* Life of the owner. */
 
-static bool due_before(const struct heap_node *a, const struct heap_node *b)
-{
-	return CONTAINER_OF(a, const struct holding, due)->due_at <
-	       CONTAINER_OF(b, const struct holding, due)->due_at;
-}
-
 int owner_create(const struct owner_settings *settings, const struct owner_rooms *rooms,
                  const struct owner_ports *ports, struct owner **ret_owner)
 {
@@ -256,7 +248,7 @@ int owner_create(const struct owner_settings *settings, const struct owner_rooms
 	owner->slab = slab_create(sizeof(struct holding), maximum);
 	owner->keep = keep_create(maximum);
 	owner->holdings = hash_create(sizeof(struct identifier), maximum, settings->seed);
-	owner->due = heap_create(due_before, maximum);
+	owner->due = heap_create(NULL, maximum);
 	owner->past = past_create(OWNER_PAST * owner->settings.holdings, settings->seed);
 	owner->starts = outbox_create(owner_staged, owner, maximum, maximum * sizeof(struct identifier));
 	if (owner->starts == NULL || owner->slab == NULL || owner->keep == NULL || owner->holdings == NULL ||
@@ -310,13 +302,10 @@ int64_t owner_tick(struct owner *owner)
 	prune(owner, now);
 	for (unsigned looked_at = 0;; looked_at++) {
 		struct heap_node *first = heap_peek(owner->due);
-		struct holding *holding = first == NULL ? NULL : CONTAINER_OF(first, struct holding, due);
 
-		if (holding == NULL)
-			return owner->pruned + PRUNE_EVERY;
-		if (holding->due_at > now || looked_at == OWNER_DUE)
-			return MINIMUM(holding->due_at, owner->pruned + PRUNE_EVERY);
-		owner_tend(owner, holding);
+		if (first == NULL || heap_least(owner->due) > now || looked_at == OWNER_DUE)
+			return MINIMUM(heap_least(owner->due), owner->pruned + PRUNE_EVERY);
+		owner_tend(owner, CONTAINER_OF(first, struct holding, due));
 	}
 }
 

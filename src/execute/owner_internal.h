@@ -18,7 +18,7 @@ struct owner {
 	struct slab *slab;
 	struct keep *keep;     /* programs and inputs */
 	struct hash *holdings; /* program id -> struct holding */
-	struct heap *due;      /* every holding, by due_at */
+	struct heap *due;      /* every holding, by the monotonic time of its next look */
 	struct past *past;     /* programs that have ended and are acknowledged */
 	struct outbox *starts; /* runs whose grant is on its way to the disk */
 	uint32_t running[OWNER_SERVICES];

@@ -620,13 +620,10 @@ static int64_t tend_due(struct tasks *tasks)
 		return now + BEHIND_LOOK;
 	for (unsigned looked_at = 0;; looked_at++) {
 		struct heap_node *first = heap_peek(tasks->due);
-		struct attempt *attempt = first == NULL ? NULL : CONTAINER_OF(first, struct attempt, due);
 
-		if (attempt == NULL)
-			return INT64_MAX;
-		if (attempt->due_at > now || looked_at == TASK_DUE)
-			return attempt->due_at;
-		attempt_tend(tasks, attempt);
+		if (first == NULL || heap_least(tasks->due) > now || looked_at == TASK_DUE)
+			return heap_least(tasks->due);
+		attempt_tend(tasks, CONTAINER_OF(first, struct attempt, due));
 	}
 }
 
@@ -700,12 +697,6 @@ static void review_all(struct tasks *tasks)
 	task_leave(tasks);
 }
 
-static bool due_before(const struct heap_node *a, const struct heap_node *b)
-{
-	return CONTAINER_OF(a, const struct attempt, due)->due_at <
-	       CONTAINER_OF(b, const struct attempt, due)->due_at;
-}
-
 static bool make_tables(struct tasks *tasks, uint32_t maximum)
 {
 	uint64_t seed = tasks->settings.seed;
@@ -717,7 +708,7 @@ static bool make_tables(struct tasks *tasks, uint32_t maximum)
 	tasks->keep = keep_create(2 * (size_t)maximum);
 	tasks->by_task = hash_create(sizeof(struct identifier), maximum, seed);
 	tasks->by_program = hash_create(sizeof(struct identifier), 2 * maximum, seed);
-	tasks->due = heap_create(due_before, 2 * (size_t)maximum);
+	tasks->due = heap_create(NULL, 2 * (size_t)maximum);
 	tasks->past = past_create(TASK_PAST * maximum, seed);
 	return tasks->arena != NULL && tasks->task_slab != NULL && tasks->attempt_slab != NULL &&
 	       tasks->keep != NULL && tasks->by_task != NULL && tasks->by_program != NULL &&

@@ -63,7 +63,6 @@ struct attempt {
 	int64_t deadline; /* monotonic: end of this state's patience */
 	bool resent;      /* the round trip of an answer is ambiguous */
 	int64_t round;    /* expiry of the first refresh of the round in hand; 0: it is confirmed */
-	int64_t due_at;   /* monotonic */
 	struct heap_node due;
 };
 
@@ -125,7 +124,7 @@ struct tasks {
 	struct keep *keep;       /* demands and programs */
 	struct hash *by_task;    /* task id -> struct task */
 	struct hash *by_program; /* program id -> struct attempt */
-	struct heap *due;        /* every attempt, by due_at */
+	struct heap *due;        /* every attempt, by the monotonic time of its next look */
 	struct past *past;       /* identifiers of all tasks not older than TASK_WINDOW */
 	struct task *noted;
 	uint32_t depth; /* of task_enter() */

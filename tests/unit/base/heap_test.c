@@ -6,7 +6,7 @@
 
 struct item {
 	struct heap_node node;
-	uint64_t key;
+	int64_t key;
 };
 
 enum { ITEMS = 200 };
@@ -16,15 +16,16 @@ static struct item *item_of(const struct heap_node *node)
 	return CONTAINER_OF(node, struct item, node);
 }
 
+/* Of the same key, in the order in memory. */
 static bool before(const struct heap_node *a, const struct heap_node *b)
 {
-	return item_of(a)->key < item_of(b)->key;
+	return a < b;
 }
 
 /* The head's key is the least of all inside, and the counts agree. */
 static void check(const struct heap *heap, const struct item *items)
 {
-	uint64_t least = UINT64_MAX;
+	int64_t least = INT64_MAX;
 	size_t inside = 0;
 
 	for (size_t i = 0; i < ITEMS; i++) {
@@ -39,6 +40,7 @@ static void check(const struct heap *heap, const struct item *items)
 		T_TRUE(heap_peek(heap) == NULL);
 	else
 		T_TRUE(item_of(heap_peek(heap))->key == least);
+	T_EQ(heap_least(heap), least);
 }
 
 static void step(struct heap *heap, struct item *items, struct random *random)
@@ -55,17 +57,17 @@ static void step(struct heap *heap, struct item *items, struct random *random)
 		T_EQ(item->node.position, 0);
 		break;
 	case 2:
-		item->key = random_below(random, 50);
-		heap_update(heap, &item->node);
+		item->key = (int64_t)random_below(random, 50);
+		heap_update(heap, &item->node, item->key);
 		T_EQ(item->node.position != 0, inside);
 		break;
 	default:
 		if (inside) {
-			T_ERROR(heap_push(heap, &item->node), BUSBAR_ERROR_STATE);
+			T_ERROR(heap_push(heap, &item->node, item->key), BUSBAR_ERROR_STATE);
 			break;
 		}
-		item->key = random_below(random, 50);
-		T_OK(heap_push(heap, &item->node));
+		item->key = (int64_t)random_below(random, 50);
+		T_OK(heap_push(heap, &item->node, item->key));
 	}
 }
 
@@ -74,7 +76,7 @@ static void test_random_operations(void **state)
 	for (uint64_t seed = 0; seed < 10; seed++) {
 		struct heap *heap = heap_create(before, ITEMS);
 		struct item items[ITEMS] = {0};
-		uint64_t last = 0;
+		struct item *last = NULL;
 		struct random random;
 
 		random_seed(&random, seed);
@@ -85,9 +87,10 @@ static void test_random_operations(void **state)
 		while (heap_count(heap) > 0) {
 			struct item *item = item_of(heap_pop(heap));
 
-			T_TRUE(item->key >= last);
+			T_TRUE(last == NULL || item->key > last->key ||
+			       (item->key == last->key && item > last));
 			T_EQ(item->node.position, 0);
-			last = item->key;
+			last = item;
 		}
 		(void)heap_free(heap);
 	}
@@ -99,11 +102,11 @@ static void test_maximum(void **state)
 	struct item items[4] = {{.key = 3}, {.key = 1}, {.key = 2}, {.key = 0}};
 
 	for (int i = 0; i < 3; i++)
-		T_OK(heap_push(heap, &items[i].node));
-	T_ERROR(heap_push(heap, &items[3].node), BUSBAR_ERROR_TABLE_FULL);
+		T_OK(heap_push(heap, &items[i].node, items[i].key));
+	T_ERROR(heap_push(heap, &items[3].node, items[3].key), BUSBAR_ERROR_TABLE_FULL);
 	T_EQ(items[3].node.position, 0);
 	T_TRUE(heap_pop(heap) == &items[1].node);
-	T_OK(heap_push(heap, &items[3].node));
+	T_OK(heap_push(heap, &items[3].node, items[3].key));
 	T_TRUE(heap_peek(heap) == &items[3].node);
 	(void)heap_free(heap);
 }
@@ -116,14 +119,14 @@ static void test_empty_and_clear(void **state)
 	T_TRUE(heap_peek(heap) == NULL);
 	T_TRUE(heap_pop(heap) == NULL);
 	heap_remove(heap, &items[0].node);
-	heap_update(heap, &items[0].node);
+	heap_update(heap, &items[0].node, 1);
 	for (int i = 0; i < 100; i++)
-		T_OK(heap_push(heap, &items[i].node));
+		T_OK(heap_push(heap, &items[i].node, items[i].key));
 	heap_clear(heap);
 	T_EQ(heap_count(heap), 0);
 	for (int i = 0; i < 100; i++)
 		T_EQ(items[i].node.position, 0);
-	T_OK(heap_push(heap, &items[5].node));
+	T_OK(heap_push(heap, &items[5].node, items[5].key));
 	T_TRUE(heap_free(heap) == NULL);
 	T_EQ(items[5].node.position, 0);
 	T_TRUE(heap_free(NULL) == NULL);
