@@ -323,11 +323,17 @@ int database_write_prepared(struct database *database, struct sqlite3_stmt *stat
 int database_write(struct database *database, const char *sql, const struct database_value *values,
                    size_t count)
 {
+	return database_set(database, sql, values, count, 0);
+}
+
+int database_set(struct database *database, const char *sql, const struct database_value *values,
+                 size_t count, uint8_t keys)
+{
 	struct sqlite3_stmt *statement;
 	int code;
 
 	if (database->behind)
-		return behind_write(database, sql, values, count);
+		return behind_write(database, sql, values, count, keys);
 	code = database_prepare(database, sql, &statement);
 	return code < 0 ? code : database_write_prepared(database, statement, values, count);
 }

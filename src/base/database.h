@@ -107,6 +107,13 @@ int database_step(struct database *database, struct sqlite3_stmt *statement) CHE
  */
 int database_write(struct database *database, const char *sql, const struct database_value *values,
                    size_t count) CHECKED;
+/*
+ * As database_write(), for an UPDATE that sets columns to numbers in the one row that the last `keys` values
+ * name: later such writes make this one void, and writing behind may then leave it out. So no other statement
+ * that comes later may read these columns, or set them but by the same text.
+ */
+int database_set(struct database *database, const char *sql, const struct database_value *values,
+                 size_t count, uint8_t keys) CHECKED;
 /* database_prepare() with values: a walk that goes on by database_step(). */
 int database_start(struct database *database, const char *sql, const struct database_value *values,
                    size_t count, struct sqlite3_stmt **ret_statement) CHECKED;

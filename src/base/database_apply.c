@@ -4,6 +4,8 @@
 #include "base/clock.h"
 #include "base/cursor.h"
 #include "base/database_internal.h"
+#include "base/database_register.h"
+#include "base/journal_format.h"
 #include "busbar-error.h"
 #include <errno.h>
 #include <pthread.h>
@@ -20,9 +22,10 @@ enum {
 	BATCH_OCTETS = 1 << 20,
 	LOG_PAGES = 4096, /* of SQLite's log, after which a checkpoint is made */
 	CACHE = 32 << 10, /* KiB */
-	PRIORITY = 19,
+	PRIORITY = 10,
 };
 #define RETRY CLOCK_SECOND
+#define LEAST_SHARE (1. / 16) /* of its time that the thread works */
 /* What was applied since the last checkpoint is applied again after a loss of power: little, at any rate. */
 #define CHECKPOINT_EVERY CLOCK_SECOND
 
@@ -37,17 +40,23 @@ struct applier {
 	uint32_t segment, checkpointed;   /* of the record at `reached`; at the last checkpoint */
 	int log_pages;                    /* in SQLite's log */
 	int64_t checkpoint_at;            /* monotonic: the next one */
+	uint64_t octets;                  /* of the records applied by the thread */
 	char *texts[DATABASE_STATEMENTS]; /* of all statements so far; the first `text_count` */
 	size_t text_count;
 	/* By the number that the journal gives at present. */
-	struct sqlite3_stmt *numbered[DATABASE_STATEMENTS];
+	struct numbered {
+		struct sqlite3_stmt *statement;
+		uint8_t keys;
+	} numbered[DATABASE_STATEMENTS];
+	struct registers *registers; /* of the batch in hand */
 
 	/* Everything below is guarded by the mutex. */
 	pthread_mutex_t mutex;
 	pthread_cond_t work;   /* for the thread: more is durable, somebody waits, or the end */
 	pthread_cond_t change; /* for applier_wait(): more is applied, or it failed */
 	uint64_t durable, applied;
-	uint64_t urgent; /* somebody waits for this position */
+	uint64_t urgent;    /* somebody waits for this position */
+	int64_t rest_until; /* monotonic */
 	uint64_t batches;
 	bool closing;
 	int failure;
@@ -79,24 +88,59 @@ static int keep_text(struct applier *applier, const char *text, const char **ret
 
 static int define(struct applier *applier, const struct database_item *item)
 {
+	struct numbered *numbered = &applier->numbered[item->number];
 	const char *text = NULL;
 	int code = keep_text(applier, item->text, &text);
 
-	return code < 0 ? code : database_prepare(applier->database, text, &applier->numbered[item->number]);
+	if (code == 0)
+		code = database_prepare(applier->database, text, &numbered->statement);
+	numbered->keys = item->keys;
+	return code;
+}
+
+static int run(struct applier *applier, const struct database_item *item)
+{
+	return database_write_prepared(applier->database, applier->numbered[item->number].statement,
+	                               item->values, item->count);
+}
+
+static int run_registers(struct applier *applier)
+{
+	struct database_item item;
+	int code = 0;
+
+	for (size_t i = 0; code == 0 && registers_at(applier->registers, i, &item); i++)
+		code = run(applier, &item);
+	registers_clear(applier->registers);
+	return code;
+}
+
+static int apply_register(struct applier *applier, const struct database_item *item, uint8_t keys)
+{
+	int code = registers_put(applier->registers, item, keys);
+
+	if (code == BUSBAR_ERROR_TABLE_FULL) {
+		code = run_registers(applier);
+		if (code == 0)
+			code = registers_put(applier->registers, item, keys);
+	}
+	return code == BUSBAR_ERROR_TOO_LARGE ? run(applier, item) : code;
 }
 
 /* Of what was applied before, the definitions may still be needed. */
 static int apply_item(struct applier *applier, const struct database_item *item, bool applied)
 {
-	struct sqlite3_stmt *statement = applier->numbered[item->number];
+	const struct numbered *numbered = &applier->numbered[item->number];
 
 	if (item->text != NULL)
 		return define(applier, item);
 	if (applied)
 		return 0;
-	if (statement == NULL || sqlite3_bind_parameter_count(statement) != (int)item->count)
+	if (numbered->statement == NULL ||
+	    sqlite3_bind_parameter_count(numbered->statement) != (int)item->count ||
+	    numbered->keys > item->count)
 		return database_refuse(applier->database, BUSBAR_ERROR_MALFORMED, "statement not defined");
-	return database_write_prepared(applier->database, statement, item->values, item->count);
+	return numbered->keys > 0 ? apply_register(applier, item, numbered->keys) : run(applier, item);
 }
 
 static int apply_record(struct applier *applier, const struct journal_record *record)
@@ -116,13 +160,13 @@ static int apply_record(struct applier *applier, const struct journal_record *re
 /* Batches. */
 
 /* Applies what is durable, as far as a batch goes; the position that was reached. */
-static int apply_records(struct applier *applier, uint64_t *position, uint32_t *segment)
+static int apply_records(struct applier *applier, uint64_t *position, uint32_t *segment, size_t *octets)
 {
 	struct journal_record record;
-	size_t records = 0, octets = 0;
+	size_t records = 0;
 	int code = 0;
 
-	while (records < BATCH_RECORDS && octets < BATCH_OCTETS) {
+	while (records < BATCH_RECORDS && *octets < BATCH_OCTETS) {
 		code = journal_read(applier->reader, &record);
 		if (code < 0)
 			return database_refuse(applier->database, code, "the journal cannot be read");
@@ -134,7 +178,7 @@ static int apply_records(struct applier *applier, uint64_t *position, uint32_t *
 		*position = MAXIMUM(*position, record.position);
 		*segment = record.segment;
 		records++;
-		octets += record.size;
+		*octets += JOURNAL_FRAME + record.size;
 	}
 	return code;
 }
@@ -151,12 +195,15 @@ static int apply_batch(struct applier *applier)
 	struct database *database = applier->database;
 	uint64_t position = applier->reached;
 	uint32_t segment = applier->segment;
+	size_t octets = 0;
 	int code = applier->reader == NULL ? read_again(applier) : 0;
 
 	if (code == 0)
 		code = database_begin(database);
 	if (code == 0)
-		code = apply_records(applier, &position, &segment);
+		code = apply_records(applier, &position, &segment, &octets);
+	if (code == 0)
+		code = run_registers(applier);
 	if (code == 0)
 		code = database_write(database, "UPDATE journal_applied SET position = ?",
 		                      DATABASE_VALUES(DATABASE_NUMBER((int64_t)position)));
@@ -164,11 +211,13 @@ static int apply_batch(struct applier *applier)
 		code = database_commit(database);
 	if (code < 0) {
 		database_rollback(database);
+		registers_clear(applier->registers);
 		applier->reader = journal_reader_close(applier->reader);
 		return code;
 	}
 	applier->reached = position;
 	applier->segment = segment;
+	applier->octets += octets;
 	return 0;
 }
 
@@ -228,21 +277,45 @@ static bool wait_until(struct applier *applier, pthread_cond_t *condition, int64
 	return pthread_cond_timedwait(condition, &applier->mutex, &until) == 0;
 }
 
-/* Whether to go on at once: somebody waits, or there is a whole batch. With the mutex. */
-static bool is_pressing(const struct applier *applier)
+/* Whether somebody waits. With the mutex. */
+static bool is_urgent(const struct applier *applier)
 {
-	return applier->urgent > applier->applied || applier->durable >= applier->applied + BATCH_RECORDS;
+	return applier->urgent > applier->applied;
 }
 
-/* Lets transactions gather, or a failure pass. With the mutex. */
+/* Whether there is a whole batch, or a part of one will do. With the mutex. */
+static bool is_pressing(const struct applier *applier)
+{
+	return is_urgent(applier) || applier->durable >= applier->applied + BATCH_RECORDS;
+}
+
+/* Rests, and lets transactions gather. With the mutex. */
 static void gather(struct applier *applier)
 {
-	bool failed = applier->failure < 0;
-	int64_t end = clock_monotonic(&clock_system) + (failed ? RETRY : applier->settings.delay);
+	int64_t end = MAXIMUM(applier->rest_until, clock_monotonic(&clock_system) + applier->settings.delay);
 
-	while (!applier->closing && (failed || !is_pressing(applier)))
+	while (!applier->closing && (applier->failure < 0 || !is_urgent(applier)))
+		if (!wait_until(applier, &applier->work, applier->rest_until))
+			break;
+	while (!applier->closing && !is_pressing(applier))
 		if (!wait_until(applier, &applier->work, end))
-			return;
+			break;
+}
+
+/*
+ * The more waits, the harder it works: a gateway that is busy has better use for the processor than to fill
+ * tables, as long as what waits is far from the limit. At a quarter of the limit it works without rest.
+ */
+static int64_t rest_after(const struct applier *applier, int64_t worked)
+{
+	struct journal_statistics statistics;
+	double share;
+
+	journal_statistics(applier->settings.journal, &statistics);
+	share = (double)(statistics.octets - MINIMUM(applier->octets, statistics.octets)) /
+	        ((double)applier->settings.backlog / 4);
+	share = MINIMUM(MAXIMUM(share, LEAST_SHARE), 1);
+	return (int64_t)((double)worked * (1 - share) / share);
 }
 
 /* False at the end, when all is applied or cannot be. With the mutex. */
@@ -254,9 +327,11 @@ static bool wait_for_work(struct applier *applier)
 	return applier->durable > applier->applied && !(applier->closing && applier->failure < 0);
 }
 
-/* With the mutex. */
-static void note_batch(struct applier *applier, int code)
+/* A batch took `worked` ns. With the mutex. */
+static void note_batch(struct applier *applier, int code, int64_t worked)
 {
+	applier->rest_until =
+	        clock_monotonic(&clock_system) + (code < 0 ? RETRY : rest_after(applier, worked));
 	applier->applied = applier->reached;
 	applier->batches += code == 0;
 	applier->failure = code;
@@ -274,12 +349,14 @@ static void *apply_on(void *context)
 	(void)setpriority(PRIO_PROCESS, (id_t)gettid(), PRIORITY);
 	(void)pthread_mutex_lock(&applier->mutex);
 	while (wait_for_work(applier)) {
+		int64_t start;
 		int code;
 
 		(void)pthread_mutex_unlock(&applier->mutex);
+		start = clock_monotonic(&clock_system);
 		code = apply_some(applier);
 		(void)pthread_mutex_lock(&applier->mutex);
-		note_batch(applier, code);
+		note_batch(applier, code, clock_monotonic(&clock_system) - start);
 		if (code < 0) {
 			(void)pthread_mutex_unlock(&applier->mutex);
 			applier->settings.failing(applier->settings.context);
@@ -359,7 +436,8 @@ int applier_open(const struct applier_settings *settings, char ret_problem[256],
 	applier->settings = *settings;
 	applier->reached = settings->applied;
 	applier->durable = journal_durable(settings->journal);
-	code = open_database(applier);
+	applier->registers = registers_create();
+	code = applier->registers == NULL ? -ENOMEM : open_database(applier);
 	if (code == 0)
 		code = catch_up(applier);
 	if (code == 0)
@@ -393,6 +471,7 @@ struct applier *applier_free(struct applier *applier)
 		return NULL;
 	(void)journal_reader_close(applier->reader);
 	(void)database_close(applier->database);
+	(void)registers_free(applier->registers);
 	for (size_t i = 0; i < applier->text_count; i++)
 		free(applier->texts[i]);
 	(void)pthread_cond_destroy(&applier->change);

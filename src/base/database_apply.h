@@ -25,6 +25,7 @@ struct applier_settings {
 	struct journal *journal;
 	uint64_t applied;               /* position that the database has */
 	int64_t delay;                  /* ns */
+	uint64_t backlog;               /* octets that the journal may have */
 	void (*failing)(void *context); /* on the thread: it cannot apply */
 	void *context;
 };

@@ -19,12 +19,15 @@
 
 #define TAG "database"
 
+enum { NEAR_BITS = 8 };
+#define BACKLOG (UINT64_C(1) << 30)
 /* How long closing waits for a slow disk, and making tables for what was written before. */
 #define PATIENCE (600 * CLOCK_SECOND)
 
 struct statement {
 	const char *sql;
 	uint16_t number;
+	uint8_t keys; /* of database_set() */
 	int parameters;
 	uint32_t segment;               /* of the journal, in which it is defined */
 	struct statement *next_defined; /* by the same transaction */
@@ -40,8 +43,9 @@ struct behind {
 	struct database_settings settings;
 	struct journal *journal;
 	struct applier *applier;
-	struct hash *statements; /* address of the SQL text -> struct statement */
-	uint8_t *octets;         /* of the open transaction */
+	struct hash *statements;                /* address of the SQL text -> struct statement */
+	struct statement *near[1 << NEAR_BITS]; /* some of them, by an easier hash */
+	uint8_t *octets;                        /* of the open transaction */
 	struct writer writer;
 	struct statement *defined; /* by the open transaction */
 	uint64_t position;
@@ -172,6 +176,7 @@ static int open_behind(struct behind *behind, struct database *database, uv_loop
 	struct applier_settings settings = {
 	        .path = path,
 	        .delay = behind->settings.delay,
+	        .backlog = behind->settings.backlog,
 	        .failing = wake_loop,
 	        .context = behind,
 	};
@@ -203,6 +208,8 @@ int database_open_behind(struct uv_loop_s *loop, const char *path, const char *f
 		behind->settings = *settings;
 		if (settings->delay == 0)
 			behind->settings.delay = 100 * CLOCK_MILLISECOND;
+		if (settings->backlog == 0)
+			behind->settings.backlog = BACKLOG;
 		code = open_behind(behind, database, loop, path, folder);
 	}
 	if (code < 0) {
@@ -244,7 +251,8 @@ struct behind *behind_close(struct behind *behind)
 
 /* Writing. */
 
-static int add_statement(struct database *database, const char *sql, struct statement **ret_statement)
+static int add_statement(struct database *database, const char *sql, uint8_t keys,
+                         struct statement **ret_statement)
 {
 	struct behind *behind = database->behind;
 	struct statement *statement;
@@ -258,6 +266,7 @@ static int add_statement(struct database *database, const char *sql, struct stat
 	if (statement == NULL)
 		return -ENOMEM;
 	statement->sql = sql;
+	statement->keys = keys;
 	statement->number = (uint16_t)hash_count(behind->statements);
 	statement->parameters = sqlite3_bind_parameter_count(prepared);
 	code = sqlite3_column_count(prepared) > 0
@@ -271,16 +280,21 @@ static int add_statement(struct database *database, const char *sql, struct stat
 	return 0;
 }
 
-static int find_statement(struct database *database, const char *sql, size_t count,
+static int find_statement(struct database *database, const char *sql, size_t count, uint8_t keys,
                           struct statement **ret_statement)
 {
-	struct statement *statement = hash_get(database->behind->statements, &sql);
+	/* Addresses are nobody's choice: Fibonacci hashing (Knuth) will do. */
+	uint64_t place = (uint64_t)(uintptr_t)sql * UINT64_C(0x9e3779b97f4a7c15) >> (64 - NEAR_BITS);
+	struct statement *statement = database->behind->near[place];
 	int code = 0;
 
+	if (statement == NULL || statement->sql != sql)
+		statement = hash_get(database->behind->statements, &sql);
 	if (statement == NULL)
-		code = add_statement(database, sql, &statement);
+		code = add_statement(database, sql, keys, &statement);
 	if (code < 0)
 		return code;
+	database->behind->near[place] = statement;
 	if (count > DATABASE_PARAMETERS || statement->parameters != (int)count)
 		return database_refuse(database, BUSBAR_ERROR_DATABASE, "another number of parameters");
 	*ret_statement = statement;
@@ -295,7 +309,7 @@ void behind_begin(struct behind *behind)
 
 static void define(struct behind *behind, struct statement *statement)
 {
-	database_record_define(&behind->writer, statement->number, statement->sql);
+	database_record_define(&behind->writer, statement->number, statement->keys, statement->sql);
 	statement->segment = journal_segment(behind->journal);
 	statement->next_defined = behind->defined;
 	behind->defined = statement;
@@ -344,11 +358,11 @@ static int put(struct database *database, struct statement *statement, const str
 }
 
 int behind_write(struct database *database, const char *sql, const struct database_value *values,
-                 size_t count)
+                 size_t count, uint8_t keys)
 {
 	struct behind *behind = database->behind;
 	struct statement *statement = NULL;
-	int code = find_statement(database, sql, count, &statement);
+	int code = find_statement(database, sql, count, keys, &statement);
 
 	if (code < 0)
 		return code;

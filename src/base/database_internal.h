@@ -39,7 +39,7 @@ int database_write_prepared(struct database *database, struct sqlite3_stmt *stat
 struct behind *behind_close(struct behind *behind);
 void behind_begin(struct behind *behind);
 int behind_write(struct database *database, const char *sql, const struct database_value *values,
-                 size_t count) CHECKED;
+                 size_t count, uint8_t keys) CHECKED;
 int behind_commit(struct database *database) CHECKED;
 void behind_rollback(struct behind *behind);
 int behind_execute(struct database *database, const char *sql) CHECKED;

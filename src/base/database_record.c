@@ -13,10 +13,11 @@ static void write_octets(struct writer *writer, const void *octets, size_t size)
 	writer_bytes(writer, octets, size);
 }
 
-void database_record_define(struct writer *writer, uint16_t number, const char *text)
+void database_record_define(struct writer *writer, uint16_t number, uint8_t keys, const char *text)
 {
 	writer_u8(writer, DEFINE);
 	writer_u16(writer, number);
+	writer_u8(writer, keys);
 	write_octets(writer, text, strlen(text) + 1);
 }
 
@@ -94,6 +95,14 @@ static struct database_value read_value(struct cursor *cursor)
 	}
 }
 
+static void read_definition(struct cursor *cursor, struct database_item *item)
+{
+	item->keys = cursor_u8(cursor);
+	item->text = read_text(cursor);
+	if (item->keys > DATABASE_PARAMETERS)
+		cursor_fail(cursor, BUSBAR_ERROR_MALFORMED);
+}
+
 static void read_run(struct cursor *cursor, struct database_item *item)
 {
 	item->count = cursor_u8(cursor);
@@ -116,7 +125,7 @@ int database_record_next(struct cursor *cursor, struct database_item *ret_item)
 	ret_item->text = NULL;
 	ret_item->count = 0;
 	if (what == DEFINE)
-		ret_item->text = read_text(cursor);
+		read_definition(cursor, ret_item);
 	else if (what == RUN)
 		read_run(cursor, ret_item);
 	else

@@ -2,11 +2,12 @@
 /*
  * The octets of a transaction in a journal: statements with their values; no system call.
  *
- *   define   u8 1, u16 number, u32 size, the statement's text with its NUL
+ *   define   u8 1, u16 number, u8 keys, u32 size, the statement's text with its NUL
  *   run      u8 2, u16 number, u8 count, the values: u8 type, then 8 octets for a number (none for NULL),
  *            or u32 size and the octets (a text has its NUL with it)
  *
- * A statement is defined before it is run, and once more in every segment of the journal.
+ * A statement is defined before it is run, and once more in every segment of the journal. Of a statement
+ * with keys only the last run matters of those that end in the same `keys` values (database_set()).
  */
 #ifndef BASE_DATABASE_RECORD_H
 #define BASE_DATABASE_RECORD_H
@@ -19,7 +20,7 @@
 enum { DATABASE_STATEMENTS = 1024, DATABASE_PARAMETERS = 32 };
 
 /* Errors stick to the writer. */
-void database_record_define(struct writer *writer, uint16_t number, const char *text);
+void database_record_define(struct writer *writer, uint16_t number, uint8_t keys, const char *text);
 void database_record_run(struct writer *writer, uint16_t number, const struct database_value *values,
                          size_t count);
 
@@ -27,6 +28,7 @@ void database_record_run(struct writer *writer, uint16_t number, const struct da
 struct database_item {
 	uint16_t number;
 	const char *text; /* of a definition, NULL in a run */
+	uint8_t keys;     /* of a definition */
 	struct database_value values[DATABASE_PARAMETERS];
 	size_t count;
 };

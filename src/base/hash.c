@@ -240,6 +240,13 @@ void *hash_remove(struct hash *hash, const void *key)
 	return value;
 }
 
+void hash_clear(struct hash *hash)
+{
+	if (hash->count > 0)
+		memset(hash->slots, 0, hash->capacity * hash->stride);
+	hash->count = 0;
+}
+
 size_t hash_count(const struct hash *hash)
 {
 	return hash->count;

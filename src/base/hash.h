@@ -23,6 +23,7 @@ void *hash_get(const struct hash *hash, const void *key);
 int hash_put(struct hash *hash, const void *key, void *value) CHECKED;
 /* The value removed, NULL when absent. */
 void *hash_remove(struct hash *hash, const void *key);
+void hash_clear(struct hash *hash);
 size_t hash_count(const struct hash *hash);
 size_t hash_bytes(const struct hash *hash);
 /*

@@ -248,18 +248,18 @@ static void add_reservation(struct draft *draft, const struct compile_request *r
 int compile_program(const struct compile_request *request, struct program *ret_program)
 {
 	uint32_t hops = request->part->path.hop_count;
-	struct program program = {
-	        .identifier = request->program,
-	        .ingress = request->ingress,
-	        .part = request->number,
-	        .parts = request->parts,
-	        .expires = request->expires,
-	};
+	struct program program;
 	struct draft draft = {.program = &program};
 	int code;
 
 	if (hops == 0 || hops > PLAN_HOPS)
 		return BUSBAR_ERROR_BAD_VALUE;
+	program_clear(&program);
+	program.identifier = request->program;
+	program.ingress = request->ingress;
+	program.part = request->number;
+	program.parts = request->parts;
+	program.expires = request->expires;
 	if (is_reservation(request))
 		add_reservation(&draft, request);
 	else
@@ -267,27 +267,27 @@ int compile_program(const struct compile_request *request, struct program *ret_p
 	code = draft.error != 0 ? draft.error : program_check(&program);
 	if (code < 0)
 		return code;
-	*ret_program = program;
+	program_copy(ret_program, &program);
 	return 0;
 }
 
 /* A program of the same task and part, without instructions. */
-static struct program follow(const struct program *program, int64_t expires)
+static void follow(const struct program *program, int64_t expires, struct program *ret_program)
 {
-	return (struct program){
-	        .identifier = program->identifier,
-	        .ingress = program->ingress,
-	        .part = program->part,
-	        .parts = program->parts,
-	        .expires = expires,
-	};
+	program_clear(ret_program);
+	ret_program->identifier = program->identifier;
+	ret_program->ingress = program->ingress;
+	ret_program->part = program->part;
+	ret_program->parts = program->parts;
+	ret_program->expires = expires;
 }
 
 void compile_refresh(const struct program *program, int64_t time, int64_t expires,
                      struct program *ret_program)
 {
-	struct program refresh = follow(program, expires);
+	struct program refresh;
 
+	follow(program, expires, &refresh);
 	for (uint32_t i = 0; i < program->instruction_count; i++) {
 		struct gateway_identity at = program->instructions[i].at;
 
@@ -297,18 +297,19 @@ void compile_refresh(const struct program *program, int64_t time, int64_t expire
 		refresh.instructions[refresh.instruction_count++] = (struct instruction){
 		        .operation = OPERATION_REFRESH, .at = at, .refresh = {.time = time}};
 	}
-	*ret_program = refresh;
+	program_copy(ret_program, &refresh);
 }
 
 void compile_release(const struct program *program, struct gateway_identity owner, int32_t error,
                      int64_t expires, struct program *ret_program)
 {
-	struct program release = follow(program, expires);
+	struct program release;
 
+	follow(program, expires, &release);
 	release.instruction_count = 1;
 	release.instructions[0] =
 	        (struct instruction){.operation = OPERATION_RELEASE, .at = owner, .release = error};
-	*ret_program = release;
+	program_copy(ret_program, &release);
 }
 
 int compile_segments(const struct program *program, const struct view *view,

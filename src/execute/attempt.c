@@ -312,10 +312,20 @@ static bool excuse_silent(struct tasks *tasks, struct attempt *attempt)
 	return gone;
 }
 
+/* A site whose run has ended sends its receipt untold, and an owner whose hold is over when the reservation
+ * is. */
+static bool ends_untold(const struct attempt *attempt, const struct attempt_owner *owner)
+{
+	const struct part *part = &attempt->task->parts[attempt->part];
+
+	return part->state == TASK_DONE &&
+	       (is_executor(attempt, owner->identity) ||
+	        (part->ends != 0 && owner->until < part->ends + RELEASE_FIRST / 2));
+}
+
 static void send_releases(struct tasks *tasks, struct attempt *attempt)
 {
 	bool first = attempt->repeat_after == 0;
-	bool ended = attempt->task->parts[attempt->part].state == TASK_DONE;
 
 	/* The first time it is asked to let go, an owner may well be about to answer. */
 	if ((!first || all_settled(attempt)) && excuse_silent(tasks, attempt))
@@ -324,11 +334,10 @@ static void send_releases(struct tasks *tasks, struct attempt *attempt)
 	attempt->repeat_at = task_monotonic(tasks) + attempt->repeat_after;
 	attempt_schedule(tasks, attempt);
 	for (uint32_t i = 0; i < attempt->owner_count; i++) {
-		struct gateway_identity owner = attempt->owners[i].identity;
+		const struct attempt_owner *owner = &attempt->owners[i];
 
-		/* A site whose run has ended sends its receipt by itself. */
-		if (!attempt->owners[i].settled && !(first && ended && is_executor(attempt, owner)))
-			send_release(tasks, attempt, owner);
+		if (!owner->settled && !(first && ends_untold(attempt, owner)))
+			send_release(tasks, attempt, owner->identity);
 	}
 }
 

@@ -82,7 +82,7 @@ static int write_outcome(struct database *database, const struct holding *holdin
 
 	return database_write(database,
 	                      "UPDATE holding SET wall = ?, cpu = ?, memory = ?, exit_status = ?, size = ?,"
-	                      "digest = ?, result_due = 1 WHERE program = ?",
+	                      "digest = ? WHERE program = ?",
 	                      DATABASE_VALUES(DATABASE_NUMBER(usage->wall), DATABASE_NUMBER(usage->cpu),
 	                                      DATABASE_NUMBER((int64_t)usage->memory_peak),
 	                                      DATABASE_NUMBER(holding->exit_status),
@@ -91,26 +91,30 @@ static int write_outcome(struct database *database, const struct holding *holdin
 	                                      DATABASE_ARRAY(holding->program.octets)));
 }
 
+/* That it has ended, and what of its end is not acknowledged yet. */
+static int write_ended(struct database *database, const struct holding *holding, bool result_due,
+                       bool receipt_due)
+{
+	return database_set(
+	        database,
+	        "UPDATE holding SET state = 3, ended = ?, error = ?, result_due = ?, receipt_due = ? "
+	        "WHERE program = ?",
+	        DATABASE_VALUES(DATABASE_NUMBER(holding->ended), DATABASE_NUMBER(holding->error),
+	                        DATABASE_NUMBER(result_due), DATABASE_NUMBER(receipt_due),
+	                        DATABASE_ARRAY(holding->program.octets)),
+	        1);
+}
+
 int holding_write_end(struct database *database, const struct holding *holding)
 {
 	int code = holding->executes ? write_outcome(database, holding) : 0;
 
-	if (code < 0)
-		return code;
-	return database_write(
-	        database,
-	        "UPDATE holding SET state = 3, ended = ?, error = ?, receipt_due = 1 WHERE program = ?",
-	        DATABASE_VALUES(DATABASE_NUMBER(holding->ended), DATABASE_NUMBER(holding->error),
-	                        DATABASE_ARRAY(holding->program.octets)));
+	return code < 0 ? code : write_ended(database, holding, holding->executes, true);
 }
 
 int holding_write_due(struct database *database, const struct holding *holding)
 {
-	return database_write(database,
-	                      "UPDATE holding SET result_due = ?, receipt_due = ? WHERE program = ?",
-	                      DATABASE_VALUES(DATABASE_NUMBER(holding->result_due),
-	                                      DATABASE_NUMBER(holding->receipt_due),
-	                                      DATABASE_ARRAY(holding->program.octets)));
+	return write_ended(database, holding, holding->result_due, holding->receipt_due);
 }
 
 int holding_prune(struct database *database, int64_t before)

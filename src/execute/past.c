@@ -16,6 +16,7 @@ struct past {
 	uint64_t seed;
 	uint32_t maximum, first, count;
 	uint32_t touched; /* places that were ever used */
+	struct identifier youngest;
 	uint32_t chain_mask;
 	uint32_t *chains; /* 1-based places */
 	struct entry *ring;
@@ -55,8 +56,11 @@ static uint32_t *chain_of(const struct past *past, const struct identifier *iden
 	return &past->chains[hash & past->chain_mask];
 }
 
+/* Identifiers sort by age, and most that are asked for are younger than all that is over. */
 static struct entry *find(const struct past *past, const struct identifier *identifier)
 {
+	if (identifier_compare(identifier, &past->youngest) > 0)
+		return NULL;
 	for (uint32_t place = *chain_of(past, identifier); place != 0; place = past->ring[place - 1].next)
 		if (identifier_equal(&past->ring[place - 1].identifier, identifier))
 			return &past->ring[place - 1];
@@ -99,6 +103,8 @@ int past_put(struct past *past, const struct identifier *identifier, int64_t unt
 	past->ring[place] = (struct entry){.identifier = *identifier, .until = until, .next = *chain};
 	*chain = place + 1;
 	past->touched = MAXIMUM(past->touched, place + 1);
+	if (identifier_compare(identifier, &past->youngest) > 0)
+		past->youngest = *identifier;
 	past->count++;
 	return 0;
 }

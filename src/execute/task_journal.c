@@ -60,10 +60,11 @@ int task_journal_insert(struct database *database, const struct task *task)
 
 int task_journal_write(struct database *database, const struct task *task)
 {
-	return database_write(database, "UPDATE task SET state = ?, code = ?, ended = ? WHERE task = ?",
-	                      DATABASE_VALUES(DATABASE_NUMBER(task->state), DATABASE_NUMBER(task->code),
-	                                      DATABASE_NUMBER(task->ended),
-	                                      DATABASE_ARRAY(task->identifier.octets)));
+	return database_set(database, "UPDATE task SET state = ?, code = ?, ended = ? WHERE task = ?",
+	                    DATABASE_VALUES(DATABASE_NUMBER(task->state), DATABASE_NUMBER(task->code),
+	                                    DATABASE_NUMBER(task->ended),
+	                                    DATABASE_ARRAY(task->identifier.octets)),
+	                    1);
 }
 
 int task_journal_write_place(struct database *database, const struct task *task)
@@ -183,15 +184,16 @@ int task_journal_write_attempt(struct database *database, const struct attempt *
 		granted |= (int64_t)attempt->owners[i].granted << i;
 		settled |= (int64_t)attempt->owners[i].settled << i;
 	}
-	return database_write(
-	        database,
-	        "UPDATE attempt SET state = ?, release = ?, granted = ?, settled = ?, ends = ? "
-	        "WHERE task = ? AND part = ? AND number = ?",
-	        DATABASE_VALUES(DATABASE_NUMBER(attempt->state), DATABASE_NUMBER(attempt->release),
-	                        DATABASE_NUMBER(granted), DATABASE_NUMBER(settled),
-	                        DATABASE_NUMBER(task->parts[attempt->part].ends),
-	                        DATABASE_ARRAY(task->identifier.octets), DATABASE_NUMBER(attempt->part),
-	                        DATABASE_NUMBER(attempt->number)));
+	return database_set(database,
+	                    "UPDATE attempt SET state = ?, release = ?, granted = ?, settled = ?, ends = ? "
+	                    "WHERE task = ? AND part = ? AND number = ?",
+	                    DATABASE_VALUES(DATABASE_NUMBER(attempt->state),
+	                                    DATABASE_NUMBER(attempt->release), DATABASE_NUMBER(granted),
+	                                    DATABASE_NUMBER(settled),
+	                                    DATABASE_NUMBER(task->parts[attempt->part].ends),
+	                                    DATABASE_ARRAY(task->identifier.octets),
+	                                    DATABASE_NUMBER(attempt->part), DATABASE_NUMBER(attempt->number)),
+	                    3);
 }
 
 int task_journal_put_decision(struct database *database, const struct identifier *task, const uint8_t *octets,

@@ -159,9 +159,9 @@ static int enter_leg(struct ledger *ledger, int64_t transaction, const struct le
 		                                      DATABASE_NUMBER(account->state.row),
 		                                      DATABASE_NUMBER(leg->amount)));
 	if (code == 0)
-		code = database_write(ledger->database, "UPDATE ledger_account SET balance = ? WHERE id = ?",
-		                      DATABASE_VALUES(DATABASE_NUMBER(balance),
-		                                      DATABASE_NUMBER(account->state.row)));
+		code = database_set(
+		        ledger->database, "UPDATE ledger_account SET balance = ? WHERE id = ?",
+		        DATABASE_VALUES(DATABASE_NUMBER(balance), DATABASE_NUMBER(account->state.row)), 1);
 	if (code == 0)
 		account->state.balance = balance;
 	return code;

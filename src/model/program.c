@@ -2,6 +2,7 @@
 #include "model/program.h"
 
 #include "base/error.h"
+#include <stddef.h>
 #include <string.h>
 
 const char *const operation_names[OPERATIONS + 1] = {
@@ -165,6 +166,18 @@ static int check_order(const struct program *program)
 	if (execute != NULL && (claim == NULL || !gateway_equal(claim->at, execute->at)))
 		return BUSBAR_ERROR_STATE;
 	return 0;
+}
+
+void program_clear(struct program *program)
+{
+	memset(program, 0, offsetof(struct program, instructions));
+}
+
+void program_copy(struct program *target, const struct program *source)
+{
+	memcpy(target, source,
+	       offsetof(struct program, instructions) +
+	               source->instruction_count * sizeof(source->instructions[0]));
 }
 
 int program_check(const struct program *program)

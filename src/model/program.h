@@ -123,6 +123,10 @@ struct program {
 	struct instruction instructions[PROGRAM_INSTRUCTIONS];
 };
 
+/* No instructions, and nothing said. Instructions beyond the count are never looked at: they stay as they
+ * are. */
+void program_clear(struct program *program);
+void program_copy(struct program *target, const struct program *source);
 /*
  * Order, owners and amounts make sense; at most one claim and one execute; attached is only to what the same
  * owner reserves or claims, or where that is the whole program; refreshes stand among themselves. 0 or an

@@ -581,11 +581,13 @@ int packet_encode_program(const struct program *program, uint8_t *buffer, size_t
 
 int packet_decode_program(const uint8_t *bytes, size_t size, struct program *ret_program)
 {
-	struct packet packet = {.segment_count = PROGRAM_INSTRUCTIONS};
+	struct packet packet;
 	struct cursor cursor = cursor_open(bytes, size);
 	struct walk walk = {.program = false};
 	int code = 0;
 
+	packet.segment_count = PROGRAM_INSTRUCTIONS;
+	program_clear(&packet.program);
 	while (cursor_left(&cursor) > 0 && code == 0) {
 		uint8_t type = cursor_u8(&cursor);
 		struct cursor value = cursor_part(&cursor, cursor_u8(&cursor));
@@ -602,7 +604,7 @@ int packet_decode_program(const uint8_t *bytes, size_t size, struct program *ret
 		code = program_check(&packet.program);
 	if (code < 0)
 		return code;
-	*ret_program = packet.program;
+	program_copy(ret_program, &packet.program);
 	return 0;
 }
 

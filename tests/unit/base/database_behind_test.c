@@ -16,9 +16,10 @@
 #include <unistd.h>
 #include <uv.h>
 
-#define CREATE                                                                                     \
-	"CREATE TABLE IF NOT EXISTS item (id INTEGER PRIMARY KEY, name TEXT UNIQUE, octets BLOB);" \
-	"CREATE TABLE IF NOT EXISTS part (item INTEGER NOT NULL, number INTEGER NOT NULL);"        \
+#define CREATE                                                                                    \
+	"CREATE TABLE IF NOT EXISTS item (id INTEGER PRIMARY KEY, name TEXT UNIQUE, octets BLOB," \
+	"level INTEGER NOT NULL DEFAULT 0);"                                                      \
+	"CREATE TABLE IF NOT EXISTS part (item INTEGER NOT NULL, number INTEGER NOT NULL);"       \
 	"CREATE INDEX IF NOT EXISTS part_item ON part (item)"
 #define PATIENCE (60 * CLOCK_SECOND)
 
@@ -135,7 +136,7 @@ static void test_records(void **state)
 	struct cursor cursor;
 
 	(void)state;
-	database_record_define(&writer, 7, "SELECT 1");
+	database_record_define(&writer, 7, 2, "SELECT 1");
 	database_record_run(&writer, 7,
 	                    DATABASE_VALUES(DATABASE_NUMBER(-5), DATABASE_OPTIONAL(0), DATABASE_OPTIONAL(9),
 	                                    DATABASE_TEXT("text"), DATABASE_TEXT(NULL),
@@ -146,6 +147,7 @@ static void test_records(void **state)
 	T_EQ(database_record_next(&cursor, &item), 1);
 	T_EQ(item.number, 7);
 	T_TEXT(item.text, "SELECT 1");
+	T_EQ(item.keys, 2);
 	T_EQ(database_record_next(&cursor, &item), 1);
 	T_TRUE(item.text == NULL);
 	T_EQ(item.count, 7);
@@ -202,6 +204,45 @@ static void test_writes_are_applied(void **state)
 }
 
 /* Nothing of a transaction that was rolled back is left, its statements' definitions neither. */
+static int set_level(struct database *database, int64_t id, int64_t level)
+{
+	return database_set(database, "UPDATE item SET level = ? WHERE id = ?",
+	                    DATABASE_VALUES(DATABASE_NUMBER(level), DATABASE_NUMBER(id)), 1);
+}
+
+/* Of many settings of a row the last one stands, however many rows there are, before and after a restart. */
+static void test_the_last_setting_stands(void **state)
+{
+	enum { ITEMS = 5000, ROUNDS = 5 };
+	struct place *place = *state;
+	struct database *plain = NULL;
+
+	begin(place);
+	for (int64_t id = 1; id <= ITEMS; id++)
+		T_OK(insert(place->database, id, NULL));
+	for (int64_t round = 1; round <= ROUNDS; round++) {
+		T_OK(database_begin(place->database));
+		for (int64_t id = 1; id <= ITEMS; id++)
+			T_OK(set_level(place->database, id, round * id));
+		T_OK(database_commit(place->database));
+	}
+	T_OK(set_level(place->database, 7, -1));
+	T_OK(set_level(place->database, ITEMS + 1, -1)); /* no such row */
+	T_OK(database_settle(place->database, PATIENCE));
+	T_EQ(number(place->database, "SELECT count(*) FROM item WHERE level = 5 * id"), ITEMS - 1);
+	T_EQ(number(place->database, "SELECT level FROM item WHERE id = 7"), -1);
+	T_OK(set_level(place->database, 8, -2));
+	end(place);
+	begin(place);
+	T_EQ(number(place->database, "SELECT level FROM item WHERE id = 8"), -2);
+	end(place);
+	/* Without a journal every one is made. */
+	T_OK(database_open(place->path, &plain));
+	T_OK(set_level(plain, 8, 3));
+	T_EQ(number(plain, "SELECT level FROM item WHERE id = 8"), 3);
+	(void)database_close(plain);
+}
+
 static void test_rollback(void **state)
 {
 	struct place *place = *state;
@@ -273,11 +314,11 @@ static void test_refusals(void **state)
 	T_ERROR(database_execute(place->database, "DELETE FROM item"), BUSBAR_ERROR_STATE);
 	T_OK(insert(place->database, 1, "before"));
 	/* A statement that has no room is left out whole. */
-	T_ERROR(database_write(place->database, "INSERT INTO item VALUES (2, NULL, ?)",
+	T_ERROR(database_write(place->database, "INSERT INTO item VALUES (2, NULL, ?, 0)",
 	                       DATABASE_VALUES(DATABASE_OCTETS(octets, size))),
 	        BUSBAR_ERROR_TOO_LARGE);
 	T_OK(insert(place->database, 3, "behind"));
-	T_OK(database_write(place->database, "INSERT INTO item VALUES (2, NULL, ?)",
+	T_OK(database_write(place->database, "INSERT INTO item VALUES (2, NULL, ?, 0)",
 	                    DATABASE_VALUES(DATABASE_OCTETS(octets, 1000))));
 	T_OK(database_commit(place->database));
 	T_OK(database_settle(place->database, PATIENCE));
@@ -537,6 +578,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	        WITH_FOLDER(test_records),
 	        WITH_FOLDER(test_writes_are_applied),
+	        WITH_FOLDER(test_the_last_setting_stands),
 	        WITH_FOLDER(test_rollback),
 	        WITH_FOLDER(test_watchers),
 	        WITH_FOLDER(test_refusals),
