@@ -203,7 +203,8 @@ int task_plan(struct tasks *tasks, const struct identifier *task, uint32_t part,
 int task_limit(struct tasks *tasks, const struct identifier *task, int64_t *ret_within,
                bool *ret_guaranteed) CHECKED;
 
-/* Attempts whose money is not settled yet; bytes of all tables. */
+/* Attempts whose money is not settled yet, or that are still to be made because a task waits for a candidate;
+ * bytes of all tables. */
 size_t task_open_attempts(const struct tasks *tasks);
 size_t task_bytes(const struct tasks *tasks);
 
