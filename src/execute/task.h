@@ -3,8 +3,8 @@
  * Tasks at their ingress: a demand becomes a plan, parts, programs, results and a settled bill.
  *
  * A part is served by attempts: one program each, sent until it is accepted, refused or expired. After a
- * refusal or silence the next candidate is tried (crank-back); each attempt's money is held before its
- * program leaves, and released when every owner's receipt is in.
+ * refusal or silence the next candidate is tried (crank-back), or waited for; each attempt's money is held
+ * before its program leaves, and released when every owner's receipt is in.
  *
  * A part runs at most once: a program is not started after it has expired, and the next attempt begins
  * only when the one before was refused or has expired.

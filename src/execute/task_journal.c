@@ -159,8 +159,8 @@ int task_journal_write_part(struct database *database, const struct task *task, 
 	                        DATABASE_NUMBER(saved->exit_status), DATABASE_NUMBER((int64_t)saved->size),
 	                        DATABASE_ARRAY(saved->digest), DATABASE_NUMBER(saved->network),
 	                        DATABASE_NUMBER(saved->run_wall), DATABASE_ARRAY(refusal),
-	                        DATABASE_NUMBER(saved->patience),
-	                        DATABASE_ARRAY(task->identifier.octets), DATABASE_NUMBER(part + 1)));
+	                        DATABASE_NUMBER(saved->patience), DATABASE_ARRAY(task->identifier.octets),
+	                        DATABASE_NUMBER(part + 1)));
 }
 
 int task_journal_insert_attempt(struct database *database, const struct attempt *attempt)
