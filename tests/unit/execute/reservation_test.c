@@ -421,6 +421,34 @@ static void waiting_it_can_be_cancelled(void **state)
 	twin_free(twin);
 }
 
+/* One in sixteen of the tasks that there may be, and one: the rest fails as it would without patience. */
+static void not_everybody_can_wait(void **state)
+{
+	struct twin *twin = twin_create(24, &fair);
+	struct identifier tasks[20];
+	uint32_t waiting = 0;
+
+	twin_isolate(twin, TWIN_SITE, true);
+	for (size_t i = 0; i < ARRAY_SIZE(tasks); i++)
+		T_OK(twin_demand(twin, "demand d { need cpu 0.01; region \"site\"; reserve for 2 s; }",
+		                 &tasks[i]));
+	twin_run(twin, 3200 * CLOCK_MILLISECOND);
+	for (size_t i = 0; i < ARRAY_SIZE(tasks); i++)
+		if (state_of(twin, &tasks[i]) == TASK_MAPPED)
+			waiting++;
+		else
+			T_EQ(code_of(twin, &tasks[i]), BUSBAR_ERROR_NO_ANSWER);
+	T_EQ(waiting, TWIN_TASKS / 16 + 1);
+	twin_isolate(twin, TWIN_SITE, false);
+	watch(twin, 4500 * CLOCK_MILLISECOND);
+	for (size_t i = 0; i < ARRAY_SIZE(tasks); i++)
+		waiting -= twin_grants(twin, &tasks[i]);
+	T_EQ(waiting, 0);
+	T_TRUE(twin_settle(twin, 60 * CLOCK_SECOND));
+	twin_check(twin);
+	twin_free(twin);
+}
+
 /* Another process goes on: to a grant, or no longer than the one before would have. */
 static void go_on_after_a_restart(bool ends_well)
 {
@@ -691,6 +719,7 @@ int main(void)
 	        cmocka_unit_test(silence_is_forgiven),
 	        cmocka_unit_test(patience_has_an_end),
 	        cmocka_unit_test(waiting_it_can_be_cancelled),
+	        cmocka_unit_test(not_everybody_can_wait),
 	        cmocka_unit_test(a_restart_goes_on),
 	        cmocka_unit_test(a_lost_way_is_waited_for),
 	        cmocka_unit_test(absence_accuses_nobody),
