@@ -355,8 +355,11 @@ void attempt_resume(struct tasks *tasks, struct attempt *attempt)
 		attempt->owners[i].until = wall + PLAN_RESERVATION_LIFETIME;
 	if (attempt->state == ATTEMPT_RELEASING && part->current == attempt && part->state < TASK_DONE)
 		part->current = NULL;
-	if (part->state < TASK_DONE && (attempt->state == ATTEMPT_RUNNING || attempt->state == ATTEMPT_HELD))
+	if (part->state < TASK_DONE &&
+	    (attempt->state == ATTEMPT_RUNNING || attempt->state == ATTEMPT_HELD)) {
 		part->state = TASK_GRANTED;
+		part->patience = 0;
+	}
 	attempt_schedule(tasks, attempt);
 }
 
@@ -372,6 +375,25 @@ static void fail_part(struct tasks *tasks, struct attempt *attempt, int code, co
 	                    event);
 	attempt_release(tasks, attempt, 0, event);
 	task_review(tasks, task);
+}
+
+/* The time that is left to a part which was granted, or has waited. EXPIRED when there is none. */
+static int limit_time(const struct tasks *tasks, const struct task *task, const struct part *part,
+                      struct demand_body *body)
+{
+	int64_t spent = task_wall(tasks) - task->created;
+
+	if (part->ends != 0) {
+		body->reserve_time = part->ends - task_wall(tasks);
+		return body->reserve_time <= 0 ? BUSBAR_ERROR_EXPIRED : 0;
+	}
+	if (part->patience == 0 || task->reserve_time > 0)
+		return 0;
+	if (body->respond_within != 0)
+		body->respond_within = MAXIMUM(body->respond_within - spent, (int64_t)1);
+	if (body->finish_within != 0)
+		body->finish_within = MAXIMUM(body->finish_within - spent, (int64_t)1);
+	return 0;
 }
 
 int attempt_next(struct tasks *tasks, struct task *task, uint32_t part, bool moves)
@@ -390,10 +412,10 @@ int attempt_next(struct tasks *tasks, struct task *task, uint32_t part, bool mov
 	if (moves) /* what serves the client is not torn from it */
 		request.site = here->site;
 	code = task_demand(tasks, task, &whole);
+	if (code == 0)
+		code = limit_time(tasks, task, here, &whole.body);
 	if (code < 0)
 		return code;
-	if (here->ends != 0)
-		whole.body.reserve_time = here->ends - task_wall(tasks);
 	demand = whole;
 	task_divide(&demand, task->part_count);
 	code = task_quote(tasks, &request, tasks->arena, &plan);
@@ -409,17 +431,13 @@ void attempt_crank_back(struct tasks *tasks, struct attempt *attempt, int32_t re
 {
 	struct task *task = attempt->task;
 	uint32_t part = attempt->part;
-
 	bool moves = attempt == task->parts[part].moving;
 
 	attempt_release(tasks, attempt, release, "crank-back");
-	if (moves) {
+	if (moves)
 		follow_failed(tasks, task, part, error);
-	} else if (attempt_next(tasks, task, part, false) < 0) {
-		/* The owner's own reason says more than "nothing is left". */
-		task->parts[part].code = error;
-		task_set_part_state(tasks, task, part, TASK_FAILED, "no-candidate");
-	}
+	else
+		patience_next(tasks, task, part, error);
 	task_review(tasks, task);
 	(void)close_when_settled(tasks, attempt);
 }

@@ -54,6 +54,8 @@ void attempt_hold(struct tasks *tasks, struct attempt *attempt, const struct ans
 	if (part->ends == 0)
 		part->ends = task_wall(tasks) + task->reserve_time;
 	part->tries = 0;
+	if (attempt == part->current)
+		part->patience = 0;
 	/* A retransmission makes it unknown which packet was answered; from elsewhere it measures another
 	 * way. */
 	if (!attempt->resent && network > 0 &&

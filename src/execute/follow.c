@@ -73,6 +73,7 @@ static void take_over(struct tasks *tasks, struct task *task, uint32_t index)
 	keep_drop(tasks->keep, &part->moving->plan);
 	part->current = part->moving;
 	part->moving = NULL;
+	part->patience = part->retry_at = 0;
 	if (part->state != TASK_GRANTED)
 		task_set_part_state(tasks, task, index, TASK_GRANTED, "moved");
 	if (old != NULL)

@@ -256,6 +256,8 @@ int owner_create(const struct owner_settings *settings, const struct owner_rooms
 		goto fail;
 	code = holding_create_table(rooms->database);
 	if (code == 0)
+		code = refused_open(rooms->database, &owner->refused);
+	if (code == 0)
 		code = owner_take_up(owner);
 	if (code < 0)
 		goto fail;

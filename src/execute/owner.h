@@ -15,7 +15,7 @@
  *
  * Memory is the truth: the journal is read at the start only. What has ended is remembered as long as a copy
  * of its program can be on its way (OWNER_VALID), so that a program which is not known is a new one; one
- * whose expiry is further away than that is refused.
+ * whose expiry is further away than that is refused. What was refused stays so as long, see refused.h.
  *
  * The owner makes no decision of its own about amounts: the book does.
  */

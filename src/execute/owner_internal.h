@@ -10,6 +10,7 @@
 #include "base/slab.h"
 #include "execute/holding.h"
 #include "execute/past.h"
+#include "execute/refused.h"
 
 struct owner {
 	struct owner_settings settings;
@@ -19,7 +20,8 @@ struct owner {
 	struct keep *keep;     /* programs and inputs */
 	struct hash *holdings; /* program id -> struct holding */
 	struct heap *due;      /* every holding, by the monotonic time of its next look */
-	struct past *past;     /* programs that have ended and are acknowledged */
+	struct past *past;     /* programs that have ended and are acknowledged, or found no room */
+	struct refused refused;
 	struct outbox *starts; /* runs whose grant is on its way to the disk */
 	uint32_t running[OWNER_SERVICES];
 	size_t live;

@@ -222,6 +222,27 @@ static void refuse_stranger(struct owner *owner, const struct arrival *arrival, 
 	owner_answer_refusal(owner, &stranger, &refusal);
 }
 
+/* Nothing is said of a refusal that a restart would forget: the program comes again. */
+static bool is_noted(struct owner *owner, const struct program *program)
+{
+	int code = refused_note(&owner->refused, program->expires);
+
+	if (code < 0)
+		log_error(TAG, "event=refusal-not-saved cause=\"%s\"", error_text(code));
+	return code >= 0;
+}
+
+/* A refusal of what could be granted later: it must not be. */
+static void refuse_for_good(struct owner *owner, const struct arrival *arrival, int error)
+{
+	const struct program *program = &arrival->packet->program;
+
+	if (past_put(owner->past, &program->identifier, program->expires, owner_wall(owner)) < 0)
+		refused_widen(&owner->refused, program->expires);
+	if (is_noted(owner, program))
+		refuse_stranger(owner, arrival, error);
+}
+
 static void receive_new(struct owner *owner, const struct arrival *arrival)
 {
 	const struct program *program = &arrival->packet->program;
@@ -232,10 +253,7 @@ static void receive_new(struct owner *owner, const struct arrival *arrival)
 	if (owner->live < owner->settings.holdings && !database_crowded(owner->rooms.database))
 		holding = owner_add(owner, program);
 	if (holding == NULL) {
-		/* It must not be granted later, either. */
-		if (past_put(owner->past, &program->identifier, program->expires, owner_wall(owner)) < 0)
-			log_warning(TAG, "event=not-remembered");
-		refuse_stranger(owner, arrival, BUSBAR_ERROR_TABLE_FULL);
+		refuse_for_good(owner, arrival, BUSBAR_ERROR_TABLE_FULL);
 		return;
 	}
 	holding->arrived = owner_monotonic(owner);
@@ -244,7 +262,8 @@ static void receive_new(struct owner *owner, const struct arrival *arrival)
 	if (grant(owner, holding, arrival, &refusal) < 0) {
 		(void)book_release(owner->rooms.book, &holding->program, NULL);
 		remember_refusal(owner, holding, &refusal);
-		owner_answer_refusal(owner, holding, &refusal);
+		if (is_noted(owner, program))
+			owner_answer_refusal(owner, holding, &refusal);
 		return;
 	}
 	owner->live++;
@@ -276,7 +295,8 @@ static void receive_again(struct owner *owner, struct holding *holding, const st
 
 	holding->arrived = owner_monotonic(owner);
 	if (holding->refused) {
-		owner_answer_refusal(owner, holding, &holding->refusal);
+		if (is_noted(owner, &arrival->packet->program))
+			owner_answer_refusal(owner, holding, &holding->refusal);
 		return;
 	}
 	if (holding->state == HOLDING_ENDED && !holding->executes) {
@@ -316,8 +336,12 @@ static void receive_program(struct owner *owner, struct holding *holding, const 
 		refuse_stranger(owner, arrival, BUSBAR_ERROR_EXPIRED);
 	else if (program->expires > now + OWNER_VALID)
 		refuse_stranger(owner, arrival, BUSBAR_ERROR_BAD_VALUE);
-	else if (!past_has(owner->past, &program->identifier, now))
+	else if (past_has(owner->past, &program->identifier, now))
+		return;
+	else if (program->expires > owner->refused.until)
 		receive_new(owner, arrival);
+	else if (is_noted(owner, program)) /* it may have been refused before */
+		refuse_stranger(owner, arrival, BUSBAR_ERROR_LOST);
 }
 
 /* A release for a program that never came: remembered, so that the program cannot come later. */

@@ -22,6 +22,7 @@
 enum {
 	TASK_ARENA = 64 << 20,
 	TASK_DUE = 1024, /* most attempts looked at in one tick */
+	TASK_WAIT = 16,  /* of so many open tasks one may wait for a candidate */
 	TASK_PAST = 32,  /* as many identifiers per open task: of TASK_WINDOW, at 35,000 a second */
 };
 
@@ -388,6 +389,8 @@ static void count_attempt(struct part *part, struct attempt *attempt, const stru
 	}
 	part->tries++;
 	part->state = TASK_MAPPED;
+	part->code = 0;
+	part->retry_at = part->retry_after = 0;
 	part->current = attempt;
 	task_take_plan(part, planned);
 }
@@ -440,6 +443,7 @@ struct task *task_add(struct tasks *tasks, const struct identifier *identifier, 
 void task_forget(struct tasks *tasks, struct task *task)
 {
 	(void)hash_remove(tasks->by_task, task->identifier.octets);
+	heap_remove(tasks->waiting, &task->waiting);
 	keep_drop(tasks->keep, &task->demand);
 	if (task->parts != &task->only)
 		free(task->parts);
@@ -611,18 +615,19 @@ int task_submit(struct tasks *tasks, const struct task_request *request)
 	return code;
 }
 
-/* Looks at attempts that are due. Returns when the next one is. */
+/* Looks at parts that wait and at attempts that are due. Returns when the next one is. */
 static int64_t tend_due(struct tasks *tasks)
 {
-	int64_t now = task_monotonic(tasks);
+	int64_t now = task_monotonic(tasks), retry;
 
 	if (is_behind(tasks))
 		return now + BEHIND_LOOK;
+	retry = patience_tick(tasks);
 	for (unsigned looked_at = 0;; looked_at++) {
 		struct heap_node *first = heap_peek(tasks->due);
 
 		if (first == NULL || heap_least(tasks->due) > now || looked_at == TASK_DUE)
-			return heap_least(tasks->due);
+			return MINIMUM(heap_least(tasks->due), retry);
 		attempt_tend(tasks, CONTAINER_OF(first, struct attempt, due));
 	}
 }
@@ -657,7 +662,7 @@ int64_t task_tick(struct tasks *tasks)
 
 size_t task_open_attempts(const struct tasks *tasks)
 {
-	return hash_count(tasks->by_program);
+	return hash_count(tasks->by_program) + heap_count(tasks->waiting);
 }
 
 size_t task_bytes(const struct tasks *tasks)
@@ -674,7 +679,7 @@ static void end_orphans(struct tasks *tasks, struct task *task)
 	for (uint32_t i = 0; i < task->part_count; i++) {
 		struct part *part = &task->parts[i];
 
-		if (has_ended(part->state) || part->current != NULL)
+		if (has_ended(part->state) || part->current != NULL || patience_resume(tasks, task, i))
 			continue;
 		part->code = BUSBAR_ERROR_LOST;
 		task_set_part_state(tasks, task, i, TASK_FAILED, "no-attempt");
@@ -709,10 +714,11 @@ static bool make_tables(struct tasks *tasks, uint32_t maximum)
 	tasks->by_task = hash_create(sizeof(struct identifier), maximum, seed);
 	tasks->by_program = hash_create(sizeof(struct identifier), 2 * maximum, seed);
 	tasks->due = heap_create(NULL, 2 * (size_t)maximum);
+	tasks->waiting = heap_create(NULL, maximum / TASK_WAIT + 1);
 	tasks->past = past_create(TASK_PAST * maximum, seed);
 	return tasks->arena != NULL && tasks->task_slab != NULL && tasks->attempt_slab != NULL &&
 	       tasks->keep != NULL && tasks->by_task != NULL && tasks->by_program != NULL &&
-	       tasks->due != NULL && tasks->past != NULL;
+	       tasks->due != NULL && tasks->waiting != NULL && tasks->past != NULL;
 }
 
 int tasks_create(const struct task_settings *settings, const struct task_rooms *rooms,
@@ -757,6 +763,7 @@ struct tasks *tasks_free(struct tasks *tasks)
 		task_forget(tasks, value);
 	past_free(tasks->past);
 	heap_free(tasks->due);
+	heap_free(tasks->waiting);
 	hash_free(tasks->by_program);
 	hash_free(tasks->by_task);
 	keep_free(tasks->keep);

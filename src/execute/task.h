@@ -3,8 +3,8 @@
  * Tasks at their ingress: a demand becomes a plan, parts, programs, results and a settled bill.
  *
  * A part is served by attempts: one program each, sent until it is accepted, refused or expired. After a
- * refusal or silence the next candidate is tried (crank-back); each attempt's money is held before its
- * program leaves, and released when every owner's receipt is in.
+ * refusal or silence the next candidate is tried (crank-back), or waited for; each attempt's money is held
+ * before its program leaves, and released when every owner's receipt is in.
  *
  * A part runs at most once: a program is not started after it has expired, and the next attempt begins
  * only when the one before was refused or has expired.
@@ -203,7 +203,8 @@ int task_plan(struct tasks *tasks, const struct identifier *task, uint32_t part,
 int task_limit(struct tasks *tasks, const struct identifier *task, int64_t *ret_within,
                bool *ret_guaranteed) CHECKED;
 
-/* Attempts whose money is not settled yet; bytes of all tables. */
+/* Attempts whose money is not settled yet, or that are still to be made because a task waits for a candidate;
+ * bytes of all tables. */
 size_t task_open_attempts(const struct tasks *tasks);
 size_t task_bytes(const struct tasks *tasks);
 

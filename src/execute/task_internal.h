@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What task.c (tasks), follow.c (clients that move), attempt.c and attempt_held.c (the life of a program),
- * attempt_learn.c, task_journal.c and task_record.c share.
+ * attempt_learn.c, patience.c, task_journal.c and task_record.c share.
  *
  * An event (an answer, a time that has come, a demand, a cancellation) changes memory and journal in one
  * transaction, between task_enter() and task_leave(). Nothing is sent or told inside: attempts that have
@@ -71,6 +71,10 @@ struct part {
 	int32_t code, exit_status;
 	uint32_t attempts;
 	uint32_t tries; /* since it was granted; not in the journal */
+	/* Of a part that waits, or has waited since it was granted, for a candidate. */
+	int64_t patience;    /* wall clock: it fails without one then; 0: it has not waited */
+	int64_t retry_at;    /* monotonic, 0: it does not wait; not in the journal */
+	int64_t retry_after; /* not in the journal */
 	uint64_t size;
 	uint8_t digest[32];
 	int64_t network, run_wall;
@@ -109,6 +113,7 @@ struct task {
 	uint32_t open;      /* attempts not closed */
 	struct part *parts; /* `only` when there is one */
 	struct part only;
+	struct heap_node waiting; /* while parts of it wait */
 	/* Of the event in hand. */
 	bool noted, finished, granted, moved;
 	struct task *next_noted;
@@ -125,6 +130,7 @@ struct tasks {
 	struct hash *by_task;    /* task id -> struct task */
 	struct hash *by_program; /* program id -> struct attempt */
 	struct heap *due;        /* every attempt, by the monotonic time of its next look */
+	struct heap *waiting;    /* tasks of which a part waits, by the monotonic time of the next retry */
 	struct past *past;       /* identifiers of all tasks not older than TASK_WINDOW */
 	struct task *noted;
 	uint32_t depth; /* of task_enter() */
@@ -189,12 +195,23 @@ int attempt_transmit(struct tasks *tasks, struct packet *packet, const void *pay
 int attempt_program(const struct attempt *attempt, struct program *ret_program) CHECKED;
 struct attempt_owner *attempt_owner_of(struct attempt *attempt, struct gateway_identity identity);
 void attempt_release(struct tasks *tasks, struct attempt *attempt, int32_t release, const char *event);
-/* Plans a part again, for the time that is left, and begins an attempt. */
+/* Plans a part again, for the time that is left, and begins an attempt. REFUSED: it has had as many as it
+ * may.
+ */
 int attempt_next(struct tasks *tasks, struct task *task, uint32_t part, bool moves) CHECKED;
-/* Gives an attempt up for `error` and tries the next candidate; the part fails when there is none. */
+/* Gives an attempt up for `error` and tries the next candidate, see patience_next(). */
 void attempt_crank_back(struct tasks *tasks, struct attempt *attempt, int32_t release, int error);
 /* Looks at one attempt that is due; it may be gone afterwards. */
 void attempt_tend(struct tasks *tasks, struct attempt *attempt);
+
+/* patience.c */
+/* In an event, after an attempt at a part was given up for `error`: the next one begins, or the part waits
+ * for a candidate, or it fails. */
+void patience_next(struct tasks *tasks, struct task *task, uint32_t part, int error);
+/* A part that was found without an attempt goes on waiting. False when it did not wait. */
+bool patience_resume(struct tasks *tasks, struct task *task, uint32_t part);
+/* Looks at parts that wait. Returns when it wants to be called again (monotonic clock). */
+int64_t patience_tick(struct tasks *tasks);
 
 /* attempt_held.c: reservations. */
 /* The last owner has granted. */

@@ -27,6 +27,7 @@ int task_journal_create(struct database *database)
 	        "plan BLOB NOT NULL, state INTEGER NOT NULL DEFAULT 1, code INTEGER NOT NULL DEFAULT 0,"
 	        "exit_status INTEGER NOT NULL DEFAULT 0, size INTEGER NOT NULL DEFAULT 0, digest BLOB,"
 	        "network INTEGER NOT NULL DEFAULT 0, run_wall INTEGER NOT NULL DEFAULT 0, refusal BLOB,"
+	        "patience INTEGER NOT NULL DEFAULT 0,"
 	        "PRIMARY KEY (task, number)) STRICT, WITHOUT ROWID;"
 	        "CREATE TABLE IF NOT EXISTS attempt (task BLOB NOT NULL, part INTEGER NOT NULL,"
 	        "number INTEGER NOT NULL, octets BLOB NOT NULL, ends INTEGER NOT NULL,"
@@ -93,7 +94,7 @@ int task_journal_put_part(struct database *database, const struct task *task, ui
 	        database,
 	        "INSERT INTO part (task, number, attempts, site, gateway, plan) VALUES (?, ?, ?, ?, ?, ?) "
 	        "ON CONFLICT (task, number) DO UPDATE SET attempts = excluded.attempts,"
-	        "site = excluded.site, gateway = excluded.gateway, plan = excluded.plan",
+	        "site = excluded.site, gateway = excluded.gateway, plan = excluded.plan, code = 0",
 	        DATABASE_VALUES(DATABASE_ARRAY(task->identifier.octets), DATABASE_NUMBER(part + 1),
 	                        DATABASE_NUMBER(saved->attempts), DATABASE_NUMBER(saved->site.site),
 	                        DATABASE_NUMBER(saved->site.gateway), DATABASE_OCTETS(plan, size)));
@@ -154,12 +155,13 @@ int task_journal_write_part(struct database *database, const struct task *task, 
 	return database_write(
 	        database,
 	        "UPDATE part SET state = ?, code = ?, exit_status = ?, size = ?, digest = ?,"
-	        "network = ?, run_wall = ?, refusal = ? WHERE task = ? AND number = ?",
+	        "network = ?, run_wall = ?, refusal = ?, patience = ? WHERE task = ? AND number = ?",
 	        DATABASE_VALUES(DATABASE_NUMBER(saved->state), DATABASE_NUMBER(saved->code),
 	                        DATABASE_NUMBER(saved->exit_status), DATABASE_NUMBER((int64_t)saved->size),
 	                        DATABASE_ARRAY(saved->digest), DATABASE_NUMBER(saved->network),
 	                        DATABASE_NUMBER(saved->run_wall), DATABASE_ARRAY(refusal),
-	                        DATABASE_ARRAY(task->identifier.octets), DATABASE_NUMBER(part + 1)));
+	                        DATABASE_NUMBER(saved->patience), DATABASE_ARRAY(task->identifier.octets),
+	                        DATABASE_NUMBER(part + 1)));
 }
 
 int task_journal_insert_attempt(struct database *database, const struct attempt *attempt)
@@ -248,6 +250,7 @@ static int load_part(struct tasks *tasks, struct task *task, sqlite3_stmt *state
 	part->network = sqlite3_column_int64(statement, 10);
 	part->run_wall = sqlite3_column_int64(statement, 11);
 	task_journal_get_refusal(statement, 12, &part->refusal);
+	part->patience = sqlite3_column_int64(statement, 13);
 	code = plan_record_decode(sqlite3_column_blob(statement, 4),
 	                          (size_t)sqlite3_column_bytes(statement, 4), &record);
 	if (code < 0 || part->state >= TASK_STATES)
@@ -355,7 +358,7 @@ static int load_task(struct tasks *tasks, sqlite3_stmt *statement)
 	code = each_row(
 	        tasks, task,
 	        "SELECT number, attempts, site, gateway, plan, state, code, exit_status, size, digest,"
-	        "network, run_wall, refusal FROM part WHERE task = ? ORDER BY number",
+	        "network, run_wall, refusal, patience FROM part WHERE task = ? ORDER BY number",
 	        load_part);
 	return code < 0 ? code
 	                : each_row(tasks, task,

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "book/book.h"
 #include "execute/owner.h"
+#include "execute/refused.h"
 #include "meter/usage.h"
 #include "wire/segment.h"
 
@@ -584,6 +585,122 @@ static void a_full_table_refuses_for_good(void **state)
 	T_TRUE(owner_bytes(bench->owner) > 0);
 }
 
+/* As that: when there is no room left to remember who was refused, either. */
+static void without_memory_it_refuses_more(void **state)
+{
+	struct bench *bench = *state;
+	struct program programs[HOLDINGS], refused, release, other;
+
+	for (uint32_t i = 0; i < HOLDINGS; i++) {
+		programs[i] = claim_program(bench, 1000);
+		receive(bench, &programs[i]);
+		expect(bench, ANSWER_GRANTED);
+	}
+	for (uint32_t i = 0; i <= 16 * HOLDINGS; i++) {
+		refused = claim_program(bench, 1000);
+		receive(bench, &refused);
+		expect_refusal(bench, BUSBAR_ERROR_TABLE_FULL);
+	}
+	other = claim_program(bench, 1000);
+	release = release_of(bench, &programs[0], 0);
+	receive(bench, &release);
+	(void)settle(bench, &programs[0]);
+	receive(bench, &refused);
+	expect_refusal(bench, BUSBAR_ERROR_LOST);
+	receive(bench, &other);
+	expect_refusal(bench, BUSBAR_ERROR_LOST);
+	pass(bench, 1);
+	other = claim_program(bench, 1000);
+	receive(bench, &other);
+	expect(bench, ANSWER_GRANTED);
+}
+
+/* Whatever has become free meanwhile, and wherever the clock is. */
+static void what_was_refused_stays_so_after_a_restart(void **state)
+{
+	struct bench *bench = *state;
+	struct program held = claim_program(bench, 4000000), refused = claim_program(bench, 1000000), release;
+
+	receive(bench, &held);
+	expect(bench, ANSWER_GRANTED);
+	receive(bench, &refused);
+	expect_refusal(bench, BUSBAR_ERROR_NO_CAPACITY);
+	release = release_of(bench, &held, 0);
+	receive(bench, &release);
+	(void)settle(bench, &held);
+	restart(bench);
+	receive(bench, &refused);
+	expect_refusal(bench, BUSBAR_ERROR_LOST);
+	bench->now -= 10 * CLOCK_SECOND;
+	restart(bench);
+	receive(bench, &refused);
+	expect_refusal(bench, BUSBAR_ERROR_LOST);
+	T_EQ(book_count(bench->book), 0);
+}
+
+/* Nor is what one with a fast clock had made. */
+static void clocks_of_others_do_not_matter(void **state)
+{
+	struct bench *bench = *state;
+	struct program refused = claim_program(bench, 5000000);
+
+	refused.expires = read_wall(bench) + OWNER_VALID;
+	receive(bench, &refused);
+	expect_refusal(bench, BUSBAR_ERROR_NO_CAPACITY);
+	bench->cores = 5000000;
+	restart(bench);
+	pass(bench, OWNER_VALID - 1);
+	receive(bench, &refused);
+	expect_refusal(bench, BUSBAR_ERROR_LOST);
+}
+
+/* What is held is known all the same, and what is made later than a moment after the last refusal is new. */
+static void a_refusal_refuses_little_else(void **state)
+{
+	struct bench *bench = *state;
+	struct program held = claim_program(bench, 1000000), refused = claim_program(bench, 4000000), other;
+
+	receive(bench, &held);
+	receive(bench, &refused);
+	expect_refusal(bench, BUSBAR_ERROR_NO_CAPACITY);
+	/* Before the restart there is no doubt. */
+	other = claim_program(bench, 1000);
+	receive(bench, &other);
+	expect(bench, ANSWER_GRANTED);
+	restart(bench);
+	receive(bench, &held);
+	expect(bench, ANSWER_GRANTED);
+	pass(bench, REFUSED_AHEAD);
+	other = claim_program(bench, 1000);
+	receive(bench, &other);
+	expect_refusal(bench, BUSBAR_ERROR_LOST);
+	pass(bench, 1);
+	other = claim_program(bench, 1000);
+	receive(bench, &other);
+	expect(bench, ANSWER_GRANTED);
+}
+
+/* A storm of refusals writes once in a while. */
+static void refusals_are_noted_ahead(void **state)
+{
+	struct bench *bench = *state;
+	int64_t written = 0, until;
+	uint32_t writes = 0;
+
+	for (uint32_t i = 0; i < 4 * HOLDINGS; i++) {
+		struct program refused = claim_program(bench, 5000000);
+
+		receive(bench, &refused);
+		bench->answer_count = 0;
+		T_EQ(database_numbers(bench->database, "SELECT until FROM refused", NULL, 0, &until, 1), 1);
+		T_TRUE(until >= refused.expires && until <= refused.expires + REFUSED_AHEAD);
+		writes += until != written;
+		written = until;
+		pass(bench, REFUSED_AHEAD / HOLDINGS);
+	}
+	T_EQ(writes, 4);
+}
+
 /* What is held is held after a restart, until the end that it had been moved to. */
 static void a_restart_forgets_nothing(void **state)
 {
@@ -674,6 +791,11 @@ int main(void)
 	        TEST(a_release_before_its_program_is_remembered),
 	        TEST(old_and_far_packets_are_refused),
 	        TEST(a_full_table_refuses_for_good),
+	        TEST(without_memory_it_refuses_more),
+	        TEST(what_was_refused_stays_so_after_a_restart),
+	        TEST(clocks_of_others_do_not_matter),
+	        TEST(a_refusal_refuses_little_else),
+	        TEST(refusals_are_noted_ahead),
 	        TEST(a_restart_forgets_nothing),
 	        TEST(what_is_there_no_longer_ends),
 	        TEST(it_wakes_for_the_next_end),

@@ -102,6 +102,57 @@ static void no_path_left_is_a_failure_with_its_cause(void **state)
 	twin_free(twin);
 }
 
+/* A run of 3 s at a site that is silent for a while. */
+static struct task_record wait_for_site(struct twin *twin, const char *demand, int64_t silence, int64_t then)
+{
+	struct task_record record;
+	struct identifier task;
+
+	twin_isolate(twin, TWIN_SITE, true);
+	T_OK(twin_demand(twin, demand, &task));
+	twin_run(twin, silence);
+	twin_isolate(twin, TWIN_SITE, false);
+	twin_run(twin, then);
+	twin_read(twin, &task, &record);
+	return record;
+}
+
+/* Who says by when it wants its answer waits for a candidate until then, as long as one could keep to it. */
+static void patience_is_the_demands(void **state)
+{
+	static const struct {
+		const char *demand;
+		int64_t silence, then;
+		int code;
+		uint32_t attempts;
+	} cases[] = {
+	        {"demand d { service \"work\"; region \"site\"; respond within 15 s; }", 9 * CLOCK_SECOND,
+	         8 * CLOCK_SECOND, 0, 2},
+	        {"demand d { service \"work\"; region \"site\"; finish within 15 s; }", 9 * CLOCK_SECOND,
+	         8 * CLOCK_SECOND, 0, 2},
+	        {"demand d { service \"work\"; region \"site\"; finish within 11 s; }", 9 * CLOCK_SECOND,
+	         2100 * CLOCK_MILLISECOND, BUSBAR_ERROR_NO_ANSWER, 1},
+	        {"demand d { service \"work\"; region \"site\"; respond within 3100 ms; }",
+	         2900 * CLOCK_MILLISECOND, 300 * CLOCK_MILLISECOND, BUSBAR_ERROR_NO_ANSWER, 1},
+	        {"demand d { service \"work\"; region \"site\"; }", 7900 * CLOCK_MILLISECOND,
+	         300 * CLOCK_MILLISECOND, BUSBAR_ERROR_NO_ANSWER, 1},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct twin *twin = twin_create(11, &fair);
+		struct task_record record =
+		        wait_for_site(twin, cases[i].demand, cases[i].silence, cases[i].then);
+
+		T_TRUE(record.state >= TASK_DONE);
+		T_EQ(record.code, cases[i].code);
+		T_EQ(record.parts[0].attempts, cases[i].attempts);
+		task_record_clear(&record);
+		T_TRUE(twin_settle(twin, 60 * CLOCK_SECOND));
+		twin_check(twin);
+		twin_free(twin);
+	}
+}
+
 static void cancel_bills_what_was_used(void **state)
 {
 	struct twin *twin = twin_create(6, &fair);
@@ -252,6 +303,7 @@ int main(void)
 	        cmocka_unit_test(parts_spread_and_all_arrive),
 	        cmocka_unit_test(silent_transit_is_avoided),
 	        cmocka_unit_test(no_path_left_is_a_failure_with_its_cause),
+	        cmocka_unit_test(patience_is_the_demands),
 	        cmocka_unit_test(cancel_bills_what_was_used),
 	        cmocka_unit_test(refused_demands_leave_no_trace),
 	        cmocka_unit_test(killed_site_bills_its_last_checkpoint),

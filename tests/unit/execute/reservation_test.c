@@ -39,6 +39,16 @@ static int32_t code_of(struct twin *twin, const struct identifier *task)
 	return record.code;
 }
 
+/* Of a task of one part, also while it waits. */
+static int32_t part_code_of(struct twin *twin, const struct identifier *task)
+{
+	struct task_record record = read_task(twin, task);
+	int32_t code = record.parts[0].code;
+
+	task_record_clear(&record);
+	return code;
+}
+
 static uint32_t attempts_of(struct twin *twin, const struct identifier *task)
 {
 	struct task_record record = read_task(twin, task);
@@ -338,7 +348,10 @@ static void a_plan_that_is_out_of_date_is_made_again(void **state)
 	twin_free(twin);
 }
 
-/* An owner that was silent is asked again soon after it was heard of. */
+/*
+ * An owner that was silent is asked again soon after it was heard of: who has no other candidate waits for
+ * that. Who comes meanwhile is told at once that there is none.
+ */
 static void silence_is_forgiven(void **state)
 {
 	struct twin *twin = twin_create(14, &fair);
@@ -347,14 +360,154 @@ static void silence_is_forgiven(void **state)
 	twin_isolate(twin, TWIN_SITE, true);
 	T_OK(twin_demand(twin, OVER_A_PATH("2 s"), &task));
 	twin_run(twin, 3200 * CLOCK_MILLISECOND);
-	T_EQ(code_of(twin, &task), BUSBAR_ERROR_NO_ANSWER);
+	T_EQ(state_of(twin, &task), TASK_MAPPED);
+	T_EQ(part_code_of(twin, &task), BUSBAR_ERROR_NO_ANSWER);
 	T_ERROR(twin_demand(twin, OVER_A_PATH("2 s"), NULL), BUSBAR_ERROR_INFEASIBLE);
 	twin_isolate(twin, TWIN_SITE, false);
-	twin_run(twin, 3500 * CLOCK_MILLISECOND);
-	T_OK(twin_demand(twin, OVER_A_PATH("2 s"), &task));
-	watch(twin, CLOCK_SECOND);
-	T_EQ(state_of(twin, &task), TASK_GRANTED);
+	watch(twin, 4500 * CLOCK_MILLISECOND);
+	T_EQ(twin_grants(twin, &task), 1);
+	T_EQ(attempts_of(twin, &task), 2);
 	T_TRUE(twin_settle(twin, 60 * CLOCK_SECOND));
+	T_EQ(code_of(twin, &task), 0);
+	twin_check(twin);
+	twin_free(twin);
+}
+
+/* A demand whose first attempt, of 3 s, is answered by nobody, and that waits. */
+static struct twin *begin_waiting(uint64_t seed, struct identifier *ret_task)
+{
+	struct twin *twin = twin_create(seed, &fair);
+
+	twin_isolate(twin, TWIN_SITE, true);
+	T_OK(twin_demand(twin, OVER_A_PATH("2 s"), ret_task));
+	twin_run(twin, 4 * CLOCK_SECOND);
+	T_EQ(state_of(twin, ret_task), TASK_MAPPED);
+	return twin;
+}
+
+static void patience_has_an_end(void **state)
+{
+	struct identifier task;
+	struct twin *twin = begin_waiting(20, &task);
+
+	twin_run(twin, 3900 * CLOCK_MILLISECOND);
+	T_EQ(state_of(twin, &task), TASK_MAPPED);
+	twin_run(twin, 200 * CLOCK_MILLISECOND);
+	T_TRUE(state_of(twin, &task) >= TASK_FAILED);
+	T_EQ(code_of(twin, &task), BUSBAR_ERROR_NO_ANSWER);
+	T_EQ(attempts_of(twin, &task), 1);
+	T_EQ(twin_grants(twin, &task), 0);
+	twin_isolate(twin, TWIN_SITE, false);
+	T_TRUE(twin_settle(twin, 60 * CLOCK_SECOND));
+	T_EQ(spent(twin), 0);
+	twin_check(twin);
+	twin_free(twin);
+}
+
+static void waiting_it_can_be_cancelled(void **state)
+{
+	struct identifier task;
+	struct twin *twin = begin_waiting(21, &task);
+
+	twin_cancel(twin, &task);
+	T_TRUE(state_of(twin, &task) >= TASK_CANCELLED);
+	twin_isolate(twin, TWIN_SITE, false);
+	T_TRUE(twin_settle(twin, 60 * CLOCK_SECOND));
+	T_EQ(state_of(twin, &task), TASK_SETTLED);
+	T_EQ(code_of(twin, &task), BUSBAR_ERROR_CANCELLED);
+	T_EQ(attempts_of(twin, &task), 1);
+	T_EQ(spent(twin), 0);
+	twin_check(twin);
+	twin_free(twin);
+}
+
+/* One in sixteen of the tasks that there may be, and one: the rest fails as it would without patience. */
+static void not_everybody_can_wait(void **state)
+{
+	struct twin *twin = twin_create(24, &fair);
+	struct identifier tasks[20];
+	uint32_t waiting = 0;
+
+	twin_isolate(twin, TWIN_SITE, true);
+	for (size_t i = 0; i < ARRAY_SIZE(tasks); i++)
+		T_OK(twin_demand(twin, "demand d { need cpu 0.01; region \"site\"; reserve for 2 s; }",
+		                 &tasks[i]));
+	twin_run(twin, 3200 * CLOCK_MILLISECOND);
+	for (size_t i = 0; i < ARRAY_SIZE(tasks); i++)
+		if (state_of(twin, &tasks[i]) == TASK_MAPPED)
+			waiting++;
+		else
+			T_EQ(code_of(twin, &tasks[i]), BUSBAR_ERROR_NO_ANSWER);
+	T_EQ(waiting, TWIN_TASKS / 16 + 1);
+	twin_isolate(twin, TWIN_SITE, false);
+	watch(twin, 4500 * CLOCK_MILLISECOND);
+	for (size_t i = 0; i < ARRAY_SIZE(tasks); i++)
+		waiting -= twin_grants(twin, &tasks[i]);
+	T_EQ(waiting, 0);
+	T_TRUE(twin_settle(twin, 60 * CLOCK_SECOND));
+	twin_check(twin);
+	twin_free(twin);
+}
+
+/* Another process goes on: to a grant, or no longer than the one before would have. */
+static void go_on_after_a_restart(bool ends_well)
+{
+	struct identifier task;
+	struct twin *twin = begin_waiting(22, &task);
+
+	twin_kill(twin, TWIN_EDGE);
+	twin_run(twin, CLOCK_SECOND / 2);
+	/* Without, the site is not in its view. */
+	twin_isolate(twin, TWIN_SITE, !ends_well);
+	twin_start(twin, TWIN_EDGE);
+	T_EQ(state_of(twin, &task), TASK_MAPPED);
+	T_EQ(part_code_of(twin, &task), BUSBAR_ERROR_NO_ANSWER);
+	T_EQ(attempts_of(twin, &task), 1);
+	watch(twin, CLOCK_SECOND);
+	T_EQ(state_of(twin, &task), ends_well ? TASK_GRANTED : TASK_MAPPED);
+	T_EQ(part_code_of(twin, &task), ends_well ? 0 : BUSBAR_ERROR_NO_ANSWER);
+	watch(twin, 2700 * CLOCK_MILLISECOND);
+	T_TRUE(state_of(twin, &task) >= TASK_DONE);
+	T_EQ(code_of(twin, &task), ends_well ? 0 : BUSBAR_ERROR_NO_ANSWER);
+	twin_isolate(twin, TWIN_SITE, false);
+	T_TRUE(twin_settle(twin, 60 * CLOCK_SECOND));
+	T_EQ(attempts_of(twin, &task), ends_well ? 2 : 1);
+	twin_check(twin);
+	twin_free(twin);
+}
+
+static void a_restart_goes_on(void **state)
+{
+	go_on_after_a_restart(true);
+	go_on_after_a_restart(false);
+}
+
+/* What was granted and lost is granted again when its only way is there again, for the rest of its time. */
+static void a_lost_way_is_waited_for(void **state)
+{
+	struct twin *twin = twin_create(23, &fair);
+	struct identifier task;
+	int64_t past = 5 * CLOCK_SECOND;
+
+	T_OK(twin_demand(twin, OVER_A_PATH("60 s"), &task));
+	watch(twin, past);
+	twin_isolate(twin, TWIN_SITE, true);
+	for (; state_of(twin, &task) == TASK_GRANTED; past += 100 * CLOCK_MILLISECOND)
+		twin_run(twin, 100 * CLOCK_MILLISECOND);
+	T_EQ(state_of(twin, &task), TASK_MAPPED);
+	T_EQ(part_code_of(twin, &task), BUSBAR_ERROR_NO_ANSWER);
+	twin_isolate(twin, TWIN_SITE, false);
+	watch(twin, 4500 * CLOCK_MILLISECOND);
+	past += 4500 * CLOCK_MILLISECOND;
+	T_EQ(state_of(twin, &task), TASK_GRANTED);
+	T_EQ(attempts_of(twin, &task), 2);
+	T_EQ(twin_grants(twin, &task), 2);
+	watch(twin, 59 * CLOCK_SECOND - past);
+	T_EQ(state_of(twin, &task), TASK_GRANTED);
+	watch(twin, 2 * CLOCK_SECOND);
+	T_TRUE(state_of(twin, &task) >= TASK_DONE);
+	T_TRUE(twin_settle(twin, 60 * CLOCK_SECOND));
+	T_EQ(code_of(twin, &task), 0);
 	twin_check(twin);
 	twin_free(twin);
 }
@@ -564,6 +717,11 @@ int main(void)
 	        cmocka_unit_test(granted_too_late_it_is_no_grant),
 	        cmocka_unit_test(a_plan_that_is_out_of_date_is_made_again),
 	        cmocka_unit_test(silence_is_forgiven),
+	        cmocka_unit_test(patience_has_an_end),
+	        cmocka_unit_test(waiting_it_can_be_cancelled),
+	        cmocka_unit_test(not_everybody_can_wait),
+	        cmocka_unit_test(a_restart_goes_on),
+	        cmocka_unit_test(a_lost_way_is_waited_for),
 	        cmocka_unit_test(absence_accuses_nobody),
 	        cmocka_unit_test(behind_it_makes_no_more_work),
 	        cmocka_unit_test(an_ingress_that_is_lost_leaves_nothing),

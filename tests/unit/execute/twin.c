@@ -480,7 +480,7 @@ static void open_tasks(struct node *node)
 	                                 .clock = {read_wall, read_monotonic, twin},
 	                                 .seed = 2,
 	                                 .output_maximum = 1 << 20,
-	                                 .tasks = 256,
+	                                 .tasks = TWIN_TASKS,
 	                                 .decisions = true};
 	struct task_rooms rooms = {.database = node->database, .store = node->store, .ring = &twin->ring};
 	const struct task_ports ports = {.context = node,

@@ -30,6 +30,8 @@ enum {
 	TWIN_WIDE_NODES,
 };
 
+enum { TWIN_TASKS = 256 }; /* most that are open at the edge */
+
 struct twin;
 
 struct twin_weather {
