@@ -195,6 +195,18 @@ int route_put_unreachable(struct route *route, const uint8_t prefix[16], uint32_
 	return request_send(route, &request, "put-unreachable");
 }
 
+int route_put_local(struct route *route, uint8_t table, const uint8_t prefix[16], uint32_t length,
+                    uint32_t interface)
+{
+	struct place place = place_of(table, prefix, length);
+	struct netlink_request request;
+
+	open_put(route, &request, &place);
+	set_type(&request, RTN_LOCAL);
+	mnl_attr_put_u32(request.header, RTA_OIF, interface);
+	return request_send(route, &request, "put-local");
+}
+
 int route_remove(struct route *route, const uint8_t prefix[16], uint32_t length)
 {
 	struct place place = place_of(RT_TABLE_MAIN, prefix, length);
@@ -410,7 +422,7 @@ int route_add_address(struct route *route, uint32_t interface, const uint8_t add
 	struct netlink_request request;
 
 	open_address(route, &request, RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE, interface, address, length);
-	mnl_attr_put_u32(request.header, IFA_FLAGS, IFA_F_NODAD);
+	mnl_attr_put_u32(request.header, IFA_FLAGS, IFA_F_NODAD | IFA_F_NOPREFIXROUTE);
 	return request_send(route, &request, "add-address");
 }
 

@@ -226,9 +226,9 @@ static bool is_reachable(struct node *a, struct node *b)
 }
 
 static void on_fetch(void *context, const struct identifier *program, const struct program_fetch *fetch,
-                     const uint8_t address[16])
+                     const struct owner_transfer *transfer)
 {
-	struct node *node = context, *from = node_of(node->twin, address);
+	struct node *node = context, *from = node_of(node->twin, transfer->ingress);
 
 	owner_fetched(node->owner, program,
 	              is_reachable(node, from) ? carry(from->store, node->store, fetch->digest)
@@ -236,9 +236,9 @@ static void on_fetch(void *context, const struct identifier *program, const stru
 }
 
 static void on_deliver(void *context, const struct identifier *program, const uint8_t digest[32],
-                       const uint8_t address[16])
+                       const struct owner_transfer *transfer)
 {
-	struct node *node = context, *to = node_of(node->twin, address);
+	struct node *node = context, *to = node_of(node->twin, transfer->ingress);
 
 	owner_delivered(node->owner, program,
 	                is_reachable(node, to) ? carry(node->store, to->store, digest)
