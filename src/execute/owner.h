@@ -9,9 +9,10 @@
  * written in the same transaction as its end. Results and receipts are repeated until the ingress
  * acknowledges them.
  *
- * Of a run with bandwidth the blobs travel on the path that its program reserves: what the site fetches and what
- * it delivers is a flow (owner_flow) at both ends of it. The site's claim ends with the run; its part of the path, when
- * the output is large, with the delivery or with the reservation's time. It is billed up to the run's end.
+ * Of a run with bandwidth the blobs travel on the path that its program reserves: what the site fetches and
+ * what it delivers is a flow (owner_flow) at both ends of it. The site's claim ends with the run; its part of
+ * the path, when the output is large, with the delivery or with the reservation's time. It is billed up to
+ * the run's end.
  *
  * What ends a holding: its run's end, a release, its expiry, or the loss of this daemon (then the run is
  * billed up to its last checkpoint, one a second). A refresh moves the expiry on, and confirms: what expires

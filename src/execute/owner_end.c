@@ -58,7 +58,7 @@ static int write_end(struct owner *owner, struct holding *holding)
 	return code;
 }
 
-static bool is_large(const struct holding *holding)
+bool owner_has_output(const struct holding *holding)
 {
 	return holding->executes && holding->error == 0 && holding->output_size > ANSWER_OUTPUT;
 }
@@ -81,7 +81,7 @@ static void deliver(struct owner *owner, struct holding *holding)
 /* The result goes by datagram when it is small; else the octets go first. */
 static void hand_over(struct owner *owner, struct holding *holding)
 {
-	if (is_large(holding))
+	if (owner_has_output(holding))
 		deliver(owner, holding);
 	else
 		owner_answer_result(owner, holding);
@@ -126,7 +126,7 @@ void owner_finish(struct owner *owner, struct holding *holding, const char *even
 	holding->result_due = holding->executes;
 	owner_set_state(owner, holding, HOLDING_ENDED, event);
 	owner_schedule(owner, holding);
-	if (holding->attached && is_large(holding))
+	if (holding->attached && owner_has_output(holding))
 		keep_path(owner, holding);
 	else
 		owner_let_go(owner, holding);

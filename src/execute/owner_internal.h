@@ -79,6 +79,8 @@ extern const outbox_send owner_staged; /* of owner->starts */
  * written; until then nothing is answered.
  */
 void owner_finish(struct owner *owner, struct holding *holding, const char *event);
+/* Whether it ended with an output too large for an answer. */
+bool owner_has_output(const struct holding *holding);
 /* Nothing is held any more of a holding that has ended, its path neither. */
 void owner_let_go(struct owner *owner, struct holding *holding);
 /* A release: `error` 0 bills what was used, a negative code bills nothing. */

@@ -71,7 +71,8 @@ static bool is_entry(const struct instruction *reserve)
 	return reserve->reserve.rate > 0;
 }
 
-/* The way of a flow from here to the other end of the path. Returns the number of hops; 0: there is no flow. */
+/* The way of a flow from here to the other end of the path. Returns the number of hops; 0: there is no flow.
+ */
 static uint32_t find_flow_way(const struct owner *owner, const struct arrival *arrival,
                               uint8_t hops[PLAN_HOPS][16])
 {
@@ -360,7 +361,10 @@ static void receive_again(struct owner *owner, struct holding *holding, const st
 		owner_answer(owner, holding, ANSWER_RUNNING);
 		break;
 	case HOLDING_ENDED:
-		owner_answer_result(owner, holding);
+		if (holding->delivering) /* there is a result when the output is there */
+			owner_answer(owner, holding, ANSWER_RUNNING);
+		else
+			owner_answer_result(owner, holding);
 		owner_answer_receipt(owner, holding);
 		break;
 	case HOLDING_STATES:
@@ -526,7 +530,7 @@ static int restore_to_book(struct owner *owner, const struct holding *holding, c
 	                            .granted = holding->granted,
 	                            .expires = holding->expires,
 	                            .reserved = reserve != NULL,
-	                            .claimed = claim != NULL};
+	                            .claimed = claim != NULL && holding->state != HOLDING_ENDED};
 
 	if (held.reserved)
 		held.reserve = reserve->reserve;
@@ -535,17 +539,34 @@ static int restore_to_book(struct owner *owner, const struct holding *holding, c
 	return book_restore(owner->rooms.book, &held);
 }
 
-/* What is held returns to the book and to the kernel; a run died with the daemon before this one. */
+/* To the book and to the kernel. */
+static int restore(struct owner *owner, struct holding *holding, const struct holding_row *row)
+{
+	int code = restore_to_book(owner, holding, &row->program);
+
+	return code < 0 ? code
+	                : owner_attach(owner, holding, &row->program, row->hop_count,
+	                               (const uint8_t(*)[16])row->hops);
+}
+
+/* An output that was not delivered yet goes on by its path. */
+static void take_up_path(struct owner *owner, struct holding *holding, const struct holding_row *row)
+{
+	if (!holding->result_due || !owner_has_output(holding) || row->hop_count == 0 ||
+	    owner_wall(owner) >= holding->expires)
+		return;
+	if (restore(owner, holding, row) < 0 || !holding->attached)
+		owner_let_go(owner, holding);
+}
+
+/* What is held returns; a run died with the daemon before this one. */
 static void take_up_live(struct owner *owner, struct holding *holding, const struct holding_row *row)
 {
 	int code = BUSBAR_ERROR_LOST;
 
 	owner->live++;
 	if (holding->state == HOLDING_HELD && !holding->executes) {
-		code = restore_to_book(owner, holding, &row->program);
-		if (code == 0)
-			code = owner_attach(owner, holding, &row->program, row->hop_count,
-			                    (const uint8_t(*)[16])row->hops);
+		code = restore(owner, holding, row);
 		if (code == 0)
 			return;
 		/* This gateway no longer has what it once granted. */
@@ -585,6 +606,8 @@ static int take_up(void *context, struct holding_row *row)
 	holding->repeat_after = OWNER_REPEAT_FIRST;
 	if (holding->state != HOLDING_ENDED)
 		take_up_live(owner, holding, row);
+	else
+		take_up_path(owner, holding, row);
 	if (holding->ended != 0)
 		holding->repeat_at = owner_monotonic(owner);
 	owner_schedule(owner, holding);
