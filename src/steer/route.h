@@ -66,7 +66,7 @@ int route_use_flows(struct route *route, bool use) CHECKED;
 /* Removes every route of ROUTE_PROTOCOL, and the rule; the number of routes removed. */
 int route_flush_own(struct route *route) CHECKED;
 
-/* Without duplicate address detection, and without a route but that in the local table. */
+/* Without duplicate address detection; of length 128 also without a route but that in the local table. */
 int route_add_address(struct route *route, uint32_t interface, const uint8_t address[16],
                       uint32_t length) CHECKED;
 /* An absent address is a success. */
