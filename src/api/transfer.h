@@ -6,7 +6,9 @@
  * store, which verifies the digest. Statuses: 200, 201 (stored now), 400, 401, 404, 405, 409 (content is
  * not what the path names), 411, 413, 507 (quota), 500; a refusal carries `Busbar-Error: CODE`.
  * Client: fetches a blob into the store, puts a blob of the store elsewhere, several at once, the rest in
- * a bounded queue. Connecting may take 2 s; less than 1 kB/s for 5 s ends a transfer.
+ * a bounded queue. Connecting may take 2 s; less than 1 kB/s for 5 s ends a transfer. A transfer with an own
+ * address of its own has a reserved path: it has its own connection, and does not wait for those that have
+ * none.
  *
  * All work is done on the loop given; files are read and written in place. The process ignores SIGPIPE.
  */
@@ -26,10 +28,18 @@ struct transfer;
 
 enum {
 	TRANSFER_PORT = 4181,
-	TRANSFER_LISTENERS = 8,
+	TRANSFER_LISTENERS = 8 + 1,
 	TRANSFER_CONNECTIONS = 64, /* default of settings.connections */
 	TRANSFER_PARALLEL = 8,     /* default of settings.parallel */
+	TRANSFER_RESERVED = 64,    /* at once on reserved paths, besides */
 	TRANSFER_QUEUE = 256,      /* transfers that wait */
+};
+
+/* Both ends of a transfer. */
+struct transfer_way {
+	uint8_t address[16]; /* of the other gateway */
+	uint16_t port;
+	uint8_t source[16]; /* own address for this transfer alone, which the host need not have; ::, none */
 };
 
 struct transfer_settings {
@@ -72,10 +82,10 @@ int transfer_listen(struct transfer *transfer, const uint8_t address[16], uint16
  * the store already is fetched without asking anyone.
  */
 int transfer_fetch(struct transfer *transfer, const uint8_t digest[STORE_DIGEST], uint64_t size,
-                   const uint8_t address[16], uint16_t port, transfer_done done, void *context) CHECKED;
+                   const struct transfer_way *way, transfer_done done, void *context) CHECKED;
 /* NOT_FOUND (through done) when the store lacks it. */
-int transfer_put(struct transfer *transfer, const uint8_t digest[STORE_DIGEST], const uint8_t address[16],
-                 uint16_t port, transfer_done done, void *context) CHECKED;
+int transfer_put(struct transfer *transfer, const uint8_t digest[STORE_DIGEST],
+                 const struct transfer_way *way, transfer_done done, void *context) CHECKED;
 
 void transfer_statistics(const struct transfer *transfer, struct transfer_statistics *ret_statistics);
 

@@ -31,7 +31,8 @@ struct transfer {
 	uv_timer_t multi_timer; /* libcurl's */
 	uv_timer_t pump;        /* starts queued transfers from the loop, never from the caller */
 	struct transfer_list active, queued;
-	uint32_t handles; /* uv handles whose close callback is to come */
+	uint32_t reserved; /* of the active ones */
+	uint32_t handles;  /* uv handles whose close callback is to come */
 	bool closing;
 	transfer_closed closed;
 	void *closed_context;

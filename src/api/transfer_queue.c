@@ -12,6 +12,7 @@
 #include <arpa/inet.h>
 #include <assert.h>
 #include <errno.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,8 +27,7 @@ struct transfer_job {
 	bool is_put;
 	uint8_t digest[STORE_DIGEST];
 	uint64_t size; /* most octets of a fetch; octets of a put */
-	uint8_t address[16];
-	uint16_t port;
+	struct transfer_way way;
 	transfer_done done;
 	void *context;
 	CURL *easy;
@@ -117,27 +117,57 @@ static int open_request(struct transfer_job *job)
 
 	if (!key)
 		return BUSBAR_ERROR_UNKNOWN_KEY;
-	if (!inet_ntop(AF_INET6, job->address, host, sizeof(host)))
+	if (!inet_ntop(AF_INET6, job->way.address, host, sizeof(host)))
 		return -errno;
 	code = authorization_of_gateway(key, settings->identity, method,
 	                                transfer_http_path(job->digest, path), clock_wall(&settings->clock),
 	                                authorization);
 	if (code < 0)
 		return code;
-	return transfer_http_open(host, job->port, path, authorization,
+	return transfer_http_open(host, job->way.port, path, authorization,
 	                          job->is_put && job->size > TRANSFER_HTTP_EXPECT, &job->easy, &job->headers);
+}
+
+static bool is_any(const uint8_t address[16])
+{
+	static const uint8_t any[16];
+
+	return memcmp(address, any, sizeof(any)) == 0;
+}
+
+static bool is_reserved(const struct transfer_job *job)
+{
+	return !is_any(job->way.source);
 }
 
 static int set_source(CURL *easy, const uint8_t source[16])
 {
-	static const uint8_t any[16];
 	char text[SOURCE] = "host!";
 
-	if (memcmp(source, any, sizeof(any)) == 0)
+	if (is_any(source))
 		return 0;
 	if (!inet_ntop(AF_INET6, source, text + strlen(text), HOST))
 		return -errno;
 	return curl_easy_setopt(easy, CURLOPT_INTERFACE, text) ? -ENOMEM : 0;
+}
+
+static int allow_any_source(void *context, curl_socket_t socket, curlsocktype purpose)
+{
+	int on = 1;
+
+	return setsockopt(socket, IPPROTO_IPV6, IPV6_FREEBIND, &on, sizeof(on)) < 0 ? CURL_SOCKOPT_ERROR
+	                                                                            : CURL_SOCKOPT_OK;
+}
+
+/* The address is another transfer's afterwards, or nobody's: the connection ends with this one. */
+static int set_own_source(struct transfer_job *job)
+{
+	if (!is_reserved(job))
+		return set_source(job->easy, job->transfer->settings.source);
+	if (curl_easy_setopt(job->easy, CURLOPT_SOCKOPTFUNCTION, allow_any_source) ||
+	    curl_easy_setopt(job->easy, CURLOPT_FORBID_REUSE, 1L))
+		return -ENOMEM;
+	return set_source(job->easy, job->way.source);
 }
 
 static int open_fetch(struct transfer_job *job)
@@ -183,7 +213,7 @@ static int start(struct transfer_job *job)
 	}
 	code = open_request(job);
 	if (code == 0)
-		code = set_source(job->easy, job->transfer->settings.source);
+		code = set_own_source(job);
 	if (code == 0)
 		code = job->is_put ? open_put(job) : open_fetch(job);
 	if (code < 0)
@@ -227,9 +257,9 @@ static void end(struct transfer_job *job, int error)
 	if (error < 0 && error != BUSBAR_ERROR_CANCELLED) {
 		char host[HOST] = "";
 
-		(void)inet_ntop(AF_INET6, job->address, host, sizeof(host));
+		(void)inet_ntop(AF_INET6, job->way.address, host, sizeof(host));
 		log_info(TAG, "%s=failed peer=%s port=%u error=\"%s\"", job->is_put ? "put" : "fetch", host,
-		         job->port, error_text(error));
+		         job->way.port, error_text(error));
 	}
 	count_end(&job->transfer->statistics, job->is_put, error);
 	free_job(job);
@@ -249,12 +279,31 @@ static void end_active(struct transfer_job *job, CURLcode result)
 	}
 	list_remove(&transfer->active, job);
 	transfer->statistics.active--;
+	transfer->reserved -= is_reserved(job);
 	end(job, code);
 }
 
-static void start_next(struct transfer *transfer)
+static bool may_start(const struct transfer_job *job)
+{
+	const struct transfer *transfer = job->transfer;
+
+	if (is_reserved(job))
+		return transfer->reserved < TRANSFER_RESERVED;
+	return transfer->statistics.active - transfer->reserved < transfer->settings.parallel;
+}
+
+/* The first in the queue that need not wait. */
+static struct transfer_job *find_next(const struct transfer *transfer)
 {
 	struct transfer_job *job = transfer->queued.first;
+
+	while (job && !may_start(job))
+		job = job->next;
+	return job;
+}
+
+static void start_job(struct transfer *transfer, struct transfer_job *job)
+{
 	int code;
 
 	list_remove(&transfer->queued, job);
@@ -266,6 +315,7 @@ static void start_next(struct transfer *transfer)
 	}
 	list_append(&transfer->active, job);
 	transfer->statistics.active++;
+	transfer->reserved += is_reserved(job);
 }
 
 /*
@@ -276,10 +326,12 @@ static void on_pump(uv_timer_t *timer)
 {
 	struct transfer *transfer = timer->data;
 
-	for (uint32_t left = transfer->statistics.queued; left > 0; left--) {
-		if (transfer->closing || transfer->statistics.active >= transfer->settings.parallel)
+	for (uint32_t left = transfer->statistics.queued; left > 0 && !transfer->closing; left--) {
+		struct transfer_job *job = find_next(transfer);
+
+		if (!job)
 			return;
-		start_next(transfer);
+		start_job(transfer, job);
 	}
 }
 
@@ -460,21 +512,19 @@ static int enqueue(struct transfer *transfer, const struct transfer_job *model)
 }
 
 static struct transfer_job model_job(struct transfer *transfer, const uint8_t digest[STORE_DIGEST],
-                                     const uint8_t address[16], uint16_t port, transfer_done done,
-                                     void *context)
+                                     const struct transfer_way *way, transfer_done done, void *context)
 {
 	struct transfer_job job = {
-	        .transfer = transfer, .port = port, .done = done, .context = context, .descriptor = -1};
+	        .transfer = transfer, .way = *way, .done = done, .context = context, .descriptor = -1};
 
 	memcpy(job.digest, digest, sizeof(job.digest));
-	memcpy(job.address, address, sizeof(job.address));
 	return job;
 }
 
 int transfer_fetch(struct transfer *transfer, const uint8_t digest[STORE_DIGEST], uint64_t size,
-                   const uint8_t address[16], uint16_t port, transfer_done done, void *context)
+                   const struct transfer_way *way, transfer_done done, void *context)
 {
-	struct transfer_job job = model_job(transfer, digest, address, port, done, context);
+	struct transfer_job job = model_job(transfer, digest, way, done, context);
 	uint64_t maximum = transfer->settings.maximum;
 
 	if (size > maximum)
@@ -483,10 +533,10 @@ int transfer_fetch(struct transfer *transfer, const uint8_t digest[STORE_DIGEST]
 	return enqueue(transfer, &job);
 }
 
-int transfer_put(struct transfer *transfer, const uint8_t digest[STORE_DIGEST], const uint8_t address[16],
-                 uint16_t port, transfer_done done, void *context)
+int transfer_put(struct transfer *transfer, const uint8_t digest[STORE_DIGEST],
+                 const struct transfer_way *way, transfer_done done, void *context)
 {
-	struct transfer_job job = model_job(transfer, digest, address, port, done, context);
+	struct transfer_job job = model_job(transfer, digest, way, done, context);
 
 	job.is_put = true;
 	return enqueue(transfer, &job);

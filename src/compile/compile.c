@@ -68,12 +68,10 @@ static bool is_reservation(const struct compile_request *request)
 	return request->demand->body.reserve_time > 0;
 }
 
-/* Attached traffic may come as its entry lets it through; nothing else ever gets into a guaranteed class. */
+/* What is reserved comes as its entry lets it through. */
 static uint64_t burst_of(const struct compile_request *request, uint64_t rate)
 {
-	uint64_t burst = request->demand->body.burst;
-
-	return is_reservation(request) ? link_burst(rate, burst) : burst;
+	return link_burst(rate, request->demand->body.burst);
 }
 
 /* The links of hop `index`: its output towards the site, and that back towards the ingress. */

@@ -364,14 +364,18 @@ static int open_transfer(struct gateway *gateway)
 	        .clock = gateway->clock,
 	        .maximum = (uint64_t)gateway->settings->supply.blobs,
 	};
+	uint8_t reserved[16];
 	uint16_t port;
 	int code;
 
+	segment_transfers_address(gateway->locator, reserved);
 	if (gateway->steer != NULL)
 		memcpy(transfer.source, gateway->address, sizeof(transfer.source));
 	code = transfer_create(gateway->loop, &transfer, &gateway->transfer);
 	if (code == 0 && gateway->steer != NULL)
 		code = transfer_listen(gateway->transfer, gateway->address, TRANSFER_PORT, &port);
+	if (code == 0 && gateway->steer != NULL)
+		code = transfer_listen(gateway->transfer, reserved, TRANSFER_PORT, &port);
 	for (size_t i = 0; i < gateway->settings->access.count && code == 0; i++)
 		code = transfer_listen(gateway->transfer, access[i].listen.octets,
 		                       (uint16_t)(access[i].listen.port + 2), &port);

@@ -105,9 +105,19 @@ static void on_transferred(void *context, int error)
 	free(errand);
 }
 
-static void fetch(void *context, const struct identifier *program, const struct program_fetch *wanted,
-                  const uint8_t address[16])
+static struct transfer_way way_of(const struct owner_transfer *transfer)
 {
+	struct transfer_way way = {.port = TRANSFER_PORT};
+
+	memcpy(way.address, transfer->ingress, sizeof(way.address));
+	memcpy(way.source, transfer->source, sizeof(way.source));
+	return way;
+}
+
+static void fetch(void *context, const struct identifier *program, const struct program_fetch *wanted,
+                  const struct owner_transfer *transfer)
+{
+	const struct transfer_way way = way_of(transfer);
 	struct gateway *gateway = context;
 	struct errand *errand;
 	int code;
@@ -116,8 +126,8 @@ static void fetch(void *context, const struct identifier *program, const struct 
 		return;
 	errand = make_errand(gateway, program, owner_fetched);
 	code = errand == NULL ? BUSBAR_ERROR_TABLE_FULL
-	                      : transfer_fetch(gateway->transfer, wanted->digest, wanted->size, address,
-	                                       TRANSFER_PORT, on_transferred, errand);
+	                      : transfer_fetch(gateway->transfer, wanted->digest, wanted->size, &way,
+	                                       on_transferred, errand);
 	if (code < 0) {
 		free(errand);
 		owner_fetched(gateway->owner, program, code);
@@ -125,8 +135,9 @@ static void fetch(void *context, const struct identifier *program, const struct 
 }
 
 static void deliver(void *context, const struct identifier *program, const uint8_t digest[32],
-                    const uint8_t address[16])
+                    const struct owner_transfer *transfer)
 {
+	const struct transfer_way way = way_of(transfer);
 	struct gateway *gateway = context;
 	struct errand *errand;
 	int code;
@@ -134,14 +145,13 @@ static void deliver(void *context, const struct identifier *program, const uint8
 	if (gateway->closing)
 		return;
 	/* A task of this gateway's own finds the output in the same store. */
-	if (memcmp(address, gateway->address, 16) == 0) {
+	if (memcmp(way.address, gateway->address, 16) == 0) {
 		owner_delivered(gateway->owner, program, 0);
 		return;
 	}
 	errand = make_errand(gateway, program, owner_delivered);
 	code = errand == NULL ? BUSBAR_ERROR_TABLE_FULL
-	                      : transfer_put(gateway->transfer, digest, address, TRANSFER_PORT,
-	                                     on_transferred, errand);
+	                      : transfer_put(gateway->transfer, digest, &way, on_transferred, errand);
 	if (code < 0) {
 		free(errand);
 		owner_delivered(gateway->owner, program, code);
@@ -219,9 +229,9 @@ int gateway_front_carry(void *context, struct gateway_identity to, const struct 
                         const uint8_t digest[32])
 {
 	struct gateway *gateway = context;
+	struct transfer_way way = {.port = TRANSFER_PORT};
 	struct parcel *parcel;
-	uint8_t address[16];
-	int code = gateway->closing ? BUSBAR_ERROR_STATE : find_address(gateway, to, address);
+	int code = gateway->closing ? BUSBAR_ERROR_STATE : find_address(gateway, to, way.address);
 
 	if (code < 0)
 		return code;
@@ -229,7 +239,7 @@ int gateway_front_carry(void *context, struct gateway_identity to, const struct 
 	if (parcel == NULL)
 		return -ENOMEM;
 	*parcel = (struct parcel){.gateway = gateway, .to = to, .task = *task};
-	code = transfer_put(gateway->transfer, digest, address, TRANSFER_PORT, on_carried, parcel);
+	code = transfer_put(gateway->transfer, digest, &way, on_carried, parcel);
 	if (code < 0)
 		free(parcel);
 	return code;

@@ -84,6 +84,9 @@ static int64_t next_look(const struct owner *owner, const struct holding *holdin
 
 	if (holding->refused)
 		return expiry + 1;
+	/* A path that is kept for the output is kept no longer than it was reserved for. */
+	if (holding->state == HOLDING_ENDED && holding->attached)
+		return MINIMUM(expiry, holding->repeat_at);
 	if (holding->state == HOLDING_ENDED || holding->ended != 0)
 		return holding->repeat_at;
 	/* An expired run is told to end again and again. */
@@ -224,6 +227,8 @@ void owner_acknowledged(struct owner *owner, const struct identifier *program, e
 		holding->receipt_due = receipt_due;
 		return;
 	}
+	if (holding->attached && !holding->result_due)
+		owner_let_go(owner, holding);
 	if (!holding->result_due && !holding->receipt_due)
 		owner_retire(owner, holding);
 }

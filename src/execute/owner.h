@@ -9,6 +9,11 @@
  * written in the same transaction as its end. Results and receipts are repeated until the ingress
  * acknowledges them.
  *
+ * Of a run with bandwidth the blobs travel on the path that its program reserves: what the site fetches and
+ * what it delivers is a flow (owner_flow) at both ends of it. The site's claim ends with the run; its part of
+ * the path, when the output is large, with the delivery or with the reservation's time. It is billed up to
+ * the run's end.
+ *
  * What ends a holding: its run's end, a release, its expiry, or the loss of this daemon (then the run is
  * billed up to its last checkpoint, one a second). A refresh moves the expiry on, and confirms: what expires
  * is billed up to its end when it was ever refreshed, and is void when nobody confirmed it.
@@ -57,7 +62,8 @@ struct owner_return {
 
 /*
  * Traffic that takes a reserved path: between a client and a service's address, from this end of the path to
- * the other, shaped to a token bucket where it begins.
+ * the other, shaped to a token bucket where it begins. Of a run that is what its site fetches and delivers:
+ * the client is the ingress then, the service the site.
  */
 struct owner_flow {
 	struct identifier program;
@@ -71,6 +77,15 @@ struct owner_flow {
 	uint8_t hops[PLAN_HOPS][16]; /* locators from here on, this gateway's left out */
 };
 
+/*
+ * Between which addresses a blob travels. Where the program reserves a path they are the flow's, and the own
+ * one is the program's alone.
+ */
+struct owner_transfer {
+	uint8_t ingress[16];
+	uint8_t source[16]; /* own address; ::, the gateway's */
+};
+
 struct owner_ports {
 	void *context;
 	void (*answer)(void *context, const struct answer *answer, const struct owner_return *way);
@@ -78,13 +93,14 @@ struct owner_ports {
 	void (*forward)(void *context, const uint8_t *packet, size_t size);
 	/* Get a blob from the ingress into the store, then owner_fetched(). */
 	void (*fetch)(void *context, const struct identifier *program, const struct program_fetch *fetch,
-	              const uint8_t address[16]);
+	              const struct owner_transfer *transfer);
 	/* Put a blob of the store to the ingress, then owner_delivered(). */
 	void (*deliver)(void *context, const struct identifier *program, const uint8_t digest[32],
-	                const uint8_t address[16]);
+	                const struct owner_transfer *transfer);
 	/*
-	 * A flow of a holding begins: 0, or why it cannot, and the program is refused. Called again for what
-	 * is still held when the owner starts. detach() when the holding has ended.
+	 * A flow of a holding begins: 0, or why it cannot, and the program is refused, unless it is a run
+	 * and the answer NOT_SUPPORTED: its blobs take their chance then. Called again for what is still held
+	 * when the owner starts. detach() when the holding has ended, and the output was delivered.
 	 */
 	int (*attach)(void *context, const struct owner_flow *flow);
 	void (*detach)(void *context, const struct identifier *program);

@@ -58,16 +58,56 @@ static int write_end(struct owner *owner, struct holding *holding)
 	return code;
 }
 
+bool owner_has_output(const struct holding *holding)
+{
+	return holding->executes && holding->error == 0 && holding->output_size > ANSWER_OUTPUT;
+}
+
+static void deliver(struct owner *owner, struct holding *holding)
+{
+	struct owner_transfer transfer;
+	struct program program;
+	int code = holding_program(holding, &program);
+
+	holding->delivering = true;
+	if (code < 0) {
+		owner_delivered(owner, &holding->program, code);
+		return;
+	}
+	owner_find_transfer(owner, holding, &program, &transfer);
+	owner->ports.deliver(owner->ports.context, &holding->program, holding->output_digest, &transfer);
+}
+
 /* The result goes by datagram when it is small; else the octets go first. */
 static void hand_over(struct owner *owner, struct holding *holding)
 {
-	if (holding->error == 0 && holding->output_size > ANSWER_OUTPUT) {
-		holding->delivering = true;
-		owner->ports.deliver(owner->ports.context, &holding->program, holding->output_digest,
-		                     holding->way.address);
-		return;
+	if (owner_has_output(holding))
+		deliver(owner, holding);
+	else
+		owner_answer_result(owner, holding);
+}
+
+void owner_let_go(struct owner *owner, struct holding *holding)
+{
+	(void)book_release(owner->rooms.book, &holding->program, NULL);
+	owner_detach(owner, holding);
+	owner->ports.changed(owner->ports.context);
+}
+
+/* What is reserved here stays for the output, which has a flow; what was claimed is free. */
+static void keep_path(struct owner *owner, struct holding *holding)
+{
+	struct book *book = owner->rooms.book;
+	struct book_holding held;
+	int code = book_release(book, &holding->program, &held);
+
+	if (code == 0) {
+		held.claimed = false;
+		code = book_restore(book, &held);
 	}
-	owner_answer_result(owner, holding);
+	owner->ports.changed(owner->ports.context);
+	if (code < 0)
+		owner_let_go(owner, holding);
 }
 
 void owner_finish(struct owner *owner, struct holding *holding, const char *event)
@@ -86,9 +126,10 @@ void owner_finish(struct owner *owner, struct holding *holding, const char *even
 	holding->result_due = holding->executes;
 	owner_set_state(owner, holding, HOLDING_ENDED, event);
 	owner_schedule(owner, holding);
-	(void)book_release(owner->rooms.book, &holding->program, NULL);
-	owner_detach(owner, holding);
-	owner->ports.changed(owner->ports.context);
+	if (holding->attached && owner_has_output(holding))
+		keep_path(owner, holding);
+	else
+		owner_let_go(owner, holding);
 	holding->arrived = 0;
 	owner_answer_receipt(owner, holding);
 	if (holding->executes)
@@ -102,10 +143,13 @@ void owner_delivered(struct owner *owner, const struct identifier *program, int 
 	if (holding == NULL || !holding->delivering)
 		return;
 	holding->delivering = false;
-	if (error == 0)
-		owner_answer_result(owner, holding);
-	else
+	if (error < 0) { /* tried again */
 		log_notice(TAG, "event=not-delivered cause=\"%s\"", error_text(error));
+		return;
+	}
+	if (holding->attached)
+		owner_let_go(owner, holding);
+	owner_answer_result(owner, holding);
 }
 
 void owner_release(struct owner *owner, struct holding *holding, int error)
@@ -124,6 +168,8 @@ void owner_release(struct owner *owner, struct holding *holding, int error)
 			log_debug(TAG, "event=cancel-late");
 		break;
 	case HOLDING_ENDED:
+		if (holding->attached) /* nobody waits for the output any more */
+			owner_let_go(owner, holding);
 		owner_answer_receipt(owner, holding);
 		break;
 	case HOLDING_STATES:
@@ -187,6 +233,8 @@ static void tend_ended(struct owner *owner, struct holding *holding)
 {
 	int64_t now = owner_monotonic(owner);
 
+	if (holding->attached && owner_wall(owner) >= holding->expires)
+		owner_let_go(owner, holding);
 	if (!holding->receipt_due && !holding->result_due)
 		owner_retire(owner, holding);
 	else if (now >= holding->repeat_at)

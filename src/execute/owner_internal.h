@@ -57,6 +57,9 @@ int owner_take_up(struct owner *owner) CHECKED;
 int owner_attach(struct owner *owner, struct holding *holding, const struct program *program,
                  uint32_t hop_count, const uint8_t hops[][16]) CHECKED;
 void owner_detach(struct owner *owner, struct holding *holding);
+/* Between which addresses the blobs of a holding travel. */
+void owner_find_transfer(const struct owner *owner, const struct holding *holding,
+                         const struct program *program, struct owner_transfer *ret_transfer);
 
 /* ACCEPTED or RUNNING. */
 void owner_answer(struct owner *owner, const struct holding *holding, enum answer_type type);
@@ -78,6 +81,10 @@ extern const outbox_send owner_staged; /* of owner->starts */
  * written; until then nothing is answered.
  */
 void owner_finish(struct owner *owner, struct holding *holding, const char *event);
+/* Whether it ended with an output too large for an answer. */
+bool owner_has_output(const struct holding *holding);
+/* Nothing is held any more of a holding that has ended, its path neither. */
+void owner_let_go(struct owner *owner, struct holding *holding);
 /* A release: `error` 0 bills what was used, a negative code bills nothing. */
 void owner_release(struct owner *owner, struct holding *holding, int error);
 /* Expiry, checkpoint and repetition of one holding that is due; it may be gone afterwards. */

@@ -40,47 +40,112 @@ static void find_way_back(const struct owner *owner, const struct arrival *arriv
 			add_hop(packet->segments[i], owner->settings.locator, &way->hop_count, way->hops);
 }
 
-/* The way of a flow from here to the other end of the path. Returns the number of hops. */
+static bool has(const struct program *program, enum operation operation)
+{
+	for (uint32_t i = 0; i < program->instruction_count; i++)
+		if (program->instructions[i].operation == operation)
+			return true;
+	return false;
+}
+
+/* A run with bandwidth: its blobs have the reserved path. */
+static bool carries_blobs(const struct program *program)
+{
+	return has(program, OPERATION_EXECUTE) && has(program, OPERATION_RESERVE);
+}
+
+/* Whether a program has a flow that begins here: it is one end of the path. */
+static bool begins_flow(const struct owner *owner, const struct program *program)
+{
+	struct gateway_identity self = owner->settings.identity;
+
+	if (carries_blobs(program))
+		return gateway_equal(program->ingress, self) ||
+		       holding_instruction(program, self, OPERATION_EXECUTE) != NULL;
+	return holding_instruction(program, self, OPERATION_ATTACH) != NULL;
+}
+
+/* Of the two ends of a path, the one that sends towards the site. */
+static bool is_entry(const struct instruction *reserve)
+{
+	return reserve->reserve.rate > 0;
+}
+
+/* The way of a flow from here to the other end of the path. Returns the number of hops; 0: there is no flow.
+ */
 static uint32_t find_flow_way(const struct owner *owner, const struct arrival *arrival,
                               uint8_t hops[PLAN_HOPS][16])
 {
 	const struct packet *packet = arrival->packet;
+	const struct instruction *reserve =
+	        holding_instruction(&packet->program, owner->settings.identity, OPERATION_RESERVE);
 	uint32_t count = 0;
 
-	if (arrival->index == 0)
-		for (uint32_t i = arrival->count; i < packet->segment_count; i++)
+	if (!begins_flow(owner, &packet->program) || reserve == NULL)
+		return 0;
+	if (is_entry(reserve))
+		for (uint32_t i = arrival->index + arrival->count; i < packet->segment_count; i++)
 			add_hop(packet->segments[i], owner->settings.locator, &count, hops);
 	else
 		for (uint32_t i = arrival->index; i-- > 0;)
 			add_hop(packet->segments[i], owner->settings.locator, &count, hops);
+	/* An ingress that was asked for nothing itself. */
+	if (!is_entry(reserve) && carries_blobs(&packet->program))
+		add_hop(packet->source, owner->settings.locator, &count, hops);
 	return count;
+}
+
+/* Whose traffic a flow is; `far` is the locator of the path's other end. */
+static void find_ends(const struct owner *owner, const struct program *program, const uint8_t far[16],
+                      struct owner_flow *flow)
+{
+	const uint8_t *own = owner->settings.locator;
+	const struct instruction *attach =
+	        holding_instruction(program, owner->settings.identity, OPERATION_ATTACH);
+
+	if (attach != NULL) {
+		memcpy(flow->client, attach->attach.client, sizeof(flow->client));
+		memcpy(flow->service, attach->attach.service, sizeof(flow->service));
+	} else {
+		segment_transfers_address(flow->entry ? own : far, flow->client);
+		segment_program_address(flow->entry ? far : own, &program->identifier, flow->service);
+	}
+}
+
+void owner_find_transfer(const struct owner *owner, const struct holding *holding,
+                         const struct program *program, struct owner_transfer *ret_transfer)
+{
+	struct owner_transfer transfer = {.source = {0}};
+
+	memcpy(transfer.ingress, holding->way.address, sizeof(transfer.ingress));
+	if (carries_blobs(program) && !segment_within(transfer.ingress, owner->settings.locator)) {
+		segment_transfers_address(holding->way.address, transfer.ingress);
+		segment_program_address(owner->settings.locator, &program->identifier, transfer.source);
+	}
+	*ret_transfer = transfer;
 }
 
 int owner_attach(struct owner *owner, struct holding *holding, const struct program *program,
                  uint32_t hop_count, const uint8_t hops[][16])
 {
 	struct gateway_identity self = owner->settings.identity;
-	const struct instruction *attach = holding_instruction(program, self, OPERATION_ATTACH);
 	const struct instruction *reserve = holding_instruction(program, self, OPERATION_RESERVE);
 	struct owner_flow flow = {.program = holding->program, .hop_count = hop_count};
 	int code;
 
 	/* On a path of one gateway there is nothing to steer. */
-	if (attach == NULL || reserve == NULL || hop_count == 0)
+	if (!begins_flow(owner, program) || reserve == NULL || hop_count == 0)
 		return 0;
-	flow.entry = gateway_equal(program->instructions[0].at, self);
+	flow.entry = is_entry(reserve);
 	flow.toward = flow.entry ? reserve->reserve.toward : reserve->reserve.back;
 	flow.rate = flow.entry ? reserve->reserve.rate : reserve->reserve.back_rate;
 	flow.burst = flow.entry ? reserve->reserve.burst : reserve->reserve.back_burst;
 	flow.class = reserve->reserve.class;
-	if (flow.rate == 0)
-		return 0;
-	memcpy(flow.client, attach->attach.client, sizeof(flow.client));
-	memcpy(flow.service, attach->attach.service, sizeof(flow.service));
+	find_ends(owner, program, hops[hop_count - 1], &flow);
 	memcpy(flow.hops, hops, hop_count * sizeof(hops[0]));
 	code = owner->ports.attach(owner->ports.context, &flow);
 	holding->attached = code == 0;
-	return code;
+	return code == BUSBAR_ERROR_NOT_SUPPORTED && carries_blobs(program) ? 0 : code;
 }
 
 void owner_detach(struct owner *owner, struct holding *holding)
@@ -148,8 +213,7 @@ static int confirm_grant(struct owner *owner, struct holding *holding, const str
 
 	if (code == 0)
 		code = keep_octets(owner->keep, packet->payload, packet->payload_size, &holding->payload);
-	if (code == 0 &&
-	    holding_instruction(&packet->program, owner->settings.identity, OPERATION_ATTACH) != NULL)
+	if (code == 0)
 		hop_count = find_flow_way(owner, arrival, hops);
 	if (code == 0)
 		code = owner_attach(owner, holding, &packet->program, hop_count, (const uint8_t(*)[16])hops);
@@ -317,7 +381,10 @@ static void receive_again(struct owner *owner, struct holding *holding, const st
 		owner_answer(owner, holding, ANSWER_RUNNING);
 		break;
 	case HOLDING_ENDED:
-		owner_answer_result(owner, holding);
+		if (holding->delivering) /* there is a result when the output is there */
+			owner_answer(owner, holding, ANSWER_RUNNING);
+		else
+			owner_answer_result(owner, holding);
 		owner_answer_receipt(owner, holding);
 		break;
 	case HOLDING_STATES:
@@ -487,7 +554,7 @@ static int restore_to_book(struct owner *owner, const struct holding *holding, c
 	                            .granted = holding->granted,
 	                            .expires = holding->expires,
 	                            .reserved = reserve != NULL,
-	                            .claimed = claim != NULL};
+	                            .claimed = claim != NULL && holding->state != HOLDING_ENDED};
 
 	if (held.reserved)
 		held.reserve = reserve->reserve;
@@ -496,17 +563,34 @@ static int restore_to_book(struct owner *owner, const struct holding *holding, c
 	return book_restore(owner->rooms.book, &held);
 }
 
-/* What is held returns to the book and to the kernel; a run died with the daemon before this one. */
+/* To the book and to the kernel. */
+static int restore(struct owner *owner, struct holding *holding, const struct holding_row *row)
+{
+	int code = restore_to_book(owner, holding, &row->program);
+
+	return code < 0 ? code
+	                : owner_attach(owner, holding, &row->program, row->hop_count,
+	                               (const uint8_t(*)[16])row->hops);
+}
+
+/* An output that was not delivered yet goes on by its path. */
+static void take_up_path(struct owner *owner, struct holding *holding, const struct holding_row *row)
+{
+	if (!holding->result_due || !owner_has_output(holding) || row->hop_count == 0 ||
+	    owner_wall(owner) >= holding->expires)
+		return;
+	if (restore(owner, holding, row) < 0 || !holding->attached)
+		owner_let_go(owner, holding);
+}
+
+/* What is held returns; a run died with the daemon before this one. */
 static void take_up_live(struct owner *owner, struct holding *holding, const struct holding_row *row)
 {
 	int code = BUSBAR_ERROR_LOST;
 
 	owner->live++;
 	if (holding->state == HOLDING_HELD && !holding->executes) {
-		code = restore_to_book(owner, holding, &row->program);
-		if (code == 0)
-			code = owner_attach(owner, holding, &row->program, row->hop_count,
-			                    (const uint8_t(*)[16])row->hops);
+		code = restore(owner, holding, row);
 		if (code == 0)
 			return;
 		/* This gateway no longer has what it once granted. */
@@ -546,6 +630,8 @@ static int take_up(void *context, struct holding_row *row)
 	holding->repeat_after = OWNER_REPEAT_FIRST;
 	if (holding->state != HOLDING_ENDED)
 		take_up_live(owner, holding, row);
+	else
+		take_up_path(owner, holding, row);
 	if (holding->ended != 0)
 		holding->repeat_at = owner_monotonic(owner);
 	owner_schedule(owner, holding);

@@ -265,13 +265,15 @@ static void begin_run(struct owner *owner, struct holding *holding, const struct
 static void stage(struct owner *owner, struct holding *holding, const struct program *program)
 {
 	const struct instruction *fetch = own(owner, program, OPERATION_FETCH);
+	struct owner_transfer transfer;
 
 	if (fetch == NULL || store_has(owner->rooms.store, fetch->fetch.digest)) {
 		begin_run(owner, holding, program);
 		return;
 	}
+	owner_find_transfer(owner, holding, program, &transfer);
 	holding->fetching = true;
-	owner->ports.fetch(owner->ports.context, &holding->program, &fetch->fetch, holding->way.address);
+	owner->ports.fetch(owner->ports.context, &holding->program, &fetch->fetch, &transfer);
 }
 
 /* What ended while it waited is not begun. */

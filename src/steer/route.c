@@ -23,6 +23,7 @@
 
 enum {
 	FLUSH_BATCH = 256,
+	ADDRESS_BITS = 128,
 	ROUTING_TYPE_SEGMENTS = 4, /* RFC 8754 2 */
 };
 
@@ -74,16 +75,16 @@ static struct place place_of(uint8_t table, const uint8_t prefix[16], uint32_t l
 {
 	struct place place = {.table = table, .length = (uint8_t)length};
 
-	assert(length <= 128);
+	assert(length <= ADDRESS_BITS);
 	memcpy(place.prefix, prefix, sizeof(place.prefix));
 	return place;
 }
 
 static struct place place_of_flow(const uint8_t source[16], const uint8_t destination[16])
 {
-	struct place place = place_of(ROUTE_TABLE_FLOWS, destination, 128);
+	struct place place = place_of(ROUTE_TABLE_FLOWS, destination, ADDRESS_BITS);
 
-	place.source_length = 128;
+	place.source_length = ADDRESS_BITS;
 	memcpy(place.source, source, sizeof(place.source));
 	return place;
 }
@@ -195,6 +196,18 @@ int route_put_unreachable(struct route *route, const uint8_t prefix[16], uint32_
 	return request_send(route, &request, "put-unreachable");
 }
 
+int route_put_local(struct route *route, uint8_t table, const uint8_t prefix[16], uint32_t length,
+                    uint32_t interface)
+{
+	struct place place = place_of(table, prefix, length);
+	struct netlink_request request;
+
+	open_put(route, &request, &place);
+	set_type(&request, RTN_LOCAL);
+	mnl_attr_put_u32(request.header, RTA_OIF, interface);
+	return request_send(route, &request, "put-local");
+}
+
 int route_remove(struct route *route, const uint8_t prefix[16], uint32_t length)
 {
 	struct place place = place_of(RT_TABLE_MAIN, prefix, length);
@@ -207,7 +220,7 @@ int route_remove(struct route *route, const uint8_t prefix[16], uint32_t length)
 int route_put_service(struct route *route, const uint8_t address[16], const uint8_t *next_hop,
                       uint32_t interface)
 {
-	struct place place = place_of(ROUTE_TABLE_SERVICES, address, 128);
+	struct place place = place_of(ROUTE_TABLE_SERVICES, address, ADDRESS_BITS);
 	struct netlink_request request;
 
 	open_put(route, &request, &place);
@@ -221,7 +234,7 @@ int route_put_service(struct route *route, const uint8_t address[16], const uint
 
 int route_remove_service(struct route *route, const uint8_t address[16])
 {
-	struct place place = place_of(ROUTE_TABLE_SERVICES, address, 128);
+	struct place place = place_of(ROUTE_TABLE_SERVICES, address, ADDRESS_BITS);
 
 	return remove_route(route, &place);
 }
@@ -410,7 +423,9 @@ int route_add_address(struct route *route, uint32_t interface, const uint8_t add
 	struct netlink_request request;
 
 	open_address(route, &request, RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE, interface, address, length);
-	mnl_attr_put_u32(request.header, IFA_FLAGS, IFA_F_NODAD);
+	/* An address alone needs no route to its neighbours, who would be itself. */
+	mnl_attr_put_u32(request.header, IFA_FLAGS,
+	                 IFA_F_NODAD | (length == ADDRESS_BITS ? IFA_F_NOPREFIXROUTE : 0));
 	return request_send(route, &request, "add-address");
 }
 

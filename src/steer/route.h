@@ -48,6 +48,10 @@ int route_put_unreachable(struct route *route, const uint8_t prefix[16], uint32_
 /* An absent route is a success. */
 int route_remove(struct route *route, const uint8_t prefix[16], uint32_t length) CHECKED;
 
+/* Addresses of this host, in a table besides that of its own; the interface is lo. */
+int route_put_local(struct route *route, uint8_t table, const uint8_t prefix[16], uint32_t length,
+                    uint32_t interface) CHECKED;
+
 /* A service on this host (NULL next hop; the interface is lo) or beyond one. */
 int route_put_service(struct route *route, const uint8_t address[16], const uint8_t *next_hop,
                       uint32_t interface) CHECKED;
@@ -62,7 +66,7 @@ int route_use_flows(struct route *route, bool use) CHECKED;
 /* Removes every route of ROUTE_PROTOCOL, and the rule; the number of routes removed. */
 int route_flush_own(struct route *route) CHECKED;
 
-/* Without duplicate address detection. */
+/* Without duplicate address detection; of length 128 also without a route but that in the local table. */
 int route_add_address(struct route *route, uint32_t interface, const uint8_t address[16],
                       uint32_t length) CHECKED;
 /* An absent address is a success. */

@@ -33,6 +33,7 @@ static const uint8_t no_address[16];
 
 struct steer {
 	uint8_t locator[16], address[16], end[16], services[16], clients[16], functions[16];
+	uint8_t transfers[16], transfers_address[16];
 	steer_packet packet;
 	void *context;
 	struct route *route;
@@ -146,6 +147,19 @@ static int put_segments(struct steer *steer)
 	return code;
 }
 
+/* Decapsulated packets find them by either function: the main table is an ingress's, the other one a site's.
+ */
+static int put_transfers(struct steer *steer)
+{
+	static const uint8_t tables[] = {ROUTE_TABLE_MAIN, ROUTE_TABLE_SERVICES};
+	int code = route_add_address(steer->route, steer->loopback, steer->transfers_address, ADDRESS_BITS);
+
+	for (size_t i = 0; i < ARRAY_SIZE(tables) && code == 0; i++)
+		code = changed(steer, route_put_local(steer->route, tables[i], steer->transfers,
+		                                      FUNCTION_BITS, steer->loopback));
+	return code;
+}
+
 static int install(struct steer *steer)
 {
 	int code = route_flush_own(steer->route);
@@ -158,6 +172,8 @@ static int install(struct steer *steer)
 		code = route_add_address(steer->route, steer->loopback, steer->address, ADDRESS_BITS);
 	if (code == 0)
 		code = put_segments(steer);
+	if (code == 0)
+		code = put_transfers(steer);
 	return code == 0 ? steer_enable_functions(steer, true) : code;
 }
 
@@ -169,6 +185,8 @@ static void make_segments(struct steer *steer, const uint8_t locator[16])
 	segment_make(steer->locator, SEGMENT_FUNCTION_SERVICES, 0, steer->services);
 	segment_make(steer->locator, SEGMENT_FUNCTION_CLIENTS, 0, steer->clients);
 	segment_make(steer->locator, SEGMENT_FUNCTION_BASE, 0, steer->functions);
+	segment_make(steer->locator, SEGMENT_FUNCTION_TRANSFERS, 0, steer->transfers);
+	segment_transfers_address(steer->locator, steer->transfers_address);
 }
 
 static void close_enforcement(struct steer *steer)
@@ -252,8 +270,20 @@ static void on_tunnel_closed(void *context)
 	free(steer);
 }
 
+static int take_out(struct steer *steer)
+{
+	int code = route_remove_address(steer->route, steer->loopback, steer->address, ADDRESS_BITS);
+
+	if (code == 0)
+		code = route_remove_address(steer->route, steer->loopback, steer->transfers_address,
+		                            ADDRESS_BITS);
+	return code == 0 ? route_flush_own(steer->route) : code;
+}
+
 void steer_close(struct steer *steer, steer_closed closed, void *context)
 {
+	int code;
+
 	if (!steer)
 		return;
 	steer->closed = closed;
@@ -261,14 +291,8 @@ void steer_close(struct steer *steer, steer_closed closed, void *context)
 	if (steer->flow)
 		(void)segment_source_set(no_address);
 	close_enforcement(steer);
-	if (steer->loopback) {
-		int code = route_remove_address(steer->route, steer->loopback, steer->address, ADDRESS_BITS);
-
-		if (code == 0)
-			code = route_flush_own(steer->route);
-		if (code < 0)
-			log_warning(TAG, "error=\"cannot take routes out: %s\"", error_text(code));
-	}
+	if (steer->loopback && (code = take_out(steer)) < 0)
+		log_warning(TAG, "error=\"cannot take routes out: %s\"", error_text(code));
 	steer->route = route_close(steer->route);
 	if (steer->keys && segment_keys_set(steer->keys, NULL, 0) < 0)
 		log_warning(TAG, "error=\"cannot take the domain's keys out\"");

@@ -10,7 +10,8 @@
  * Reservations are enforced where the kernel has nftables and HTB: outputs have queues (queue.h), packets get
  * their class where they come in (classify.h), guaranteed flows their path (flow.h). Decapsulation: packets
  * to L:6:: are looked up among services alone, packets to L:7:: in the main table, where clients are; none
- * reaches the gateway's own ports.
+ * reaches the gateway's own address. In both there is L:8::/64 besides, all of it addresses of this gateway:
+ * bulk transfers of programs have them, so that each can be a flow. L:8::1, on lo, is where they are taken.
  *
  * What comes from other gateways must carry an SRH HMAC of the domain's (RFC 8754 2.1.2) where it has a
  * routing header; what comes from anywhere else is filtered (filter.h).

@@ -50,6 +50,19 @@ void segment_gateway_address(const uint8_t locator[16], uint8_t ret_address[16])
 	segment_make(locator, 0, OWN_ADDRESS, ret_address);
 }
 
+void segment_transfers_address(const uint8_t locator[16], uint8_t ret_address[16])
+{
+	segment_make(locator, SEGMENT_FUNCTION_TRANSFERS, OWN_ADDRESS, ret_address);
+}
+
+void segment_program_address(const uint8_t locator[16], const struct identifier *program,
+                             uint8_t ret_address[16])
+{
+	const uint8_t *last = program->octets + sizeof(program->octets) - ARGUMENT_OCTETS;
+
+	segment_make(locator, SEGMENT_FUNCTION_TRANSFERS, load(last, ARGUMENT_OCTETS), ret_address);
+}
+
 uint16_t segment_function_of(enum operation operation)
 {
 	if (operation == OPERATION_FORWARD)

@@ -4,6 +4,8 @@
 As a program, `capture.py FILE` writes one JSON line per packet until it is ended, and "ready" first.
 """
 
+import ctypes
+import ipaddress
 import json
 import os
 import signal
@@ -17,13 +19,24 @@ import lab
 
 ETH_P_ALL, ETH_P_IPV6 = 3, 0x86DD
 PACKET_OUTGOING = 4
-IPV6_HEADER, ROUTING, UDP, ROUTING_TYPE_SEGMENTS = 40, 43, 17, 4
-FUNCTIONS = {0x0000: "address", 0x0001: "end", 0xB001: "reserve", 0xB002: "claim", 0xB003: "fetch",
+IPV6_HEADER, IPV6, ROUTING, UDP, ROUTING_TYPE_SEGMENTS = 40, 41, 43, 17, 4
+FUNCTIONS = {0x0000: "address", 0x0001: "end", 0x0006: "services", 0x0007: "clients", 0xB001: "reserve", 0xB002: "claim", 0xB003: "fetch",
              0xB004: "execute", 0xB005: "deliver", 0xB006: "release"}
+SO_ATTACH_FILTER, SO_RCVBUFFORCE, BUFFER = 26, 33, 8 << 20
+# Classic BPF: load the octet that says what follows the IPv6 header; keep the packet if that is a routing header.
+FILTER = ((0x30, 0, 0, 6), (0x15, 0, 1, ROUTING), (0x06, 0, 0, 0xFFFF), (0x06, 0, 0, 0))
+
+
+def keep_routing_headers(inlet):
+    """In the kernel, so that the recorder is not drowned by what nobody asks for."""
+    program = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *step) for step in FILTER))
+    inlet.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, struct.pack("HL", len(FILTER), ctypes.addressof(program)))
+    inlet.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, BUFFER)
 
 
 def record(path):
     inlet = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(ETH_P_ALL))
+    keep_routing_headers(inlet)
     with open(path, "w", encoding="utf-8") as stream:
         print("ready", file=stream, flush=True)
         while True:
@@ -52,6 +65,21 @@ class Packet:
         """(site number, function) of every segment, in the order of travel."""
         return [(struct.unpack("!H", segment[4:6])[0], FUNCTIONS.get(struct.unpack("!H", segment[6:8])[0], "?"))
                 for segment in self.segments]
+
+    def dscp(self):
+        return struct.unpack("!H", self.octets[0:2])[0] >> 6 & 63
+
+    def inner(self):
+        """The IPv6 packet that travels inside; nothing when there is none."""
+        return self.octets[self.end:] if self.octets[IPV6_HEADER] == IPV6 else b""
+
+    def inner_destination(self):
+        return str(ipaddress.IPv6Address(self.inner()[24:40])) if self.inner() else ""
+
+    def inner_payload(self):
+        """Octets of content of a TCP segment inside."""
+        inner = self.inner()
+        return struct.unpack("!H", inner[4:6])[0] - (inner[IPV6_HEADER + 12] >> 4) * 4
 
     def is_program(self):
         return any(function in ("claim", "reserve", "release") for _site, function in self.functions())

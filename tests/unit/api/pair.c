@@ -183,16 +183,28 @@ int pair_wait_for(struct pair *pair, unsigned count)
 	return pair->error;
 }
 
+struct transfer_way pair_way(const struct pair *pair, uint16_t port)
+{
+	struct transfer_way way = {.port = port};
+
+	memcpy(way.address, pair->localhost, sizeof(way.address));
+	return way;
+}
+
 int pair_fetch(struct pair *pair, const uint8_t digest[STORE_DIGEST], uint64_t size, uint16_t port)
 {
-	T_OK(transfer_fetch(pair->b.transfer, digest, size, pair->localhost, port, pair_on_done, pair));
+	const struct transfer_way way = pair_way(pair, port);
+
+	T_OK(transfer_fetch(pair->b.transfer, digest, size, &way, pair_on_done, pair));
 	T_EQ(pair->ended, 0);
 	return pair_wait_for(pair, 1);
 }
 
 int pair_put(struct pair *pair, const uint8_t digest[STORE_DIGEST], uint16_t port)
 {
-	T_OK(transfer_put(pair->b.transfer, digest, pair->localhost, port, pair_on_done, pair));
+	const struct transfer_way way = pair_way(pair, port);
+
+	T_OK(transfer_put(pair->b.transfer, digest, &way, pair_on_done, pair));
 	T_EQ(pair->ended, 0);
 	return pair_wait_for(pair, 1);
 }

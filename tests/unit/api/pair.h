@@ -60,6 +60,8 @@ void pair_on_done(void *context, int error);
 void pair_on_closed(void *context);
 /* Turns the loop until `count` own transfers have ended; the last one's error. */
 int pair_wait_for(struct pair *pair, unsigned count);
+/* To a port of ::1. */
+struct transfer_way pair_way(const struct pair *pair, uint16_t port);
 /* B fetches from, or puts to, a port of ::1. */
 int pair_fetch(struct pair *pair, const uint8_t digest[STORE_DIGEST], uint64_t size, uint16_t port);
 int pair_put(struct pair *pair, const uint8_t digest[STORE_DIGEST], uint16_t port);

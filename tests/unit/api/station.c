@@ -123,7 +123,7 @@ static void on_acknowledge(void *context, struct gateway_identity owner, const s
 }
 
 static void on_fetch(void *context, const struct identifier *program, const struct program_fetch *fetch,
-                     const uint8_t address[16])
+                     const struct owner_transfer *transfer)
 {
 	struct station *station = context;
 
@@ -132,7 +132,7 @@ static void on_fetch(void *context, const struct identifier *program, const stru
 }
 
 static void on_deliver(void *context, const struct identifier *program, const uint8_t digest[32],
-                       const uint8_t address[16])
+                       const struct owner_transfer *transfer)
 {
 	struct station *station = context;
 

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Transfers between two gateways and with the command: content, refusals, limits, many at once, closing. */
 #include "pair.h"
+#include <arpa/inet.h>
 #include <errno.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 static const size_t sizes[] = {0, 1, 65536, 65537, 1 << 20, PAIR_BLOB};
 
@@ -104,14 +107,14 @@ static void wrong_digest(void **state)
 static void too_large(void **state)
 {
 	struct pair *pair = *state;
+	const struct transfer_way way = pair_way(pair, pair->a.port);
 	struct call up = {.client = pair_client_of(&pair->a), .size = PAIR_BLOB + 1};
 	uint8_t digest[STORE_DIGEST];
 
 	up.bytes = pair_make_bytes(up.size, 1, up.digest);
 	T_ERROR(pair_run_call(pair, &up, pair_client_put), BUSBAR_ERROR_TOO_LARGE);
 	T_EQ(store_used(pair->a.store), 0);
-	T_ERROR(transfer_fetch(pair->b.transfer, up.digest, PAIR_BLOB + 1, pair->localhost, pair->a.port,
-	                       pair_on_done, pair),
+	T_ERROR(transfer_fetch(pair->b.transfer, up.digest, PAIR_BLOB + 1, &way, pair_on_done, pair),
 	        BUSBAR_ERROR_TOO_LARGE);
 	/* More than was said, and more than is allowed. */
 	pair_fill(pair->a.store, 1000, 2, digest);
@@ -213,15 +216,14 @@ static void many_at_once(void **state)
 {
 	enum { MANY = 120, SIZE = 20000 };
 	struct pair *pair = *state;
+	const struct transfer_way way = pair_way(pair, pair->a.port);
 	uint8_t there[MANY][STORE_DIGEST], back[MANY][STORE_DIGEST];
 
 	for (unsigned i = 0; i < MANY; i++) {
 		pair_fill(pair->a.store, SIZE + i, i, there[i]);
 		pair_fill(pair->b.store, SIZE + i, i + 1000, back[i]);
-		T_OK(transfer_fetch(pair->b.transfer, there[i], 0, pair->localhost, pair->a.port,
-		                    pair_on_done, pair));
-		T_OK(transfer_put(pair->b.transfer, back[i], pair->localhost, pair->a.port, pair_on_done,
-		                  pair));
+		T_OK(transfer_fetch(pair->b.transfer, there[i], 0, &way, pair_on_done, pair));
+		T_OK(transfer_put(pair->b.transfer, back[i], &way, pair_on_done, pair));
 	}
 	T_EQ(pair_statistics_of(&pair->b).queued, 2 * MANY);
 	while (pair->ended < 2 * MANY) {
@@ -240,27 +242,64 @@ static void many_at_once(void **state)
 static void queue_is_bounded(void **state)
 {
 	struct pair *pair = *state;
+	const struct transfer_way way = pair_way(pair, pair->a.port);
 	uint8_t digest[STORE_DIGEST] = {1};
 
 	for (unsigned i = 0; i < TRANSFER_QUEUE; i++)
-		T_OK(transfer_fetch(pair->b.transfer, digest, 0, pair->localhost, pair->a.port, pair_on_done,
-		                    pair));
-	T_ERROR(transfer_fetch(pair->b.transfer, digest, 0, pair->localhost, pair->a.port, pair_on_done,
-	                       pair),
+		T_OK(transfer_fetch(pair->b.transfer, digest, 0, &way, pair_on_done, pair));
+	T_ERROR(transfer_fetch(pair->b.transfer, digest, 0, &way, pair_on_done, pair),
 	        BUSBAR_ERROR_TABLE_FULL);
 	T_ERROR(pair_wait_for(pair, TRANSFER_QUEUE), BUSBAR_ERROR_NOT_FOUND);
 	T_ERROR(pair_fetch(pair, digest, 0, pair->a.port), BUSBAR_ERROR_NOT_FOUND);
 }
 
+/* A socket of ::1 that is connected to, and never says anything. */
+static int open_silent(uint16_t *ret_port)
+{
+	struct sockaddr_in6 name = {.sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT};
+	socklen_t size = sizeof(name);
+	int silent = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	T_OK(silent);
+	T_OK(bind(silent, (const struct sockaddr *)&name, sizeof(name)));
+	T_OK(listen(silent, 16));
+	T_OK(getsockname(silent, (struct sockaddr *)&name, &size));
+	*ret_port = ntohs(name.sin6_port);
+	return silent;
+}
+
+static void reserved_ones_do_not_wait(void **state)
+{
+	enum { WAITING = 6, RESERVED = 3 };
+	struct pair *pair = *state;
+	struct transfer_way way = pair_way(pair, pair->a.port), silent_way = way;
+	uint8_t digests[RESERVED][STORE_DIGEST], absent[STORE_DIGEST] = {1};
+	int silent = open_silent(&silent_way.port);
+
+	for (unsigned i = 0; i < WAITING; i++)
+		T_OK(transfer_fetch(pair->b.transfer, absent, 0, &silent_way, pair_on_done, pair));
+	memcpy(way.source, pair->localhost, sizeof(way.source));
+	for (unsigned i = 0; i < RESERVED; i++) {
+		pair_fill(pair->a.store, 1000 + i, i, digests[i]);
+		T_OK(transfer_fetch(pair->b.transfer, digests[i], 0, &way, pair_on_done, pair));
+	}
+	T_OK(pair_wait_for(pair, RESERVED));
+	for (unsigned i = 0; i < RESERVED; i++)
+		pair_expect_blob(pair->b.store, digests[i], 1000 + i);
+	T_EQ(pair_statistics_of(&pair->b).active, 4);
+	T_EQ(pair_statistics_of(&pair->b).queued, WAITING - 4);
+	close(silent);
+}
+
 static void close_cancels(void **state)
 {
 	struct pair *pair = *state;
+	const struct transfer_way way = pair_way(pair, pair->a.port);
 	uint8_t digest[STORE_DIGEST];
 
 	pair_fill(pair->a.store, PAIR_BLOB, 1, digest);
 	for (unsigned i = 0; i < 20; i++)
-		T_OK(transfer_fetch(pair->b.transfer, digest, 0, pair->localhost, pair->a.port, pair_on_done,
-		                    pair));
+		T_OK(transfer_fetch(pair->b.transfer, digest, 0, &way, pair_on_done, pair));
 	while (store_used(pair->b.store) == 0)
 		uv_run(&pair->loop, UV_RUN_ONCE);
 	T_EQ(pair->ended, 0);
@@ -289,12 +328,12 @@ static void on_done_close(void *context, int error)
 static void closed_from_done(void **state)
 {
 	struct pair *pair = *state;
+	const struct transfer_way way = pair_way(pair, pair->a.port);
 	uint8_t digest[STORE_DIGEST];
 
 	pair_fill(pair->a.store, 1000, 1, digest);
 	for (unsigned i = 0; i < 8; i++)
-		T_OK(transfer_fetch(pair->b.transfer, digest, 0, pair->localhost, pair->a.port, on_done_close,
-		                    pair));
+		T_OK(transfer_fetch(pair->b.transfer, digest, 0, &way, on_done_close, pair));
 	while (pair->arrived == 0)
 		uv_run(&pair->loop, UV_RUN_ONCE);
 	T_EQ(pair->ended, 8);
@@ -354,6 +393,7 @@ int main(void)
 	        TEST(quota_full),
 	        TEST(many_at_once),
 	        TEST(queue_is_bounded),
+	        TEST(reserved_ones_do_not_wait),
 	        TEST(close_cancels),
 	        TEST(closed_from_done),
 	        TEST(listening),

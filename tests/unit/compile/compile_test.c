@@ -116,13 +116,14 @@ static void test_with_bandwidth(void **state)
 
 	T_OK(compile_program(&fixture->request, &fixture->program));
 	/* Limits: a quarter above the price, and one; of two outputs the dearer. */
-	T_TEXT(text_of(fixture), HEAD
-	       "\tat edge-a reserve 20 Mbit/s burst 64 kB toward core-1 tariff 0.0000002 for 14 s"
-	       " limit 0.000000501;\n"
-	       "\tat core-1 reserve 20 Mbit/s burst 64 kB toward dc-1 tariff 0.0000003, 80 Mbit/s burst 64 kB"
-	       " back edge-a tariff 0.0000001 for 14 s limit 0.000001251;\n"
-	       "\tat dc-1 reserve 80 Mbit/s burst 64 kB back core-1 tariff 0.00000015 for 14 s"
-	       " limit 0.000000052;\n" AT_SITE);
+	T_TEXT(text_of(fixture),
+	       HEAD "\tat edge-a reserve 20 Mbit/s burst 66014 B toward core-1 tariff 0.0000002 for 14 s"
+	            " limit 0.000000501;\n"
+	            "\tat core-1 reserve 20 Mbit/s burst 66014 B toward dc-1 tariff 0.0000003, 80 Mbit/s "
+	            "burst 66014 B"
+	            " back edge-a tariff 0.0000001 for 14 s limit 0.000001251;\n"
+	            "\tat dc-1 reserve 80 Mbit/s burst 66014 B back core-1 tariff 0.00000015 for 14 s"
+	            " limit 0.000000052;\n" AT_SITE);
 	T_OK(program_check(&fixture->program));
 }
 
@@ -140,20 +141,22 @@ static void test_one_direction(void **state)
 {
 	struct fixture *fixture = *state;
 
-	fixture->demand.body.burst = 0;
+	fixture->demand.body.burst = 0; /* what the slack of timers lets through at once, and a frame */
 	fixture->part.path.rate_up = 0;
 	T_OK(compile_program(&fixture->request, &fixture->program)); /* the ingress sends nothing up */
 	T_TEXT(text_of(fixture),
-	       HEAD "\tat core-1 reserve 80 Mbit/s back edge-a tariff 0.0000001 for 14 s limit 0.000001001;\n"
-	            "\tat dc-1 reserve 80 Mbit/s back core-1 tariff 0.00000015 for 14 s limit "
+	       HEAD "\tat core-1 reserve 80 Mbit/s burst 12015 B back edge-a tariff 0.0000001 for 14 s"
+	            " limit 0.000001001;\n"
+	            "\tat dc-1 reserve 80 Mbit/s burst 12015 B back core-1 tariff 0.00000015 for 14 s limit "
 	            "0.000000052;\n" AT_SITE);
 	fixture->part.path.rate_up = 20 * MEGABIT;
 	fixture->part.path.rate_down = 0;
 	T_OK(compile_program(&fixture->request, &fixture->program));
-	T_TEXT(text_of(fixture), HEAD
-	       "\tat edge-a reserve 20 Mbit/s toward core-1 tariff 0.0000002 for 14 s limit 0.000000501;\n"
-	       "\tat core-1 reserve 20 Mbit/s toward dc-1 tariff 0.0000003 for 14 s limit "
-	       "0.000001251;\n" AT_SITE);
+	T_TEXT(text_of(fixture),
+	       HEAD "\tat edge-a reserve 20 Mbit/s burst 4515 B toward core-1 tariff 0.0000002 for 14 s"
+	            " limit 0.000000501;\n"
+	            "\tat core-1 reserve 20 Mbit/s burst 4515 B toward dc-1 tariff 0.0000003 for 14 s limit "
+	            "0.000001251;\n" AT_SITE);
 }
 
 /* The site is the ingress itself: no links; a command with its input inline. */

@@ -501,6 +501,69 @@ static void what_cannot_be_attached_is_refused(void **state)
 	T_EQ(bench->detached, 0);
 }
 
+/* From here to a far site, which runs something there. */
+static struct program run_program(struct bench *bench)
+{
+	struct program program = empty_program(bench);
+	struct instruction claim = claim_of(1000000);
+	struct instruction execute = {.operation = OPERATION_EXECUTE, .at = gateway(FAR)};
+
+	program.ingress = gateway(SELF);
+	claim.at = gateway(FAR);
+	execute.execute.service[0] = 's';
+	add(&program, reserve_of(SELF, FAR, 0));
+	add(&program, reserve_of(FAR, 0, SELF));
+	add(&program, claim);
+	add(&program, execute);
+	return program;
+}
+
+static void the_blobs_of_a_run_are_a_flow(void **state)
+{
+	struct bench *bench = *state;
+	struct program program = run_program(bench), release;
+	uint8_t own[16], far[16], client[16], service[16];
+
+	set_locator(own, SELF);
+	set_locator(far, FAR);
+	segment_transfers_address(own, client);
+	segment_program_address(far, &program.identifier, service);
+	receive(bench, &program);
+	expect(bench, ANSWER_GRANTED);
+	T_EQ(bench->flow_count, 1);
+	T_TRUE(bench->flows[0].entry && bench->flows[0].rate == 10000000);
+	T_BYTES(bench->flows[0].client, client, 16);
+	T_BYTES(bench->flows[0].service, service, 16);
+	T_EQ(bench->flows[0].hop_count, 1);
+	T_BYTES(bench->flows[0].hops[0], far, 16);
+	restart(bench);
+	T_EQ(bench->flow_count, 1);
+	T_BYTES(bench->flows[0].service, service, 16);
+	release = release_of(bench, &program, 0);
+	release.ingress = program.ingress;
+	receive(bench, &release);
+	T_EQ(bench->detached, 1);
+}
+
+static void a_run_does_without_what_the_kernel_has_not(void **state)
+{
+	struct bench *bench = *state;
+	struct program program = run_program(bench), release;
+
+	bench->attach_code = BUSBAR_ERROR_NOT_SUPPORTED;
+	receive(bench, &program);
+	expect(bench, ANSWER_GRANTED);
+	release = release_of(bench, &program, 0);
+	release.ingress = program.ingress;
+	receive(bench, &release);
+	T_EQ(bench->detached, 0);
+	/* What it could have and has no room for is a refusal. */
+	program = run_program(bench);
+	bench->attach_code = BUSBAR_ERROR_TABLE_FULL;
+	receive(bench, &program);
+	expect_refusal(bench, BUSBAR_ERROR_TABLE_FULL);
+}
+
 static void what_is_past_does_not_come_again(void **state)
 {
 	struct bench *bench = *state;
@@ -787,6 +850,8 @@ int main(void)
 	        TEST(a_refresh_passes_on),
 	        TEST(a_flow_lives_as_long_as_its_holding),
 	        TEST(what_cannot_be_attached_is_refused),
+	        TEST(the_blobs_of_a_run_are_a_flow),
+	        TEST(a_run_does_without_what_the_kernel_has_not),
 	        TEST(what_is_past_does_not_come_again),
 	        TEST(a_release_before_its_program_is_remembered),
 	        TEST(old_and_far_packets_are_refused),

@@ -47,6 +47,98 @@ static void reservations_are_held_and_billed_per_owner(void **state)
 	twin_free(twin);
 }
 
+#define WITH_BANDWIDTH \
+	"demand d { service \"work\"; region \"site\"; bandwidth up 10 Mbit/s down 20 Mbit/s; }"
+
+/* Until a run at the site has ended whose output does not fit in a datagram, and is on its way. */
+static struct twin *begin_delivery(uint64_t seed)
+{
+	struct twin *twin = twin_create(seed, &fair);
+
+	(void)twin_hold_output(twin, TWIN_SITE, true);
+	do {
+		T_OK(twin_demand(twin, WITH_BANDWIDTH, NULL));
+		twin_run(twin, 5 * CLOCK_SECOND);
+	} while (!twin_hold_output(twin, TWIN_SITE, true));
+	return twin;
+}
+
+static void end_delivery(struct twin *twin)
+{
+	(void)twin_hold_output(twin, TWIN_SITE, false);
+	T_TRUE(twin_settle(twin, 60 * CLOCK_SECOND));
+	twin_check(twin);
+	twin_free(twin);
+}
+
+static uint64_t free_at_site(struct twin *twin)
+{
+	uint64_t core = twin_free_rate(twin, TWIN_SITE, TWIN_CORE);
+
+	return MINIMUM(core, twin_free_rate(twin, TWIN_SITE, TWIN_OTHER_CORE));
+}
+
+static void an_output_keeps_its_path(void **state)
+{
+	struct twin *twin = begin_delivery(11);
+	const struct owner_flow *edge = twin_flow(twin, TWIN_EDGE), *site = twin_flow(twin, TWIN_SITE);
+
+	/* What ran is over, the path is still there, at both ends and for the same traffic. */
+	T_EQ(twin_free_cores(twin, TWIN_SITE), 8000000);
+	T_EQ(free_at_site(twin), 80000000);
+	T_EQ(twin_flows(twin, TWIN_EDGE), 1);
+	T_EQ(twin_flows(twin, TWIN_SITE), 1);
+	T_TRUE(edge->entry && edge->rate == 10000000 && !site->entry && site->rate == 20000000);
+	T_BYTES(edge->client, site->client, 16);
+	T_BYTES(edge->service, site->service, 16);
+	T_EQ(edge->hop_count, 2);
+	T_EQ(site->hop_count, 2);
+	T_BYTES(edge->hops[0], site->hops[0], 16);
+	(void)twin_hold_output(twin, TWIN_SITE, false);
+	T_EQ(twin_flows(twin, TWIN_SITE), 0);
+	T_EQ(free_at_site(twin), 100000000);
+	end_delivery(twin);
+}
+
+static void a_path_is_kept_no_longer_than_it_was_reserved(void **state)
+{
+	struct twin *twin = begin_delivery(12);
+
+	twin_run(twin, 120 * CLOCK_SECOND);
+	T_EQ(twin_flows(twin, TWIN_SITE), 0);
+	T_EQ(twin_flows(twin, TWIN_EDGE), 0);
+	twin_check_book(twin, TWIN_SITE);
+	end_delivery(twin);
+}
+
+static void a_path_is_there_after_a_restart(void **state)
+{
+	struct twin *twin = begin_delivery(13);
+
+	twin_kill(twin, TWIN_SITE);
+	twin_start(twin, TWIN_SITE);
+	T_EQ(twin_flows(twin, TWIN_SITE), 1);
+	T_EQ(twin_free_cores(twin, TWIN_SITE), 8000000);
+	T_EQ(free_at_site(twin), 80000000);
+	twin_run(twin, CLOCK_SECOND);
+	T_TRUE(twin_hold_output(twin, TWIN_SITE, true)); /* on its way once more */
+	end_delivery(twin);
+}
+
+static void one_direction_is_a_flow_at_one_end(void **state)
+{
+	struct twin *twin = twin_create(14, &fair);
+
+	T_OK(twin_demand(twin, "demand d { service \"work\"; region \"site\"; bandwidth down 20 Mbit/s; }",
+	                 NULL));
+	twin_run(twin, 300 * CLOCK_MILLISECOND);
+	T_EQ(twin_flows(twin, TWIN_EDGE), 0);
+	T_EQ(twin_flows(twin, TWIN_SITE), 1);
+	/* All the way to an ingress that was asked for nothing. */
+	T_EQ(twin_flow(twin, TWIN_SITE)->hop_count, 2);
+	end_delivery(twin);
+}
+
 static void parts_spread_and_all_arrive(void **state)
 {
 	struct twin *twin = twin_create(3, &fair);
@@ -300,6 +392,10 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(demand_is_served_and_billed),
 	        cmocka_unit_test(reservations_are_held_and_billed_per_owner),
+	        cmocka_unit_test(an_output_keeps_its_path),
+	        cmocka_unit_test(a_path_is_kept_no_longer_than_it_was_reserved),
+	        cmocka_unit_test(a_path_is_there_after_a_restart),
+	        cmocka_unit_test(one_direction_is_a_flow_at_one_end),
 	        cmocka_unit_test(parts_spread_and_all_arrive),
 	        cmocka_unit_test(silent_transit_is_avoided),
 	        cmocka_unit_test(no_path_left_is_a_failure_with_its_cause),

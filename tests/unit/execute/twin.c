@@ -47,6 +47,13 @@ struct promise {
 	int move_code;
 };
 
+/* An output on its way. */
+struct parcel {
+	struct identifier program;
+	uint8_t digest[32], ingress[16];
+	bool waits;
+};
+
 struct node {
 	struct driver driver; /* first: the owner has a pointer to it */
 	struct twin *twin;
@@ -60,6 +67,8 @@ struct node {
 	int64_t sync_at;
 	uint32_t flow_count;
 	struct owner_flow flows[FLOWS];
+	bool holds_outputs;
+	struct parcel parcel;
 	struct database *database;
 	struct usage *usage;
 	struct ledger *ledger;
@@ -225,24 +234,56 @@ static bool is_reachable(struct node *a, struct node *b)
 	       !happens(a->twin, a->twin->weather.loss);
 }
 
-static void on_fetch(void *context, const struct identifier *program, const struct program_fetch *fetch,
-                     const uint8_t address[16])
+/* A blob travels as the flow that its path was reserved for, if there is one. */
+static void check_transfer(const struct node *node, const struct identifier *program,
+                           const struct owner_transfer *transfer)
 {
-	struct node *node = context, *from = node_of(node->twin, address);
+	for (uint32_t i = 0; i < node->flow_count; i++) {
+		const struct owner_flow *flow = &node->flows[i];
 
+		if (!identifier_equal(&flow->program, program))
+			continue;
+		T_BYTES(flow->client, transfer->ingress, 16);
+		T_BYTES(flow->service, transfer->source, 16);
+	}
+}
+
+static void on_fetch(void *context, const struct identifier *program, const struct program_fetch *fetch,
+                     const struct owner_transfer *transfer)
+{
+	struct node *node = context, *from = node_of(node->twin, transfer->ingress);
+
+	check_transfer(node, program, transfer);
 	owner_fetched(node->owner, program,
 	              is_reachable(node, from) ? carry(from->store, node->store, fetch->digest)
 	                                       : BUSBAR_ERROR_NO_ANSWER);
 }
 
-static void on_deliver(void *context, const struct identifier *program, const uint8_t digest[32],
-                       const uint8_t address[16])
+static void hand_over(struct node *node, const struct parcel *parcel)
 {
-	struct node *node = context, *to = node_of(node->twin, address);
+	struct node *to = node_of(node->twin, parcel->ingress);
 
-	owner_delivered(node->owner, program,
-	                is_reachable(node, to) ? carry(node->store, to->store, digest)
+	owner_delivered(node->owner, &parcel->program,
+	                is_reachable(node, to) ? carry(node->store, to->store, parcel->digest)
 	                                       : BUSBAR_ERROR_NO_ANSWER);
+}
+
+static void on_deliver(void *context, const struct identifier *program, const uint8_t digest[32],
+                       const struct owner_transfer *transfer)
+{
+	struct node *node = context;
+	struct parcel parcel = {.program = *program};
+
+	check_transfer(node, program, transfer);
+	memcpy(parcel.digest, digest, sizeof(parcel.digest));
+	memcpy(parcel.ingress, transfer->ingress, sizeof(parcel.ingress));
+	if (node->holds_outputs) {
+		T_TRUE(!node->parcel.waits);
+		node->parcel = parcel;
+		node->parcel.waits = true;
+	} else {
+		hand_over(node, &parcel);
+	}
 }
 
 static struct site site_of(struct node *node)
@@ -627,6 +668,7 @@ void twin_kill(struct twin *twin, uint32_t number)
 	drop_unsaid(twin, node);
 	memset(node->runs, 0, sizeof(node->runs));
 	node->flow_count = 0;
+	node->parcel.waits = false;
 	node->tasks = tasks_free(node->tasks);
 	node->owner = owner_free(node->owner);
 	node->view = view_free(node->view);
@@ -980,6 +1022,19 @@ void twin_check_grants(struct twin *twin)
 		}
 		task_record_clear(&record);
 	}
+}
+
+bool twin_hold_output(struct twin *twin, uint32_t number, bool hold)
+{
+	struct node *node = &twin->nodes[number];
+	bool waits = node->parcel.waits;
+
+	node->holds_outputs = hold;
+	if (!hold && waits) {
+		node->parcel.waits = false;
+		hand_over(node, &node->parcel);
+	}
+	return waits;
 }
 
 uint32_t twin_grants(struct twin *twin, const struct identifier *task)

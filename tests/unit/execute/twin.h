@@ -72,6 +72,8 @@ void twin_mute(struct twin *twin, uint32_t node, bool mute);
 void twin_stall(struct twin *twin, uint32_t node, bool stalled);
 /* It says that it is behind with what it has sent to itself. */
 void twin_delay(struct twin *twin, uint32_t node, bool behind);
+/* A large output of the node takes until this is undone. Whether one is on its way. */
+bool twin_hold_output(struct twin *twin, uint32_t node, bool hold);
 /* Fair weather from now on. */
 void twin_clear_up(struct twin *twin);
 

@@ -58,6 +58,19 @@ static void a_gateway_has_its_address(void **state)
 	T_BYTES(address, expected, 16);
 }
 
+static void transfers_have_addresses(void **state)
+{
+	const struct identifier program = {{0, 1, 2, 3, 4, 5, 6, 7, 0x88, 9, 10, 11, 12, 13, 14, 15}};
+	const uint8_t taken[16] = {0xfc, 0x00, 0x12, 0x34, 0x56, 0x78, 0, 8, [15] = 1};
+	const uint8_t made[16] = {0xfc, 0x00, 0x12, 0x34, 0x56, 0x78, 0, 8, 0x88, 9, 10, 11, 12, 13, 14, 15};
+	uint8_t address[16];
+
+	segment_transfers_address(locator, address);
+	T_BYTES(address, taken, 16);
+	segment_program_address(locator, &program, address);
+	T_BYTES(address, made, 16);
+}
+
 static void operations_have_functions(void **state)
 {
 	T_EQ(segment_function_of(OPERATION_FORWARD), SEGMENT_FUNCTION_END);
@@ -80,6 +93,7 @@ int main(void)
 	        cmocka_unit_test(a_segment_may_become_another_in_place),
 	        cmocka_unit_test(all_48_bits_of_a_locator_count),
 	        cmocka_unit_test(a_gateway_has_its_address),
+	        cmocka_unit_test(transfers_have_addresses),
 	        cmocka_unit_test(operations_have_functions),
 	};
 
