@@ -83,6 +83,14 @@ static int write_buffer(struct journal *journal)
 	return 0;
 }
 
+void journal_note_room(struct journal *journal)
+{
+	bool crowded = journal->filling.used > journal->settings.buffer / 2 ||
+	               journal->statistics.stored > journal->settings.maximum / 2;
+
+	__atomic_store_n(&journal->crowded, crowded, __ATOMIC_RELAXED);
+}
+
 /* Lets records gather, if the disk was used a moment ago. With the mutex, which is let go meanwhile. */
 static void gather(struct journal *journal)
 {
@@ -112,6 +120,7 @@ static bool take_buffer(struct journal *journal)
 	empty.records = 0;
 	journal->writing = journal->filling;
 	journal->filling = empty;
+	journal_note_room(journal);
 	return true;
 }
 
@@ -122,9 +131,9 @@ static void note_buffer(struct journal *journal, int code, int64_t time)
 	uint64_t records = journal->writing.records;
 
 	if (code < 0) {
-		journal->failure = code;
+		__atomic_store_n(&journal->failure, code, __ATOMIC_RELEASE);
 	} else {
-		journal->durable += records;
+		__atomic_store_n(&journal->durable, journal->durable + records, __ATOMIC_RELEASE);
 		statistics->records += records;
 		statistics->octets += journal->writing.used;
 		statistics->syncs++;
@@ -255,6 +264,7 @@ int journal_open(const char *folder, const struct journal_settings *settings, ui
 		code = journal_list(journal);
 	if (code == 0) {
 		begin_behind(journal, after);
+		journal_note_room(journal);
 		code = start_thread(journal);
 	}
 	if (code < 0) {
@@ -328,7 +338,8 @@ static void put(struct journal *journal, const uint8_t frame[JOURNAL_FRAME], con
 	memcpy(target + JOURNAL_FRAME, octets, size);
 	journal->filling.used += JOURNAL_FRAME + size;
 	journal->filling.records++;
-	journal->position++;
+	__atomic_store_n(&journal->position, journal->position + 1, __ATOMIC_RELEASE);
+	journal_note_room(journal);
 	if (journal->asleep)
 		(void)pthread_cond_signal(&journal->work);
 	journal->asleep = false;
@@ -365,45 +376,24 @@ uint32_t journal_segment(const struct journal *journal)
 
 /* Looking. */
 
-uint64_t journal_position(struct journal *journal)
+uint64_t journal_position(const struct journal *journal)
 {
-	uint64_t position;
-
-	(void)pthread_mutex_lock(&journal->mutex);
-	position = journal->position;
-	(void)pthread_mutex_unlock(&journal->mutex);
-	return position;
+	return __atomic_load_n(&journal->position, __ATOMIC_ACQUIRE);
 }
 
-uint64_t journal_durable(struct journal *journal)
+uint64_t journal_durable(const struct journal *journal)
 {
-	uint64_t durable;
-
-	(void)pthread_mutex_lock(&journal->mutex);
-	durable = journal->durable;
-	(void)pthread_mutex_unlock(&journal->mutex);
-	return durable;
+	return __atomic_load_n(&journal->durable, __ATOMIC_ACQUIRE);
 }
 
-bool journal_crowded(struct journal *journal)
+bool journal_crowded(const struct journal *journal)
 {
-	bool crowded;
-
-	(void)pthread_mutex_lock(&journal->mutex);
-	crowded = journal->failure < 0 || journal->filling.used > journal->settings.buffer / 2 ||
-	          journal->statistics.stored > journal->settings.maximum / 2;
-	(void)pthread_mutex_unlock(&journal->mutex);
-	return crowded;
+	return __atomic_load_n(&journal->crowded, __ATOMIC_RELAXED) || journal_failure(journal) < 0;
 }
 
-int journal_failure(struct journal *journal)
+int journal_failure(const struct journal *journal)
 {
-	int failure;
-
-	(void)pthread_mutex_lock(&journal->mutex);
-	failure = journal->failure;
-	(void)pthread_mutex_unlock(&journal->mutex);
-	return failure;
+	return __atomic_load_n(&journal->failure, __ATOMIC_ACQUIRE);
 }
 
 int journal_wait(struct journal *journal, uint64_t position, int64_t patience)

@@ -19,7 +19,7 @@
  * called durable, and every append is refused.
  *
  * Threads: one appends; one reads and discards; the rest is safe from any. One mutex guards all that they
- * share (struct journal says what), and is never held over a system call.
+ * share (struct journal says what), and is never held over a system call; positions are read without it.
  */
 #ifndef BASE_JOURNAL_H
 #define BASE_JOURNAL_H
@@ -75,13 +75,13 @@ int journal_append(struct journal *journal, const void *octets, size_t size, uin
 /* The number of the segment that the next record goes to. For the thread that appends. */
 uint32_t journal_segment(const struct journal *journal);
 /* Position of the last record that was appended; and of the last that will survive whatever happens. */
-uint64_t journal_position(struct journal *journal);
-uint64_t journal_durable(struct journal *journal);
+uint64_t journal_position(const struct journal *journal);
+uint64_t journal_durable(const struct journal *journal);
 /* Half of what it has room for, in memory or in the folder, is taken, or it has failed: what can wait should.
  */
-bool journal_crowded(struct journal *journal);
+bool journal_crowded(const struct journal *journal);
 /* 0, or the -errno of what ended the journal. */
-int journal_failure(struct journal *journal);
+int journal_failure(const struct journal *journal);
 /* Waits at most `patience` ns until `position` is durable: 0, NO_ANSWER, or the failure. */
 int journal_wait(struct journal *journal, uint64_t position, int64_t patience) CHECKED;
 void journal_statistics(struct journal *journal, struct journal_statistics *ret_statistics);

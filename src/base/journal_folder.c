@@ -147,6 +147,7 @@ static void forget_oldest(struct journal *journal)
 	(void)pthread_mutex_lock(&journal->mutex);
 	journal->statistics.stored -= journal->segments[0].octets;
 	journal->segment_count--;
+	journal_note_room(journal);
 	memmove(journal->segments, journal->segments + 1,
 	        journal->segment_count * sizeof(*journal->segments));
 	(void)pthread_mutex_unlock(&journal->mutex);

@@ -43,19 +43,25 @@ struct journal {
 	uint64_t writing_offset;
 	int64_t synced; /* monotonic: the end of the last sync */
 
-	/* Everything below is guarded by the mutex. */
+	/* Everything below is guarded by the mutex; what others ask for often they read without it, as it was
+	 * a moment ago: the positions, `failure` and `crowded`. */
 	pthread_mutex_t mutex;
 	pthread_cond_t work;   /* for the thread: there is something to write, or no more will come */
 	pthread_cond_t change; /* for journal_wait(): more is durable, or the journal has failed */
 	struct journal_buffer filling;
-	uint64_t position, durable;
+	uint64_t position;
+	uint64_t durable;
 	int failure;
 	bool asleep, closing;
+	bool crowded;
 	enum journal_spare spare;
 	struct journal_segment *segments; /* oldest first; the last is the one that is written */
 	size_t segment_count;
 	struct journal_statistics statistics;
 };
+
+/* Whether it is crowded, once there is more or less in it. With the mutex. */
+void journal_note_room(struct journal *journal);
 
 /* Path of a segment; of the discarded file that is kept; and of a new file. */
 void journal_segment_path(const struct journal *journal, uint32_t number, char ret_path[JOURNAL_PATH]);
