@@ -38,21 +38,42 @@ static void extend(struct attempt_owner *owner, int64_t until)
 	owner->until = MAXIMUM(owner->until, until);
 }
 
+/* A gateway that reserves from itself alone need not confirm it (owner_program.c). */
+static bool is_confirmed(const struct tasks *tasks, const struct attempt *attempt)
+{
+	return attempt->owner_count == 1 &&
+	       gateway_equal(attempt->owners[0].identity, tasks->settings.identity);
+}
+
+/* When the owners, who hold for `left` from now, are to be refreshed first. */
+static int64_t first_round(const struct tasks *tasks, const struct attempt *attempt, int64_t left)
+{
+	int64_t now = task_monotonic(tasks);
+
+	if (!is_confirmed(tasks, attempt))
+		return now + MINIMUM(REFRESH_FIRST, left / 4);
+	return attempt->owners[0].until >= part_of(attempt)->ends ? INT64_MAX
+	                                                          : now + MINIMUM(REFRESH_EVERY, left / 4);
+}
+
 void attempt_hold(struct tasks *tasks, struct attempt *attempt, const struct answer *answer)
 {
 	struct task *task = attempt->task;
 	struct part *part = part_of(attempt);
-	int64_t now = task_monotonic(tasks);
-	int64_t network = now - attempt->sent - answer->processing;
+	int64_t now = task_wall(tasks);
+	int64_t network = task_monotonic(tasks) - attempt->sent - answer->processing;
 	/* Owners count from when they granted, which may be long ago when answers were lost or late. */
-	int64_t left = attempt->expires - TASK_PROGRAM_VALID + attempt->limit - task_wall(tasks);
+	int64_t left = attempt->expires - TASK_PROGRAM_VALID + attempt->limit - now;
 
 	if (left < attempt->limit / 8) { /* over, or before a refresh could come */
 		attempt_crank_back(tasks, attempt, BUSBAR_ERROR_EXPIRED, BUSBAR_ERROR_EXPIRED);
 		return;
 	}
+	/* What one gateway has for its whole time from itself ends when it says so. */
 	if (part->ends == 0)
-		part->ends = task_wall(tasks) + task->reserve_time;
+		part->ends = is_confirmed(tasks, attempt) && attempt->limit == task->reserve_time
+		                     ? now + left
+		                     : now + task->reserve_time;
 	part->tries = 0;
 	if (attempt == part->current)
 		part->patience = 0;
@@ -62,9 +83,9 @@ void attempt_hold(struct tasks *tasks, struct attempt *attempt, const struct ans
 	    gateway_equal(attempt->owners[0].identity, tasks->settings.identity))
 		part->network = network + task->place.access_up + task->place.access_down;
 	for (uint32_t i = 0; i < attempt->owner_count; i++)
-		extend(&attempt->owners[i], task_wall(tasks) + MAXIMUM(left, REFRESH_FIRST));
+		extend(&attempt->owners[i], now + MAXIMUM(left, REFRESH_FIRST));
 	attempt->round = 0;
-	attempt->repeat_at = now + MINIMUM(REFRESH_FIRST, left / 4);
+	attempt->repeat_at = first_round(tasks, attempt, left);
 	attempt_set_state(attempt, ATTEMPT_HELD, "granted");
 	attempt_schedule(tasks, attempt);
 	attempt_save(tasks, attempt);

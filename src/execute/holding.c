@@ -43,15 +43,15 @@ int holding_insert(struct database *database, const struct holding *holding, uin
 
 	return database_write(
 	        database,
-	        "INSERT INTO holding (program, octets, address, port, way, hops, executes, granted, expires) "
-	        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+	        "INSERT INTO holding (program, octets, address, port, way, hops, executes, granted, expires,"
+	        "confirmed) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
 	        DATABASE_VALUES(DATABASE_ARRAY(holding->program.octets),
 	                        DATABASE_OCTETS(holding->octets.octets, holding->octets.size),
 	                        DATABASE_ARRAY(way->address), DATABASE_NUMBER(way->port),
 	                        DATABASE_OCTETS(way->hops, way->hop_count * sizeof(way->hops[0])),
 	                        DATABASE_OCTETS(hops, hop_count * sizeof(hops[0])),
 	                        DATABASE_NUMBER(holding->executes), DATABASE_NUMBER(holding->granted),
-	                        DATABASE_NUMBER(holding->expires)));
+	                        DATABASE_NUMBER(holding->expires), DATABASE_NUMBER(holding->confirmed)));
 }
 
 int holding_write_refresh(struct database *database, const struct holding *holding)

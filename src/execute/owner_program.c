@@ -240,6 +240,9 @@ static int grant(struct owner *owner, struct holding *holding, const struct arri
 		return code;
 	held = book_find(owner->rooms.book, &holding->program);
 	holding->expires = held != NULL ? held->expires : program->expires;
+	/* Between the two halves of one gateway no grant is lost, and if nobody else is asked it stands. */
+	holding->confirmed = gateway_equal(program->ingress, owner->settings.identity) &&
+	                     arrival->count == program->instruction_count;
 	code = confirm_grant(owner, holding, arrival);
 	refusal->error = code;
 	return code;
