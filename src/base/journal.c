@@ -20,7 +20,7 @@
 #include <unistd.h>
 
 enum { BUFFER = 8 << 20, SEGMENT = 16 << 20, MAXIMUM_STORED = 1 << 30 };
-#define GATHER (CLOCK_MILLISECOND / 2)
+#define GATHER (CLOCK_MILLISECOND / 10)
 
 /* The thread. */
 

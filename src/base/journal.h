@@ -39,7 +39,7 @@ struct journal_settings {
 	uint64_t segment; /* a segment that has as many octets gets no more records; 16 MiB */
 	uint64_t maximum; /* octets in all segments, 1 GiB; until there are less, appends are refused */
 	/*
-	 * ns from one sync to the next, 500 us: what comes in between gathers, and a disk that is fast does
+	 * ns from one sync to the next, 100 us: what comes in between gathers, and a disk that is fast does
 	 * not take the processor for syncs of a record each. After a pause the first record does not wait.
 	 */
 	int64_t gather;
