@@ -25,7 +25,8 @@ enum {
 	PRIORITY = 10,
 };
 #define RETRY CLOCK_SECOND
-#define LEAST_SHARE (1. / 16) /* of its time that the thread works */
+#define BUSY 0.4              /* share of its time that a busy thread works */
+#define LEAST_SHARE (1. / 16) /* share that this one works beside it */
 /* What was applied since the last checkpoint is applied again after a loss of power: little, at any rate. */
 #define CHECKPOINT_EVERY CLOCK_SECOND
 
@@ -41,6 +42,8 @@ struct applier {
 	int log_pages;                    /* in SQLite's log */
 	int64_t checkpoint_at;            /* monotonic: the next one */
 	uint64_t octets;                  /* of the records applied by the thread */
+	clockid_t opener;                 /* processor time of the thread that opened the database */
+	int64_t looked, used;             /* at the last look: monotonic, and the opener's time */
 	char *texts[DATABASE_STATEMENTS]; /* of all statements so far; the first `text_count` */
 	size_t text_count;
 	/* By the number that the journal gives at present. */
@@ -302,15 +305,30 @@ static void gather(struct applier *applier)
 			break;
 }
 
+/* Whether the thread that opened the database has been busy since the last look. */
+static bool is_busy(struct applier *applier)
+{
+	int64_t now = clock_monotonic(&clock_system), passed = now - applier->looked, used;
+	struct timespec time = {0};
+
+	(void)clock_gettime(applier->opener, &time);
+	used = time.tv_sec * CLOCK_SECOND + time.tv_nsec - applier->used;
+	applier->looked = now;
+	applier->used += used;
+	return (double)used > BUSY * (double)passed;
+}
+
 /*
- * The more waits, the harder it works: a gateway that is busy has better use for the processor than to fill
- * tables, as long as what waits is far from the limit. At a quarter of the limit it works without rest.
+ * A gateway that is busy has better use for the processor than to fill tables, as long as what waits is far
+ * from the limit: the more waits, the harder the thread works, and at a quarter of the limit without rest.
  */
-static int64_t rest_after(const struct applier *applier, int64_t worked)
+static int64_t rest_after(struct applier *applier, int64_t worked)
 {
 	struct journal_statistics statistics;
 	double share;
 
+	if (!is_busy(applier))
+		return 0;
 	journal_statistics(applier->settings.journal, &statistics);
 	share = (double)(statistics.octets - MINIMUM(applier->octets, statistics.octets)) /
 	        ((double)applier->settings.backlog / 4);
@@ -437,6 +455,8 @@ int applier_open(const struct applier_settings *settings, char ret_problem[256],
 	applier->reached = settings->applied;
 	applier->durable = journal_durable(settings->journal);
 	applier->registers = registers_create();
+	if (pthread_getcpuclockid(pthread_self(), &applier->opener) != 0)
+		applier->opener = CLOCK_PROCESS_CPUTIME_ID;
 	code = applier->registers == NULL ? -ENOMEM : open_database(applier);
 	if (code == 0)
 		code = catch_up(applier);
