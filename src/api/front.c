@@ -11,7 +11,7 @@
 
 #define TAG "front"
 
-enum { MAP_ARENA = 64 << 20, SERVED_A_TURN = 512 };
+enum { MAP_ARENA = 64 << 20, SERVED_A_TURN = 32 };
 
 int64_t front_wall(const struct front *front)
 {
