@@ -4,9 +4,9 @@
 
 #include "base/log.h"
 #include "steer/queue.h"
+#include "steer/ruleset.h"
 #include <arpa/inet.h>
 #include <errno.h>
-#include <net/if.h>
 #include <nftables/libnftables.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,19 +21,11 @@ struct classify {
 	struct nft_ctx *nft;
 };
 
-/* Names stand between quotation marks, where nothing of what names may hold has a meaning. */
-static bool is_name(const char *name)
-{
-	size_t length = strlen(name);
-
-	return length > 0 && length < IFNAMSIZ && strpbrk(name, "\"\\*/ \n\t") == NULL;
-}
-
 static int put_links(FILE *text, const char *const *links, uint32_t count)
 {
 	fputs("set links { type ifname;", text);
 	for (uint32_t i = 0; i < count; i++) {
-		if (!is_name(links[i]))
+		if (!ruleset_is_name(links[i]))
 			return -EINVAL;
 		fprintf(text, "%s\"%s\"", i == 0 ? " elements = { " : ", ", links[i]);
 	}
@@ -90,7 +82,7 @@ static int put_table(FILE *text, const char *const *links, uint32_t link_count, 
 	fputs("table " TABLE " {}\ndelete table " TABLE "\ntable " TABLE " {\n", text);
 	/* Spare, since what a transaction takes out still counts in it. */
 	fprintf(text, "map flows { type ipv6_addr . ipv6_addr : classid; size %d; }\n", QUEUE_FLOWS + SPARE);
-	code = is_name(tunnel) ? put_links(text, links, link_count) : -EINVAL;
+	code = ruleset_is_name(tunnel) ? put_links(text, links, link_count) : -EINVAL;
 	put_arriving(text, tunnel);
 	put_sent(text);
 	put_leaving(text);

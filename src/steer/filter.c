@@ -7,10 +7,10 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "steer/ruleset.h"
 #include <arpa/inet.h>
 #include <errno.h>
 #include <jansson.h>
-#include <net/if.h>
 #include <nftables/libnftables.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,18 +31,10 @@ const char *steer_cause_name(enum steer_cause cause)
 	return cause_names[cause];
 }
 
-/* Names stand between quotation marks, where nothing of what names may hold has a meaning. */
-static bool is_name(const char *name)
-{
-	size_t length = strlen(name);
-
-	return length > 0 && length < IFNAMSIZ && strpbrk(name, "\"\\*/ \n\t") == NULL;
-}
-
 static int put_names(FILE *text, const char *const *names, uint32_t count)
 {
 	for (uint32_t i = 0; i < count; i++) {
-		if (!is_name(names[i]))
+		if (!ruleset_is_name(names[i]))
 			return -EINVAL;
 		fprintf(text, ", \"%s\"", names[i]);
 	}
@@ -64,7 +56,7 @@ static int put_trusted(FILE *text, const struct steer_settings *settings)
 {
 	int code;
 
-	if (!is_name(settings->tunnel))
+	if (!ruleset_is_name(settings->tunnel))
 		return -EINVAL;
 	fprintf(text, "set trusted { type ifname; elements = { \"lo\", \"%s\"", settings->tunnel);
 	code = put_names(text, settings->interfaces, settings->interface_count);

@@ -160,6 +160,11 @@ int netlink_ask(struct netlink *netlink, struct netlink_request *request, const 
 	return code;
 }
 
+void netlink_wipe(struct netlink *netlink)
+{
+	explicit_bzero(netlink->answer, sizeof(netlink->answer));
+}
+
 static int find_identifier(const struct nlattr *attribute, void *context)
 {
 	uint16_t *family = context;

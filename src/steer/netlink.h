@@ -38,6 +38,8 @@ void *netlink_begin(struct netlink *netlink, struct netlink_request *request, ui
  */
 int netlink_ask(struct netlink *netlink, struct netlink_request *request, const char *what, netlink_take take,
                 void *context) CHECKED;
+/* Forgets the last answer, where a secret was in it. */
+void netlink_wipe(struct netlink *netlink);
 /* The type of requests to a family of generic netlink (NETLINK_GENERIC); -ENOENT. */
 int netlink_find_family(struct netlink *netlink, const char *name, uint16_t *ret_family) CHECKED;
 
