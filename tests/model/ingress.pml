@@ -59,7 +59,8 @@ inline task_set_part_state(state)
 {
 	assert(!ENDED_PART(part));
 	part = state;
-	part_journal = state
+	part_journal = state;
+	over = true
 }
 
 inline close_when_settled(a)
@@ -69,9 +70,17 @@ inline close_when_settled(a)
 		ingress_may_die();
 		assert(HOLD_CLOSED(a));
 		attempts[a].state = CLOSED;
+		attempts[a].bill = false;
 		save_attempt(a)
 	:: else
 	fi
+}
+
+/* An owner that is settled is asked for nothing more: whether it granted is forgotten. */
+inline settle(role, a)
+{
+	attempts[a].settled = attempts[a].settled | BIT(role);
+	attempts[a].granted = attempts[a].granted | BIT(role)
 }
 
 /* Excused: nothing that costs anything will come from this owner. */
@@ -81,14 +90,13 @@ inline excuse(role, a)
 	:: ledger[HOLDING(role, a)] == AWAITED -> ledger[HOLDING(role, a)] = EXCUSED
 	:: else
 	fi;
-	attempts[a].settled = attempts[a].settled | BIT(role)
+	settle(role, a)
 }
 
 /*
  * When the program has expired, nobody takes it any more; whether the site did before is asked of the site: the
  * program goes straight to its segment, and is answered ACCEPTED, with the result, or REFUSED.
  */
-#define ON_ITS_WAY(state) ((state) == SENDING || (state) == RUNNING)
 #ifdef RESERVATION
 #define PROGRAM_DUE(a) (attempts[a].state == SENDING && !SENT(PROGRAM, TRANSIT, a))
 #define QUESTION_DUE(a) false
@@ -115,7 +123,8 @@ inline send_release(role, a)
 	if
 	:: BILLS(role, a) -> send(RELEASE_BILL, role, a)
 	:: else -> send(RELEASE_VOID, role, a)
-	fi
+	fi;
+	join_releases(role, a)
 }
 
 inline attempt_send(a)
@@ -146,39 +155,86 @@ inline repeat_release(a)
 	}
 }
 
+/* An expired program is refused, and its ingress heeds that no more. */
+inline drop_expired(a)
+{
+	if
+	:: !MAY_BE_GRANTED(a) && !ON_ITS_WAY(attempts[a].state) -> drop(PROGRAM, a)
+	:: else
+	fi
+}
+
 inline attempt_release(a, bills)
 {
 	attempts[a].bill = bills;
 	attempts[a].state = RELEASING;
 	save_attempt(a);
+	drop(REFUSED, a);
+	drop(NOT_FOUND, a);
+#ifndef MUTATION_REFRESH_RESURRECTS
+	drop(REFRESH, a); /* which would be answered in vain */
+#endif
+	drop_expired(a);
 	repeat_release(a)
 }
 
 /* task_begin_attempt(): hold, part and attempt are one record, and then the program leaves. */
-inline try_next(a)
+inline begin_attempt(a)
 {
+	attempts[a].state = SENDING;
+	save_attempt(a);
+	attempt_send(a)
+}
+
+/* What an owner said to have granted is in its journal, or its receipt is. */
+inline check_granted(role, a)
+{
+	assert(journal[HOLDING(role, a)].state != NOTHING || receipts[HOLDING(role, a)] != NO_RECEIPT)
+}
+
+#include "follow.pml"
+
+/* task_review(): nobody follows what has ended. */
+inline end_part(state)
+{
+	task_set_part_state(state);
+#ifdef MOVES
+	follow_abandon()
+#endif
+}
+
+inline attempt_next()
+{
+	next = NEXT;
 	if
-	:: a + 1 < ATTEMPTS && !ENDED_PART(part) ->
+	:: next < ATTEMPTS && !ENDED_PART(part) ->
 #ifdef MUTATION_SEND_BEFORE_DURABLE
-		send(PROGRAM, TRANSIT, a + 1);
+		send(PROGRAM, TRANSIT, next);
 #endif
 		ingress_may_die();
-		part = MAPPED;
-		part_journal = MAPPED;
-		attempts[a + 1].state = SENDING;
-		save_attempt(a + 1);
-		attempt_send(a + 1)
-	:: a + 1 == ATTEMPTS && !ENDED_PART(part) ->
+#ifdef MOVES
+		current = next;
+#endif
+		begin_attempt(next)
+	:: next == ATTEMPTS && !ENDED_PART(part) ->
 		ingress_may_die();
-		task_set_part_state(FAILED)
+		end_part(FAILED)
 	:: else
 	fi
 }
 
+/* attempt_crank_back() */
 inline crank_back(a)
 {
 	attempt_release(a, false);
-	try_next(a);
+#ifdef MOVES
+	if
+	:: IS_MOVING(a) -> follow_failed()
+	:: else -> attempt_next()
+	fi;
+#else
+	attempt_next();
+#endif
 	close_when_settled(a)
 }
 
@@ -186,7 +242,7 @@ inline crank_back(a)
 inline fail_part(a)
 {
 	ingress_may_die();
-	task_set_part_state(FAILED);
+	end_part(FAILED);
 #ifdef MUTATION_END_APART
 	ingress_may_die();
 #endif
@@ -198,18 +254,18 @@ inline grant_all(a)
 	attempts[a].granted = BIT(TRANSIT) | BIT(SITE)
 }
 
-/* What an owner said to have granted is in its journal, or its receipt is. */
-inline check_granted(role, a)
-{
-	assert(journal[HOLDING(role, a)].state != NOTHING || receipts[HOLDING(role, a)] != NO_RECEIPT)
-}
-
 inline on_granted(role, a)
 {
 	check_granted(role, a);
 	attempts[a].granted = attempts[a].granted | BIT(role);
 #ifndef MUTATION_GRANTED_NOT_SAVED
 	save_attempt(a);
+#endif
+#ifdef MUTATION_MOVE_BEFORE_HELD
+	if
+	:: IS_MOVING(a) -> follow_held(a)
+	:: else
+	fi;
 #endif
 	repeat_release(a)
 }
@@ -227,6 +283,13 @@ inline on_accepted(role, a)
 	:: else
 	fi;
 	save_attempt(a);
+#ifdef MOVES
+	check_served();
+	if
+	:: IS_MOVING(a) -> follow_held(a)
+	:: else
+	fi;
+#endif
 	repeat_release(a);
 	if
 	:: REFRESH_DUE(a) -> send(REFRESH, TRANSIT, a)
@@ -276,7 +339,7 @@ inline on_result(a, outcome)
 	:: attempts[a].state == SENDING || attempts[a].state == RUNNING ->
 		ingress_may_die();
 		grant_all(a);
-		task_set_part_state(outcome);
+		end_part(outcome);
 #ifdef MUTATION_END_APART
 		ingress_may_die();
 #endif
@@ -284,6 +347,8 @@ inline on_result(a, outcome)
 	:: else
 	fi;
 	send(TAKEN, SITE, a);
+	drop(RESULT_DONE, a);
+	drop(RESULT_FAILED, a);
 	close_when_settled(a)
 }
 
@@ -305,7 +370,7 @@ inline on_receipt(role, a, receipt)
 	if
 	:: !HAS(attempts[a].settled, role) ->
 		ingress_may_die();
-		attempts[a].settled = attempts[a].settled | BIT(role);
+		settle(role, a);
 		save_attempt(a)
 	:: else
 	fi;
@@ -342,7 +407,13 @@ proctype attempt(byte a)
 end:
 	do
 	:: atomic { false ->
-died:		tasks_create() }
+died:		tasks_create();
+#ifdef MOVES
+		load_move();
+		follow_abandon();
+		check_served()
+#endif
+		}
 	/* task_answer() */
 	:: atomic { NEWS(GRANTED, TRANSIT, a, !HAS(attempts[a].granted, TRANSIT)) ->
 		receive(GRANTED, TRANSIT, a); on_granted(TRANSIT, a) }
@@ -371,7 +442,7 @@ died:		tasks_create() }
 		receive(NOT_FOUND, SITE, a); on_not_found(SITE, a) }
 	:: atomic { attempts[a].state == RUNNING && over -> /* the end of its time */
 		ingress_may_die();
-		task_set_part_state(DONE);
+		end_part(DONE);
 		attempt_release(a, true) }
 #else
 	:: atomic { NEWS(ACCEPTED, SITE, a, UNKNOWN(a)) ->
@@ -384,7 +455,10 @@ died:		tasks_create() }
 	/* on_silence() */
 	:: atomic { GIVEN_UP(a) -> ingress_may_die(); crank_back(a) }
 	/* task_cancel(), or the deadline of what the site does not answer for: at any time. */
-	:: atomic { !healed && ON_ITS_WAY(attempts[a].state) && !ENDED_PART(part) -> fail_part(a) }
+	:: atomic { !healed && ON_ITS_WAY(attempts[a].state) && SERVES(a) && !ENDED_PART(part) -> fail_part(a) }
+#ifdef MOVES
+	:: atomic { !healed && NEXT < ATTEMPTS && SERVES(a) && attempts[a].state == RUNNING -> task_follow() }
+#endif
 	/* repeat_release(), which also gives up on owners */
 	:: atomic { EXCUSABLE(TRANSIT, a) ->
 		ingress_may_die();

@@ -92,9 +92,21 @@ inline owner_may_die(x, role, a)
 	fi
 }
 
+/* ON_ITS_WAY: a refusal of what its ingress has given up is not heeded. */
 inline answer_refusal(role, a)
 {
-	send(REFUSED, role, a)
+	if
+	:: ON_ITS_WAY(attempts[a].state) -> send(REFUSED, role, a)
+	:: else
+	fi
+}
+
+inline answer_not_found(role, a)
+{
+	if
+	:: ON_ITS_WAY(attempts[a].state) -> send(NOT_FOUND, role, a)
+	:: else
+	fi
 }
 
 inline answer_granted(role, a)
@@ -125,7 +137,8 @@ inline owner_answer_receipt(role, a)
 inline owner_answer_result(x, role, a)
 {
 	if
-	:: MEMORY(x, role, a).done -> send(RESULT_DONE, role, a)
+	:: RESULT_KNOWN(a)
+	:: !RESULT_KNOWN(a) && MEMORY(x, role, a).done -> send(RESULT_DONE, role, a)
 	:: else -> send(RESULT_FAILED, role, a)
 	fi
 }
@@ -149,6 +162,19 @@ inline book_release(x, role, a)
 	fi
 }
 
+/* After the receipt all releases are answered alike: with it. */
+#define RELEASE_SENT(role, a) (SENT(RELEASE_BILL, role, a) || SENT(RELEASE_VOID, role, a))
+
+inline join_releases(role, a)
+{
+	if
+	:: receipts[HOLDING(role, a)] != NO_RECEIPT && !healed && RELEASE_SENT(role, a) ->
+		send(RELEASE_BILL, role, a);
+		send(RELEASE_VOID, role, a)
+	:: else
+	fi
+}
+
 /* usage_put(): unique by program; a second receipt changes nothing. */
 inline usage_put(role, a, receipt)
 {
@@ -159,7 +185,8 @@ inline usage_put(role, a, receipt)
 	:: receipts[HOLDING(role, a)] == NO_RECEIPT ->
 #endif
 		assert(receipts[HOLDING(role, a)] == NO_RECEIPT); /* at most one receipt a program */
-		receipts[HOLDING(role, a)] = receipt
+		receipts[HOLDING(role, a)] = receipt;
+		join_releases(role, a)
 	:: else
 	fi
 }
@@ -239,18 +266,19 @@ inline grant(x, role, a)
 	send_on(PROGRAM, role, a)
 }
 
+#ifdef MUTATION_ACCEPT_AFTER_EXPIRY
+#define MAY_BE_GRANTED(a) true
+#else
+#define MAY_BE_GRANTED(a) (!expired[a])
+#endif
+
 /* A price may have risen: the owner may refuse what it has. */
 inline receive_new(x, role, a)
 {
 	if
-#ifndef MUTATION_ACCEPT_AFTER_EXPIRY
-	:: expired[a] -> answer_refusal(role, a)
-	:: !expired[a] && FREE(x, role, a) > 0 -> grant(x, role, a)
-	:: !expired[a] -> remember_refusal(x, role, a)
-#else
-	:: FREE(x, role, a) > 0 -> grant(x, role, a)
-	:: true -> remember_refusal(x, role, a)
-#endif
+	:: !MAY_BE_GRANTED(a) -> answer_refusal(role, a)
+	:: MAY_BE_GRANTED(a) && FREE(x, role, a) > 0 -> grant(x, role, a)
+	:: MAY_BE_GRANTED(a) -> remember_refusal(x, role, a)
 	fi;
 #ifdef MUTATION_PASS_ON_REFUSED
 	send_on(PROGRAM, role, a)
@@ -334,9 +362,9 @@ inline refresh(x, role, a)
 		check_book(x, role, a);
 		answer_granted(role, a)
 	:: MEMORY(x, role, a).state == NOTHING || MEMORY(x, role, a).state == DENIED ->
-		send(NOT_FOUND, role, a)
+		answer_not_found(role, a)
 #else
-	:: else -> send(NOT_FOUND, role, a)
+	:: else -> answer_not_found(role, a)
 #endif
 	fi
 }

@@ -3,11 +3,12 @@
  * The reservation protocol: docs/model.md says what is modelled, what is left out and why.
  *
  * One task with one part. An ingress sends it as a program by way of a transit owner to a site; when an attempt
- * fails, the next one goes to the next site, and both want the transit owner's capacity of 1. Inlines bear the
+ * fails, the next one goes to the next site, and both want the transit owner's CAPACITY. Inlines bear the
  * names of the functions of src/execute and src/book that they model.
  *
  * Sizes:        ATTEMPTS programs at most, SITES sites.
  * RESERVATION   the part runs nothing: it is granted, refreshed, and released when its time is over.
+ * MOVES         a reservation whose client moves: it is reserved again, and only then let go where it was.
  * PROGRESS      the network may heal, for the property `progress`; without, no step ever depends on it.
  * NO_DEATHS     no daemon dies.
  * MUTATION_...  one mistake each, which some property must find.
@@ -23,7 +24,12 @@
 #else
 #define DEATHS true
 #endif
+#ifdef MOVES
+#define RESERVATION
+#define CAPACITY 2 /* for both, on what they share */
+#else
 #define CAPACITY 1
+#endif
 
 /* Both owners of a path, by their role; a site has a holding for each of the attempts that go there. */
 #define TRANSIT 0
@@ -97,9 +103,10 @@ end:
 	/* The clocks of all nodes agree, to less than the time that is waited after an expiry. */
 	:: atomic { !expired[a] && attempts_journal[a].state != NOTHING && (a == 0 || expired[a - 1]) ->
 		expired[a] = true;
-		attempt_send(a) }
+		attempt_send(a);
+		drop_expired(a) }
 #ifdef RESERVATION
-	:: atomic { a == 0 && !over && part == MAPPED && attempts[a].state == RUNNING -> over = true }
+	:: atomic { !over && part == MAPPED && attempts[a].state == RUNNING -> over = true }
 #endif
 	/* An owner dies, and starts again or is taken over by its stand-by: both know the journal alone. */
 #ifndef MUTATION_STANDBY_BESIDE_PRIMARY

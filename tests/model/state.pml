@@ -34,6 +34,12 @@ inline send(kind, role, a)
 	network[a] = network[a] | MESSAGE(kind, role)
 }
 
+/* What nobody would heed any more is as good as lost, and the states with and without it are one. */
+inline drop(kind, a)
+{
+	network[a] = network[a] & ~(MESSAGE(kind, TRANSIT) | MESSAGE(kind, SITE))
+}
+
 inline receive(kind, role, a)
 {
 	if
@@ -81,6 +87,9 @@ typedef attempt_record {
 }
 attempt_record attempts[ATTEMPTS], attempts_journal[ATTEMPTS];
 
+#define ON_ITS_WAY(state) ((state) == SENDING || (state) == RUNNING)
+#define RESULT_KNOWN(a) (!ON_ITS_WAY(attempts[a].state) && SENT(TAKEN, SITE, a))
+
 #define MAPPED 0
 #define DONE 1
 #define FAILED 2
@@ -100,7 +109,16 @@ unsigned runs : 2;                  /* how often a run of the part was started *
 bool taken[HOLDINGS];               /* the owner granted the program once */
 byte posted[HOLDINGS];              /* which receipt the ledger has */
 
-hidden byte i, j;
+hidden byte i, j, next;
+
+/* The number of the attempt that comes next. */
+#if ATTEMPTS == 1
+#define NEXT 1
+#elif ATTEMPTS == 2
+#define NEXT (attempts[1].state == NOTHING -> 1 : 2)
+#elif ATTEMPTS == 3
+#define NEXT (attempts[1].state == NOTHING -> 1 : (attempts[2].state == NOTHING -> 2 : 3))
+#endif
 
 #if ATTEMPTS == 1
 #define FOR_ALL(condition) condition(0)
