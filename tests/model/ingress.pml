@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The ingress: src/execute/attempt.c and task.c, src/meter/ledger.c. */
+/* The ingress: src/execute/attempt.c, attempt_held.c, task.c and patience.c, src/meter/ledger.c. */
 
 #define ENDED_PART(state) ((state) >= DONE)
 #define ALL_SETTLED(a) (attempts[a].settled == (BIT(TRANSIT) | BIT(SITE)))
 #define HOLD_CLOSED(a) (ledger[HOLDING(TRANSIT, a)] != AWAITED && ledger[HOLDING(SITE, a)] != AWAITED)
 
+/* attempt_save(), task_journal_insert_attempt() */
 inline save_attempt(a)
 {
 	d_step {
@@ -127,6 +128,7 @@ inline send_release(role, a)
 	join_releases(role, a)
 }
 
+/* attempt_tend(), send_program() */
 inline attempt_send(a)
 {
 	d_step {
@@ -141,6 +143,7 @@ inline attempt_send(a)
 	}
 }
 
+/* send_releases() */
 inline repeat_release(a)
 {
 	d_step {
@@ -203,6 +206,7 @@ inline end_part(state)
 #endif
 }
 
+/* patience_next(), attempt_next(), task_begin_attempt(); nothing waits for a candidate here. */
 inline attempt_next()
 {
 	next = NEXT;
@@ -254,6 +258,7 @@ inline grant_all(a)
 	attempts[a].granted = BIT(TRANSIT) | BIT(SITE)
 }
 
+/* on_granted() of an owner before the last */
 inline on_granted(role, a)
 {
 	check_granted(role, a);
@@ -270,7 +275,7 @@ inline on_granted(role, a)
 	repeat_release(a)
 }
 
-/* The last owner took it: so did every owner before it. */
+/* on_accepted(), attempt_hold(): the last owner took it, and so did every owner before it. */
 inline on_accepted(role, a)
 {
 	check_granted(TRANSIT, a);
@@ -319,7 +324,7 @@ inline on_refused(role, a)
 	fi
 }
 
-/* A reservation that an owner lost is made again elsewhere. */
+/* on_refused(), attempt_held_lost(): a reservation that an owner lost is made again elsewhere. */
 inline on_not_found(role, a)
 {
 	if
@@ -330,6 +335,7 @@ inline on_not_found(role, a)
 	fi
 }
 
+/* on_result(), take_output() */
 inline on_result(a, outcome)
 {
 #ifdef MUTATION_TAKEN_BEFORE_DURABLE
@@ -440,7 +446,7 @@ died:		tasks_create();
 		receive(NOT_FOUND, TRANSIT, a); on_not_found(TRANSIT, a) }
 	:: atomic { NEWS(NOT_FOUND, SITE, a, attempts[a].state == RUNNING) ->
 		receive(NOT_FOUND, SITE, a); on_not_found(SITE, a) }
-	:: atomic { attempts[a].state == RUNNING && over -> /* the end of its time */
+	:: atomic { attempts[a].state == RUNNING && over -> /* end_of_time() */
 		ingress_may_die();
 		end_part(DONE);
 		attempt_release(a, true) }
@@ -459,7 +465,7 @@ died:		tasks_create();
 #ifdef MOVES
 	:: atomic { !healed && NEXT < ATTEMPTS && SERVES(a) && attempts[a].state == RUNNING -> task_follow() }
 #endif
-	/* repeat_release(), which also gives up on owners */
+	/* excuse_silent() */
 	:: atomic { EXCUSABLE(TRANSIT, a) ->
 		ingress_may_die();
 		excuse(TRANSIT, a);

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* An owner's book and holdings: src/book/book.c, src/execute/owner.c and owner_run.c. */
+/*
+ * An owner's book and holdings: src/book/book.c, src/execute/owner.c, owner_program.c, owner_run.c, owner_end.c and
+ * refused.c.
+ */
 
 #define MEMORY(x, role, a) memory[(x) * HOLDINGS + HOLDING(role, a)]
 #define FREE(x, role, a) free[(x) * OWNERS + OWNER(role, a)]
@@ -22,6 +25,7 @@ inline check_book(x, role, a)
 	assert(FREE(x, role, a) + SUM(BOOKED_BY, x, role, a) == CAPACITY)
 }
 
+/* holding_insert(), holding_write_run(), holding_write_end(), holding_write_due(), holding_write_refresh() */
 inline save_holding(x, role, a)
 {
 	d_step {
@@ -92,7 +96,7 @@ inline owner_may_die(x, role, a)
 	fi
 }
 
-/* ON_ITS_WAY: a refusal of what its ingress has given up is not heeded. */
+/* owner_answer_refusal(): what its ingress has given up it does not heed. */
 inline answer_refusal(role, a)
 {
 	if
@@ -101,6 +105,7 @@ inline answer_refusal(role, a)
 	fi
 }
 
+/* refuse_stranger() of a refresh */
 inline answer_not_found(role, a)
 {
 	if
@@ -109,6 +114,7 @@ inline answer_not_found(role, a)
 	fi
 }
 
+/* owner_answer(), owner_answer_grant() */
 inline answer_granted(role, a)
 {
 	if
@@ -143,11 +149,13 @@ inline owner_answer_result(x, role, a)
 	fi
 }
 
+/* book_reserve(), book_claim() */
 inline book_reserve(x, role, a)
 {
 	FREE(x, role, a)--
 }
 
+/* book_release() of what is held: once */
 inline book_release(x, role, a)
 {
 	if
@@ -216,7 +224,10 @@ inline owner_finish(x, role, a, receipt, success)
 	fi
 }
 
-/* remember_refusal(): durable like a grant, since a copy of the program may come after a restart. */
+/*
+ * remember_refusal(), refused_note(): durable before it is answered, since a copy of the program may come after a
+ * restart. The code has one expiry for all, and refuses more by it.
+ */
 inline remember_refusal(x, role, a)
 {
 #ifndef MUTATION_FORGET_REFUSED
@@ -237,6 +248,7 @@ inline owner_stage(x, role, a)
 	assert(runs <= 1) /* at most one execution of the part */
 }
 
+/* grant(), confirm_grant(), and what receive_new() does after it */
 inline grant(x, role, a)
 {
 	assert(attempts_journal[a].state != NOTHING); /* what the ingress sent is in its journal */
@@ -285,6 +297,7 @@ inline receive_new(x, role, a)
 #endif
 }
 
+/* receive_again(), send_on() */
 inline receive_again(x, role, a)
 {
 	if
@@ -347,6 +360,7 @@ inline owner_release(x, role, a, bill)
 #endif
 }
 
+/* receive_refresh(), refresh() */
 inline refresh(x, role, a)
 {
 	if
@@ -369,6 +383,7 @@ inline refresh(x, role, a)
 	fi
 }
 
+/* owner_acknowledged() of a RECEIPT, write_acknowledged() */
 inline owner_acknowledged(x, role, a)
 {
 	if
@@ -379,6 +394,7 @@ inline owner_acknowledged(x, role, a)
 	fi
 }
 
+/* owner_acknowledged() of a RESULT */
 inline owner_result_taken(x, role, a)
 {
 	if
@@ -389,7 +405,7 @@ inline owner_result_taken(x, role, a)
 	fi
 }
 
-/* owner_forget(): once all is acknowledged, and no copy of the program can be taken for a new one any more. */
+/* owner_retire(), owner_forget(): once all is acknowledged, and no copy of the program can be taken for a new one any more. */
 #ifdef MUTATION_FORGET_BEFORE_EXPIRY
 #define FORGETTABLE(a) true
 #else
