@@ -310,19 +310,38 @@ void compile_release(const struct program *program, struct gateway_identity owne
 	program_copy(ret_program, &release);
 }
 
+static void make_segment(const struct program *program, uint32_t index, const struct site *site,
+                         uint8_t ret_segment[16])
+{
+	enum operation operation = program->instructions[index].operation;
+
+	segment_make(site->locator, segment_function_of(operation),
+	             operation == OPERATION_FORWARD ? 0 : index, ret_segment);
+}
+
 int compile_segments(const struct program *program, const struct view *view,
                      uint8_t ret_segments[PROGRAM_INSTRUCTIONS][16])
 {
 	for (uint32_t i = 0; i < program->instruction_count; i++)
 		if (view_site(view, program->instructions[i].at) == NULL)
 			return BUSBAR_ERROR_NOT_FOUND;
-	for (uint32_t i = 0; i < program->instruction_count; i++) {
-		const struct instruction *instruction = &program->instructions[i];
-		const struct site *site = view_site(view, instruction->at);
-		bool forward = instruction->operation == OPERATION_FORWARD;
+	for (uint32_t i = 0; i < program->instruction_count; i++)
+		make_segment(program, i, view_site(view, program->instructions[i].at), ret_segments[i]);
+	return 0;
+}
 
-		segment_make(site->locator, segment_function_of(instruction->operation), forward ? 0 : i,
-		             ret_segments[i]);
-	}
+int compile_straight(const struct program *program, struct gateway_identity owner, const struct view *view,
+                     uint8_t ret_segments[PROGRAM_INSTRUCTIONS][16], uint32_t *ret_first)
+{
+	const struct site *site = view_site(view, owner);
+	uint32_t first = 0;
+
+	while (first < program->instruction_count && !gateway_equal(program->instructions[first].at, owner))
+		first++;
+	if (site == NULL || first == program->instruction_count)
+		return BUSBAR_ERROR_NOT_FOUND;
+	for (uint32_t i = 0; i < program->instruction_count; i++)
+		make_segment(program, i, site, ret_segments[i]);
+	*ret_first = first;
 	return 0;
 }

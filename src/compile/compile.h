@@ -59,4 +59,12 @@ void compile_release(const struct program *program, struct gateway_identity owne
 int compile_segments(const struct program *program, const struct view *view,
                      uint8_t ret_segments[PROGRAM_INSTRUCTIONS][16]) CHECKED;
 
+/*
+ * Segments of a packet that goes straight to one owner's first instruction, whose index is *ret_first: those
+ * before it, which are passed over, have the owner's locator too, so that the answer comes straight back.
+ * NOT_FOUND when the owner is not in the view, or has nothing to do in the program.
+ */
+int compile_straight(const struct program *program, struct gateway_identity owner, const struct view *view,
+                     uint8_t ret_segments[PROGRAM_INSTRUCTIONS][16], uint32_t *ret_first) CHECKED;
+
 #endif

@@ -11,6 +11,8 @@
 #define REPEAT_FIRST (100 * CLOCK_MILLISECOND)
 #define REPEAT_MOST (2 * CLOCK_SECOND)
 #define REPEAT_ACCEPTED CLOCK_SECOND
+/* Where an answer decides whether the part goes on at all. */
+#define REPEAT_SILENT CLOCK_SECOND
 /* No answer for so long says something about the owner. */
 #define SILENCE CLOCK_SECOND
 #define RELEASE_FIRST (300 * CLOCK_MILLISECOND)
@@ -162,74 +164,23 @@ static bool is_executor(const struct attempt *attempt, struct gateway_identity i
 
 /* Sending. */
 
-static bool ends_here(const struct tasks *tasks, const struct program *program)
-{
-	for (uint32_t i = 0; i < program->instruction_count; i++)
-		if (!gateway_equal(program->instructions[i].at, tasks->settings.identity))
-			return false;
-	return true;
-}
-
-int attempt_transmit(struct tasks *tasks, struct packet *packet, const void *payload, size_t payload_size)
-{
-	const struct program *program = &packet->program;
-	uint8_t bytes[PACKET_MAXIMUM];
-	int code = compile_segments(program, tasks->rooms.view, packet->segments);
-
-	if (code < 0)
-		goto fail;
-	memcpy(packet->source, tasks->settings.address, sizeof(packet->source));
-	memcpy(packet->destination, packet->segments[0], sizeof(packet->destination));
-	packet->segment_count = program->instruction_count;
-	packet->segments_left = (uint8_t)(program->instruction_count - 1);
-	packet->key = seal_first(tasks->rooms.ring)->identifier;
-	packet->payload = payload;
-	packet->payload_size = payload_size;
-	if (ends_here(tasks, program)) {
-		tasks->ports.send(tasks->ports.context, packet, NULL, 0);
-		return 0;
-	}
-	code = packet_encode(program, (const uint8_t(*)[16])packet->segments, packet->source,
-	                     seal_first(tasks->rooms.ring), payload, payload_size, bytes, sizeof(bytes));
-	if (code < 0)
-		goto fail;
-	tasks->ports.send(tasks->ports.context, packet, bytes, (size_t)code);
-	return 0;
-fail:
-	log_notice(TAG, "event=not-sent cause=\"%s\"", error_text(code));
-	return code;
-}
-
-static bool takes_input(const struct program *program)
-{
-	for (uint32_t i = 0; i < program->instruction_count; i++)
-		if (program->instructions[i].operation == OPERATION_EXECUTE)
-			return program->instructions[i].execute.inlined;
-	return false;
-}
-
 static void send_program(struct tasks *tasks, struct attempt *attempt)
 {
 	int64_t now = task_monotonic(tasks);
-	struct packet packet;
-	struct demand demand;
-	int code;
+	int64_t most = attempt->state == ATTEMPT_SENDING && attempt->straight ? REPEAT_SILENT : REPEAT_MOST;
 
 	attempt->resent = attempt->resent || attempt->sent != 0;
 	attempt->sent = now;
 	attempt->repeat_after =
-	        attempt->repeat_after == 0 ? REPEAT_FIRST : MINIMUM(attempt->repeat_after * 2, REPEAT_MOST);
+	        attempt->repeat_after == 0 ? REPEAT_FIRST : MINIMUM(attempt->repeat_after * 2, most);
 	attempt->repeat_at = now + attempt->repeat_after;
 	attempt_schedule(tasks, attempt);
-	code = attempt_program(attempt, &packet.program);
-	if (code == 0 && !takes_input(&packet.program)) {
-		code = attempt_transmit(tasks, &packet, NULL, 0);
-	} else if (code == 0) {
-		code = task_demand(tasks, attempt->task, &demand);
-		if (code == 0)
-			code = attempt_transmit(tasks, &packet, demand.input, demand.input_size);
-	}
-	if (code == 0 && attempt->asked == 0)
+	attempt->straight = attempt->straight ||
+	                    (attempt->state == ATTEMPT_RUNNING && task_wall(tasks) > attempt->expires);
+	if (attempt_transmit_program(tasks, attempt) < 0)
+		return;
+	attempt->left = true;
+	if (attempt->asked == 0)
 		attempt->asked = now;
 }
 
@@ -348,6 +299,7 @@ void attempt_resume(struct tasks *tasks, struct attempt *attempt)
 
 	attempt->repeat_at = now;
 	attempt->resent = true;
+	attempt->left = true; /* for all that is known */
 	attempt->deadline = attempt->state == ATTEMPT_RUNNING ? now + attempt->limit + RESULT_GRACE
 	                                                      : now + attempt->expires - wall;
 	/* What an owner holds may be what was refreshed at the last moment. */
@@ -365,7 +317,8 @@ void attempt_resume(struct tasks *tasks, struct attempt *attempt)
 
 /* What went wrong. */
 
-static void fail_part(struct tasks *tasks, struct attempt *attempt, int code, const char *event)
+static void fail_part(struct tasks *tasks, struct attempt *attempt, int32_t release, int code,
+                      const char *event)
 {
 	struct task *task = attempt->task;
 	uint32_t part = attempt->part;
@@ -373,7 +326,7 @@ static void fail_part(struct tasks *tasks, struct attempt *attempt, int code, co
 	task->parts[part].code = code;
 	task_set_part_state(tasks, task, part, code == BUSBAR_ERROR_CANCELLED ? TASK_CANCELLED : TASK_FAILED,
 	                    event);
-	attempt_release(tasks, attempt, 0, event);
+	attempt_release(tasks, attempt, release, event);
 	task_review(tasks, task);
 }
 
@@ -444,14 +397,50 @@ void attempt_crank_back(struct tasks *tasks, struct attempt *attempt, int32_t re
 
 /* Answers. */
 
+/*
+ * Who granted the program once, and has forgotten it since, says EXPIRED to a late copy. And from when the
+ * site is asked straight, what others say of the program is no longer known to be true of the site.
+ */
+static bool is_heeded(const struct attempt *attempt, const struct attempt_owner *owner, int error)
+{
+	bool executor = is_executor(attempt, owner->identity);
+
+	switch (attempt->state) {
+	case ATTEMPT_SENDING:
+		return !owner->granted && !owner->settled && (executor || !attempt->straight);
+	case ATTEMPT_RUNNING:
+		return executor && error == BUSBAR_ERROR_EXPIRED;
+	case ATTEMPT_HELD:
+		return true;
+	case ATTEMPT_RELEASING:
+	case ATTEMPT_CLOSED:
+	case ATTEMPT_STATES:
+		break;
+	}
+	return false;
+}
+
+/* The reason, for the client and for what is decided next. */
+static int learn_refusal(struct tasks *tasks, struct attempt *attempt, struct gateway_identity owner,
+                         const struct answer_refusal *refusal)
+{
+	/* It was not asked for anything before: who was silent is avoided already. */
+	if (attempt->straight && refusal->error == BUSBAR_ERROR_EXPIRED)
+		return BUSBAR_ERROR_NO_ANSWER;
+	attempt->task->parts[attempt->part].refusal =
+	        (struct task_refusal){refusal->error,    owner,         refusal->toward,
+	                              refusal->resource, refusal->have, refusal->need};
+	attempt_learn(tasks, attempt, owner, refusal);
+	return refusal->error;
+}
+
 static void on_refused(struct tasks *tasks, struct attempt *attempt, struct attempt_owner *owner,
                        const struct answer *answer)
 {
 	char text[GATEWAY_TEXT];
+	int error;
 
-	if (attempt->state == ATTEMPT_RELEASING)
-		return;
-	if (attempt->state == ATTEMPT_RUNNING && answer->refusal.error != BUSBAR_ERROR_EXPIRED)
+	if (!is_heeded(attempt, owner, answer->refusal.error))
 		return;
 	log_info(TAG, "event=refused owner=%s cause=\"%s\" have=%lld need=%lld",
 	         gateway_text(owner->identity, text), error_text(answer->refusal.error),
@@ -460,18 +449,15 @@ static void on_refused(struct tasks *tasks, struct attempt *attempt, struct atte
 		attempt_held_lost(tasks, attempt, owner->identity, BUSBAR_ERROR_LOST);
 		return;
 	}
-	if (!owner->granted && !excuse(tasks, attempt, owner))
-		return;
 	if (attempt->state == ATTEMPT_RUNNING) { /* it knows nothing of what it had accepted */
-		fail_part(tasks, attempt, BUSBAR_ERROR_LOST, "lost");
+		fail_part(tasks, attempt, 0, BUSBAR_ERROR_LOST, "lost");
 		return;
 	}
-	attempt->task->parts[attempt->part].refusal =
-	        (struct task_refusal){answer->refusal.error,    owner->identity,      answer->refusal.toward,
-	                              answer->refusal.resource, answer->refusal.have, answer->refusal.need};
+	if (!excuse(tasks, attempt, owner))
+		return;
 	view_unreserve(tasks->rooms.view, attempt->decided);
-	attempt_learn(tasks, attempt, owner->identity, &answer->refusal);
-	attempt_crank_back(tasks, attempt, answer->refusal.error, answer->refusal.error);
+	error = learn_refusal(tasks, attempt, owner->identity, &answer->refusal);
+	attempt_crank_back(tasks, attempt, error, error);
 }
 
 /* The program reached its last owner, and so every owner before it; what they answered may be lost. */
@@ -643,29 +629,54 @@ void task_answer(struct tasks *tasks, const struct answer *answer)
 	(void)task_tick(tasks);
 }
 
-/* Nobody answered in time: the first owner that was not heard of is avoided. */
-static void on_silence(struct tasks *tasks, struct attempt *attempt)
+/* The first owner that was not heard of is avoided. */
+static void suspect_silent(struct tasks *tasks, struct attempt *attempt)
 {
 	/* Who was hardly asked, because this gateway itself was away or knew no way, is not to blame. */
 	bool asked = attempt->asked != 0 && task_monotonic(tasks) - attempt->asked >= SILENCE;
 
-	view_unreserve(tasks->rooms.view, attempt->decided);
 	for (uint32_t i = 0; asked && i < attempt->owner_count; i++) {
 		if (attempt->owners[i].granted)
 			continue;
 		attempt_suspect(tasks, attempt->owners[i].identity, BUSBAR_ERROR_NO_ANSWER);
 		break;
 	}
+}
+
+/* What the site has taken it runs: nobody else may before it has said that it has not, and never will. */
+static void begin_asking(struct tasks *tasks, struct attempt *attempt)
+{
+	int64_t now = task_monotonic(tasks);
+	int64_t left = patience_begin(tasks, attempt->task, attempt->part) - task_wall(tasks);
+
+	attempt->straight = true;
+	attempt->deadline = now + MAXIMUM(left, SILENCE);
+	attempt->repeat_after = 0;
+	attempt->repeat_at = now;
+	attempt_schedule(tasks, attempt);
+}
+
+/* Nobody has taken the program as long as it was valid, or nothing has been heard of that. */
+static void on_silence(struct tasks *tasks, struct attempt *attempt)
+{
+	suspect_silent(tasks, attempt);
+	if (attempt->executes && attempt->left) {
+		begin_asking(tasks, attempt);
+		return;
+	}
+	view_unreserve(tasks->rooms.view, attempt->decided);
 	attempt_crank_back(tasks, attempt, BUSBAR_ERROR_NO_ANSWER, BUSBAR_ERROR_NO_ANSWER);
 }
 
 static void give_up(struct tasks *tasks, struct attempt *attempt)
 {
 	task_enter(tasks);
-	if (attempt->state == ATTEMPT_SENDING)
-		on_silence(tasks, attempt);
+	if (attempt->state == ATTEMPT_RUNNING)
+		fail_part(tasks, attempt, 0, BUSBAR_ERROR_LOST, "silent");
+	else if (attempt->straight)
+		fail_part(tasks, attempt, BUSBAR_ERROR_NO_ANSWER, BUSBAR_ERROR_NO_ANSWER, "silent");
 	else
-		fail_part(tasks, attempt, BUSBAR_ERROR_LOST, "silent");
+		on_silence(tasks, attempt);
 	task_leave(tasks);
 }
 

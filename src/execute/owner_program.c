@@ -27,7 +27,10 @@ static void add_hop(const uint8_t segment[16], const uint8_t before[16], uint32_
 		memcpy(hops[(*count)++], locator, sizeof(locator));
 }
 
-/* The way back: gateways before us on the segment list, nearest first, the ingress left out. */
+/*
+ * The way back: gateways before us on the segment list, nearest first, the ingress left out. A packet that
+ * came straight has none.
+ */
 static void find_way_back(const struct owner *owner, const struct arrival *arrival, struct owner_return *way)
 {
 	const struct packet *packet = arrival->packet;
@@ -361,6 +364,7 @@ static void receive_again(struct owner *owner, struct holding *holding, const st
 	struct book_refusal refusal = {.error = BUSBAR_ERROR_REPLAYED};
 
 	holding->arrived = owner_monotonic(owner);
+	find_way_back(owner, arrival, &holding->way); /* another one, where the path has failed */
 	if (holding->refused) {
 		if (is_noted(owner, &arrival->packet->program))
 			owner_answer_refusal(owner, holding, &holding->refusal);
@@ -453,6 +457,8 @@ static void receive_release(struct owner *owner, struct holding *holding, const 
 		owner_forget(owner, holding);
 		holding = NULL;
 	}
+	if (holding != NULL) /* it comes straight, since the path may have failed: so does the receipt */
+		find_way_back(owner, arrival, &holding->way);
 	if (holding == NULL && past_has(owner->past, &program->identifier, owner_wall(owner))) {
 		answer_from_past(owner, arrival);
 	} else {

@@ -8,6 +8,8 @@
  * its answer, or its result; PATIENCE after it waited first, when it says neither; or until the reservation's
  * own end. The journal has reason and time with the part, so a restart goes on.
  *
+ * A site that may be running the part, and says nothing, is waited for as long: attempt.c asks it.
+ *
  * A demand that has no candidate when it comes does not wait: it is answered at once.
  */
 #include "base/error.h"
@@ -71,6 +73,23 @@ static void set_retry(struct tasks *tasks, struct part *part)
 	part->retry_at = task_monotonic(tasks) + MINIMUM(wait, left);
 }
 
+static void save_part(struct tasks *tasks, const struct task *task, uint32_t index)
+{
+	if (task_journal_write_part(tasks->rooms.database, task, index) < 0)
+		log_error(TAG, "event=not-saved cause=\"%s\"", database_problem(tasks->rooms.database));
+}
+
+int64_t patience_begin(struct tasks *tasks, struct task *task, uint32_t index)
+{
+	struct part *part = &task->parts[index];
+
+	if (part->patience != 0)
+		return part->patience;
+	part->patience = end_of_patience(tasks, task, part);
+	save_part(tasks, task, index);
+	return part->patience;
+}
+
 /* False when it has waited too long, or too many wait. */
 static bool wait_on(struct tasks *tasks, struct task *task, uint32_t index)
 {
@@ -87,8 +106,7 @@ static bool wait_on(struct tasks *tasks, struct task *task, uint32_t index)
 	task_set_part_state(tasks, task, index, TASK_MAPPED, "no-candidate");
 	if (!schedule(tasks, task))
 		return false;
-	if (task_journal_write_part(tasks->rooms.database, task, index) < 0)
-		log_error(TAG, "event=not-saved cause=\"%s\"", database_problem(tasks->rooms.database));
+	save_part(tasks, task, index);
 	return true;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What task.c (tasks), follow.c (clients that move), attempt.c and attempt_held.c (the life of a program),
- * attempt_learn.c, patience.c, task_journal.c and task_record.c share.
+ * What task.c (tasks), follow.c (clients that move), attempt.c, attempt_send.c and attempt_held.c (the life
+ * of a program), attempt_learn.c, patience.c, task_journal.c and task_record.c share.
  *
  * An event (an answer, a time that has come, a demand, a cancellation) changes memory and journal in one
  * transaction, between task_enter() and task_leave(). Nothing is sent or told inside: attempts that have
@@ -61,6 +61,8 @@ struct attempt {
 	int64_t repeat_at; /* monotonic */
 	int64_t repeat_after;
 	int64_t deadline; /* monotonic: end of this state's patience */
+	bool left;        /* a copy may have left this gateway */
+	bool straight;    /* the program has expired: its site alone is asked what became of it */
 	bool resent;      /* the round trip of an answer is ambiguous */
 	int64_t round;    /* expiry of the first refresh of the round in hand; 0: it is confirmed */
 	struct heap_node due;
@@ -189,9 +191,6 @@ void attempt_set_state(struct attempt *attempt, enum attempt_state state, const 
 void attempt_save(struct tasks *tasks, const struct attempt *attempt);
 /* To be called after everything that changes when an attempt wants its next look. */
 void attempt_schedule(struct tasks *tasks, struct attempt *attempt);
-/* Hands packet->program to the network; the rest of the packet is filled in. NOT_FOUND when the view does not
- * know the way. */
-int attempt_transmit(struct tasks *tasks, struct packet *packet, const void *payload, size_t payload_size);
 int attempt_program(const struct attempt *attempt, struct program *ret_program) CHECKED;
 struct attempt_owner *attempt_owner_of(struct attempt *attempt, struct gateway_identity identity);
 void attempt_release(struct tasks *tasks, struct attempt *attempt, int32_t release, const char *event);
@@ -204,10 +203,19 @@ void attempt_crank_back(struct tasks *tasks, struct attempt *attempt, int32_t re
 /* Looks at one attempt that is due; it may be gone afterwards. */
 void attempt_tend(struct tasks *tasks, struct attempt *attempt);
 
+/* attempt_send.c */
+/* Hands packet->program to the network; the rest of the packet is filled in. NOT_FOUND when the view does not
+ * know the way. */
+int attempt_transmit(struct tasks *tasks, struct packet *packet, const void *payload, size_t payload_size);
+/* As that, an attempt's own program, with its input if it takes that along. */
+int attempt_transmit_program(struct tasks *tasks, const struct attempt *attempt);
+
 /* patience.c */
 /* In an event, after an attempt at a part was given up for `error`: the next one begins, or the part waits
  * for a candidate, or it fails. */
 void patience_next(struct tasks *tasks, struct task *task, uint32_t part, int error);
+/* In an event: until when a part waits that has begun to, wall clock. */
+int64_t patience_begin(struct tasks *tasks, struct task *task, uint32_t part);
 /* A part that was found without an attempt goes on waiting. False when it did not wait. */
 bool patience_resume(struct tasks *tasks, struct task *task, uint32_t part);
 /* Looks at parts that wait. Returns when it wants to be called again (monotonic clock). */

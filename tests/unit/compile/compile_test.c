@@ -478,7 +478,8 @@ static void test_segments(void **state)
 	} expected[] = {{1, OPERATION_RESERVE}, {2, OPERATION_RESERVE}, {3, OPERATION_RESERVE},
 	                {3, OPERATION_CLAIM},   {3, OPERATION_FETCH},   {3, OPERATION_EXECUTE},
 	                {3, OPERATION_DELIVER}};
-	uint8_t end[16] = {0xfd, [5] = 2, [7] = 1};
+	const uint8_t end[16] = {0xfd, [5] = 2, [7] = 1}, there[16] = {0xfd, [5] = 3};
+	uint32_t first;
 
 	T_OK(compile_program(&fixture->request, &fixture->program));
 	T_EQ(fixture->program.instruction_count, ARRAY_SIZE(expected));
@@ -487,6 +488,13 @@ static void test_segments(void **state)
 		const uint8_t locator[16] = {0xfd, [5] = expected[i].gateway};
 
 		T_TRUE(segment_within(segments[i], locator));
+		T_EQ(segment_function(segments[i]), 0xb000 + expected[i].operation);
+		T_EQ(segment_argument(segments[i]), i);
+	}
+	T_OK(compile_straight(&fixture->program, site, view, segments, &first));
+	T_EQ(first, 2);
+	for (uint32_t i = 0; i < ARRAY_SIZE(expected); i++) {
+		T_TRUE(segment_within(segments[i], there));
 		T_EQ(segment_function(segments[i]), 0xb000 + expected[i].operation);
 		T_EQ(segment_argument(segments[i]), i);
 	}
@@ -499,6 +507,7 @@ static void test_segments(void **state)
 	T_OK(view_remove_site(view, site));
 	memset(segments, 0x55, sizeof(segments));
 	T_ERROR(compile_segments(&fixture->program, view, segments), BUSBAR_ERROR_NOT_FOUND);
+	T_ERROR(compile_straight(&fixture->program, site, view, segments, &first), BUSBAR_ERROR_NOT_FOUND);
 	T_EQ(segments[0][0], 0x55);
 	view_free(view);
 }

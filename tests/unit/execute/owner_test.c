@@ -26,6 +26,7 @@ struct bench {
 	struct owner *owner;
 	uint64_t cores;
 	uint32_t answer_count, forwarded, flow_count, detached;
+	uint32_t hop_count; /* of the last answer's way */
 	struct answer answers[SEEN];
 	struct owner_flow flows[SEEN];
 	int attach_code;
@@ -48,6 +49,7 @@ static void on_answer(void *context, const struct answer *answer, const struct o
 
 	T_TRUE(bench->answer_count < SEEN);
 	T_EQ(way->address[5], EDGE);
+	bench->hop_count = way->hop_count;
 	bench->answers[bench->answer_count++] = *answer;
 }
 
@@ -261,8 +263,8 @@ static struct program release_of(struct bench *bench, const struct program *prog
 	        (struct instruction){.operation = OPERATION_RELEASE, .at = gateway(SELF), .release = code});
 }
 
-/* Gives the owner a packet that has come as far as its own instructions. */
-static void receive(struct bench *bench, const struct program *program)
+/* Gives the owner a packet that has come as far as its own instructions: by its path, or straight. */
+static void receive_by(struct bench *bench, const struct program *program, bool straight)
 {
 	uint8_t segments[PROGRAM_INSTRUCTIONS][16], source[16], locator[16], bytes[PACKET_MAXIMUM];
 	struct packet packet;
@@ -272,7 +274,7 @@ static void receive(struct bench *bench, const struct program *program)
 	for (uint32_t i = 0; i < program->instruction_count; i++) {
 		const struct instruction *instruction = &program->instructions[i];
 
-		set_locator(locator, instruction->at.site);
+		set_locator(locator, straight ? SELF : instruction->at.site);
 		segment_make(locator, segment_function_of(instruction->operation), i, segments[i]);
 		before += instruction->at.site != SELF && before == i;
 	}
@@ -285,6 +287,11 @@ static void receive(struct bench *bench, const struct program *program)
 		T_OK(packet_advance(bytes, (size_t)size, before));
 	T_OK(packet_decode(bytes, (size_t)size, &bench->ring, &packet));
 	owner_receive(bench->owner, &packet, bytes, (size_t)size);
+}
+
+static void receive(struct bench *bench, const struct program *program)
+{
+	receive_by(bench, program, false);
 }
 
 static const struct answer *last(const struct bench *bench)
@@ -623,6 +630,41 @@ static void old_and_far_packets_are_refused(void **state)
 	T_EQ(owner_refusals(bench->owner)[error_index(BUSBAR_ERROR_EXPIRED)], 2);
 }
 
+/* From the edge by way of the far gateway, which is asked for nothing. */
+static struct program program_by_far(struct bench *bench)
+{
+	struct program program = empty_program(bench);
+
+	add(&program, (struct instruction){.operation = OPERATION_FORWARD, .at = gateway(FAR)});
+	add(&program, claim_of(1000000));
+	return program;
+}
+
+static void what_comes_straight_is_answered_straight(void **state)
+{
+	struct bench *bench = *state;
+	struct program held = program_by_far(bench), lost = program_by_far(bench);
+	struct program release = release_of(bench, &held, 0);
+
+	receive(bench, &held);
+	expect(bench, ANSWER_GRANTED);
+	T_EQ(bench->hop_count, 1);
+	/* Whatever its age, it is known what became of it. */
+	pass(bench, VALID + CLOCK_SECOND);
+	receive_by(bench, &held, true);
+	expect(bench, ANSWER_GRANTED);
+	T_EQ(bench->hop_count, 0);
+	receive(bench, &held);
+	T_EQ(bench->hop_count, 1);
+	receive_by(bench, &lost, true);
+	expect_refusal(bench, BUSBAR_ERROR_EXPIRED);
+	T_EQ(bench->hop_count, 0);
+	release.expires = read_wall(bench) + VALID;
+	receive(bench, &release);
+	T_EQ(bench->hop_count, 0);
+	(void)settle(bench, &held);
+}
+
 static void a_full_table_refuses_for_good(void **state)
 {
 	struct bench *bench = *state;
@@ -855,6 +897,7 @@ int main(void)
 	        TEST(what_is_past_does_not_come_again),
 	        TEST(a_release_before_its_program_is_remembered),
 	        TEST(old_and_far_packets_are_refused),
+	        TEST(what_comes_straight_is_answered_straight),
 	        TEST(a_full_table_refuses_for_good),
 	        TEST(without_memory_it_refuses_more),
 	        TEST(what_was_refused_stays_so_after_a_restart),

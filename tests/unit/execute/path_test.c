@@ -245,6 +245,124 @@ static void patience_is_the_demands(void **state)
 	}
 }
 
+#define ANYWHERE "demand d { service \"work\"; }"
+
+static void hush_sites(struct twin *twin, bool hushed)
+{
+	twin_hush(twin, TWIN_SITE, hushed);
+	twin_hush(twin, TWIN_FAR_SITE, hushed);
+}
+
+/* Every answer is lost for longer than a program is valid, also while the ingress starts again. */
+static void what_ran_unheard_runs_once(void **state)
+{
+	for (uint64_t seed = 20; seed < 24; seed++) {
+		struct twin *twin = twin_create(seed, &fair);
+		struct task_record record;
+		struct identifier task;
+
+		hush_sites(twin, true);
+		T_OK(twin_demand(twin, ANYWHERE, &task));
+		twin_run(twin, 3500 * CLOCK_MILLISECOND);
+		if (seed % 2 != 0) {
+			twin_kill(twin, TWIN_EDGE);
+			twin_start(twin, TWIN_EDGE);
+		}
+		twin_run(twin, 3500 * CLOCK_MILLISECOND);
+		T_EQ(twin_runs(twin, &task), 1);
+		hush_sites(twin, false);
+		T_TRUE(twin_settle(twin, 60 * CLOCK_SECOND));
+		twin_read(twin, &task, &record);
+		T_EQ(record.code, 0);
+		T_EQ(record.parts[0].attempts, 1);
+		T_EQ(twin_runs(twin, &task), 1);
+		task_record_clear(&record);
+		twin_check(twin);
+		twin_free(twin);
+	}
+}
+
+/* Nobody else runs it while the site may have; somebody else does as soon as it says that it has not. */
+static void what_never_arrived_runs_elsewhere(void **state)
+{
+	struct twin *twin = twin_create(24, &fair);
+	struct task_record record;
+	struct identifier task;
+	uint32_t first;
+
+	twin_isolate(twin, TWIN_SITE, true);
+	twin_isolate(twin, TWIN_FAR_SITE, true);
+	T_OK(twin_demand(twin, ANYWHERE, &task));
+	twin_read(twin, &task, &record);
+	first = record.parts[0].site.site - 1;
+	task_record_clear(&record);
+	twin_isolate(twin, first == TWIN_SITE ? TWIN_FAR_SITE : TWIN_SITE, false);
+	twin_run(twin, 4 * CLOCK_SECOND);
+	T_EQ(twin_runs(twin, &task), 0);
+	twin_isolate(twin, first, false);
+	twin_run(twin, CLOCK_SECOND);
+	T_EQ(twin_runs(twin, &task), 1);
+	T_TRUE(twin_settle(twin, 60 * CLOCK_SECOND));
+	twin_read(twin, &task, &record);
+	T_EQ(record.code, 0);
+	T_EQ(record.parts[0].attempts, 2);
+	T_TRUE(record.parts[0].site.site - 1 != first);
+	task_record_clear(&record);
+	twin_check(twin);
+	twin_free(twin);
+}
+
+/* It has run the part, and never says so: the tenant is told so after 8 s, and nobody else runs it. */
+static void a_dead_site_fails_the_part(void **state)
+{
+	struct twin *twin = twin_create(25, &fair);
+	struct task_record record;
+	struct identifier task;
+
+	hush_sites(twin, true);
+	T_OK(twin_demand(twin, ANYWHERE, &task));
+	twin_run(twin, 60 * CLOCK_MILLISECOND);
+	twin_read(twin, &task, &record);
+	twin_isolate(twin, record.parts[0].site.site - 1, true);
+	task_record_clear(&record);
+	twin_run(twin, 7900 * CLOCK_MILLISECOND);
+	twin_read(twin, &task, &record);
+	T_TRUE(record.state < TASK_DONE);
+	task_record_clear(&record);
+	twin_run(twin, 200 * CLOCK_MILLISECOND);
+	twin_read(twin, &task, &record);
+	T_EQ(record.state, TASK_FAILED);
+	T_EQ(record.code, BUSBAR_ERROR_NO_ANSWER);
+	task_record_clear(&record);
+	T_TRUE(twin_balance(twin, "escrow") > 0); /* it is known what it costs when the site is heard of */
+	hush_sites(twin, false);
+	twin_isolate(twin, TWIN_SITE, false);
+	twin_isolate(twin, TWIN_FAR_SITE, false);
+	T_TRUE(twin_settle(twin, 60 * CLOCK_SECOND));
+	T_EQ(twin_runs(twin, &task), 1);
+	twin_check(twin);
+	twin_free(twin);
+}
+
+/* A site that is asked by a way of its own says at once that it never heard of what the path swallowed. */
+static void a_silent_path_is_left_soon(void **state)
+{
+	struct twin *twin = twin_create(26, &fair);
+	struct task_record record;
+	struct identifier task;
+
+	twin_mute(twin, TWIN_CORE, true);
+	T_OK(twin_demand(twin, WITH_BANDWIDTH, &task));
+	twin_run(twin, 2900 * CLOCK_MILLISECOND);
+	T_EQ(twin_runs(twin, &task), 0);
+	twin_run(twin, 300 * CLOCK_MILLISECOND);
+	T_EQ(twin_runs(twin, &task), 1);
+	twin_read(twin, &task, &record);
+	T_EQ(record.parts[0].attempts, 2);
+	task_record_clear(&record);
+	end_delivery(twin);
+}
+
 static void cancel_bills_what_was_used(void **state)
 {
 	struct twin *twin = twin_create(6, &fair);
@@ -400,6 +518,10 @@ int main(void)
 	        cmocka_unit_test(silent_transit_is_avoided),
 	        cmocka_unit_test(no_path_left_is_a_failure_with_its_cause),
 	        cmocka_unit_test(patience_is_the_demands),
+	        cmocka_unit_test(what_ran_unheard_runs_once),
+	        cmocka_unit_test(what_never_arrived_runs_elsewhere),
+	        cmocka_unit_test(a_dead_site_fails_the_part),
+	        cmocka_unit_test(a_silent_path_is_left_soon),
 	        cmocka_unit_test(cancel_bills_what_was_used),
 	        cmocka_unit_test(refused_demands_leave_no_trace),
 	        cmocka_unit_test(killed_site_bills_its_last_checkpoint),

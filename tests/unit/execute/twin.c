@@ -36,6 +36,13 @@ struct run {
 	int error;
 };
 
+/* A program that was ever run. */
+struct start {
+	struct identifier program;
+	uint32_t node;
+	bool kept; /* its grant is not on the disk: outside the twin the run begins only then */
+};
+
 /* What the tenant was told of a task. */
 struct promise {
 	struct identifier task;
@@ -58,7 +65,7 @@ struct node {
 	struct driver driver; /* first: the owner has a pointer to it */
 	struct twin *twin;
 	uint32_t number;
-	bool alive, isolated, mute, behind, stalled;
+	bool alive, isolated, mute, hushed, behind, stalled;
 	struct gateway_identity identity;
 	uint8_t locator[16], address[16];
 	char folder[PATH];
@@ -89,7 +96,7 @@ struct twin {
 	uint32_t node_count;
 	struct node nodes[TWIN_WIDE_NODES];
 	struct message *messages;
-	struct identifier *ever; /* every program that was ever run */
+	struct start *ever;
 	uint32_t ever_count;
 	struct promise promises[PROMISES];
 	uint32_t promise_count;
@@ -188,6 +195,8 @@ static void on_answer(void *context, const struct answer *answer, const struct o
 	struct node *node = context;
 	struct message message = {.answer = true, .content = *answer};
 
+	if (node->hushed)
+		return;
 	post(node->twin, node, node_of(node->twin, way->address), &message);
 }
 
@@ -379,9 +388,9 @@ static int run(struct driver *driver, const struct driver_run *wanted)
 	char text[2000];
 
 	for (uint32_t i = 0; i < twin->ever_count; i++)
-		T_TRUE(!identifier_equal(&twin->ever[i], &wanted->id)); /* at most one execution */
+		T_TRUE(!identifier_equal(&twin->ever[i].program, &wanted->id)); /* at most one of a program */
 	T_TRUE(twin->ever_count < EVER_RUN);
-	twin->ever[twin->ever_count++] = wanted->id;
+	twin->ever[twin->ever_count++] = (struct start){wanted->id, node->number, true};
 	memset(text, 'x', sizeof(text));
 	T_TRUE(write(wanted->output, text, 1 + random_below(&twin->random, sizeof(text))) > 0);
 	for (uint32_t i = 0; i < RUNS; i++) {
@@ -580,6 +589,8 @@ static void sync_node(struct twin *twin, struct node *node)
 		message->kept = false;
 		message->at += twin->now;
 	}
+	for (uint32_t i = 0; i < twin->ever_count; i++)
+		twin->ever[i].kept = twin->ever[i].kept && twin->ever[i].node != node->number;
 	for (uint32_t i = 0; node->number == TWIN_EDGE && i < twin->promise_count; i++) {
 		twin->promises[i].told = true;
 		twin->promises[i].granted = twin->promises[i].grants > 0;
@@ -637,6 +648,15 @@ static void copy_database(struct node *node)
 		          database_path(node, node->life + 1, "-wal", to), node->durable);
 }
 
+static void drop_starts(struct twin *twin, const struct node *node)
+{
+	for (uint32_t i = 0; i < twin->ever_count;)
+		if (twin->ever[i].kept && twin->ever[i].node == node->number)
+			twin->ever[i] = twin->ever[--twin->ever_count];
+		else
+			i++;
+}
+
 /* What has not left the node, or was for itself alone, is gone; the tenant never heard the rest. */
 static void drop_unsaid(struct twin *twin, struct node *node)
 {
@@ -665,6 +685,7 @@ void twin_kill(struct twin *twin, uint32_t number)
 		return;
 	node->alive = false;
 	copy_database(node);
+	drop_starts(twin, node);
 	drop_unsaid(twin, node);
 	memset(node->runs, 0, sizeof(node->runs));
 	node->flow_count = 0;
@@ -690,6 +711,11 @@ void twin_isolate(struct twin *twin, uint32_t node, bool isolated)
 void twin_mute(struct twin *twin, uint32_t node, bool mute)
 {
 	twin->nodes[node].mute = mute;
+}
+
+void twin_hush(struct twin *twin, uint32_t node, bool hushed)
+{
+	twin->nodes[node].hushed = hushed;
 }
 
 void twin_delay(struct twin *twin, uint32_t node, bool behind)
@@ -959,9 +985,57 @@ static void check_owner(struct node *node, const struct ledger_check *check)
 	T_BYTES(billed.digest, metered[0].digest, sizeof(billed.digest));
 }
 
+static bool was_run(const struct twin *twin, const struct identifier *program)
+{
+	for (uint32_t i = 0; i < twin->ever_count; i++)
+		if (identifier_equal(&twin->ever[i].program, program))
+			return true;
+	return false;
+}
+
+/* How many of the attempts at a part have run. */
+static uint32_t count_runs(const struct twin *twin, const struct task_record *record, uint32_t part)
+{
+	uint32_t count = 0;
+
+	for (uint32_t number = 1; number <= record->parts[part].attempts; number++) {
+		struct identifier program = identifier_derive(&record->identifier, part << 8 | number);
+
+		count += was_run(twin, &program);
+	}
+	return count;
+}
+
+uint32_t twin_runs(struct twin *twin, const struct identifier *task)
+{
+	struct task_record record;
+	uint32_t count = 0;
+
+	twin_read(twin, task, &record);
+	for (uint32_t i = 0; i < record.part_count; i++)
+		count += count_runs(twin, &record, i);
+	task_record_clear(&record);
+	return count;
+}
+
+/* At most one execution of a part, whatever its programs were. */
+static void check_runs(struct twin *twin)
+{
+	for (uint32_t i = 0; i < twin->promise_count; i++) {
+		struct task_record record;
+
+		twin_read(twin, &twin->promises[i].task, &record);
+		for (uint32_t part = 0; part < record.part_count; part++)
+			T_TRUE(count_runs(twin, &record, part) <= 1);
+		task_record_clear(&record);
+	}
+}
+
 void twin_check(struct twin *twin)
 {
 	struct ledger_check check;
+
+	check_runs(twin);
 
 	T_OK(ledger_check(twin->nodes[TWIN_EDGE].ledger, &check));
 	T_EQ(check.entries_sum, 0);

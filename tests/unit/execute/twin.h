@@ -68,6 +68,8 @@ void twin_start(struct twin *twin, uint32_t node);
 void twin_isolate(struct twin *twin, uint32_t node, bool isolated);
 /* Programs that ask something of the node are swallowed; plain forwarding goes on. */
 void twin_mute(struct twin *twin, uint32_t node, bool mute);
+/* What the node answers is lost. */
+void twin_hush(struct twin *twin, uint32_t node, bool hushed);
 /* What comes to the node waits before it. */
 void twin_stall(struct twin *twin, uint32_t node, bool stalled);
 /* It says that it is behind with what it has sent to itself. */
@@ -79,7 +81,7 @@ void twin_clear_up(struct twin *twin);
 
 /*
  * What must hold when all is settled: the ledger is clean, metered equals billed for every owner, books are
- * empty, no run is left and none was started twice for one program.
+ * empty, no run is left and none was started twice for one part.
  */
 void twin_check(struct twin *twin);
 /* Everything that the node's book has is free. */
@@ -91,6 +93,8 @@ void twin_check_book(struct twin *twin, uint32_t node);
 void twin_check_grants(struct twin *twin);
 void twin_cancel(struct twin *twin, const struct identifier *task);
 void twin_read(struct twin *twin, const struct identifier *task, struct task_record *ret_record);
+/* How many runs were started of the parts of a task. */
+uint32_t twin_runs(struct twin *twin, const struct identifier *task);
 struct random *twin_random(struct twin *twin);
 /* How often a task was told to be granted; flows that a node's kernel has; links that are in use there. */
 uint32_t twin_grants(struct twin *twin, const struct identifier *task);
