@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * How programs leave their ingress: along their path, or, when that may have failed, straight to the site that is
- * asked what became of one.
+ * How programs leave their ingress: along their path, or, when that may have failed, straight to the site
+ * that is asked what became of one.
  */
 #include "base/error.h"
 #include "base/log.h"
