@@ -5,7 +5,8 @@
 
 #include <stdbool.h>
 
-/* An interface's name that may stand between quotation marks, where nothing of what it holds has a meaning. */
+/* An interface's name that may stand between quotation marks, where nothing of what it holds has a meaning.
+ */
 bool ruleset_is_name(const char *name);
 
 #endif
