@@ -184,8 +184,20 @@ static void send_program(struct tasks *tasks, struct attempt *attempt)
 		attempt->asked = now;
 }
 
+/*
+ * What an owner is to let go for: an end that it may bill; or a failure, which is void. Who is not known to
+ * have granted may be excused, and then could not be paid.
+ */
+static int32_t reason_for(const struct attempt *attempt, const struct attempt_owner *owner)
+{
+	if (attempt->release < 0 || owner->granted || is_executor(attempt, owner->identity))
+		return attempt->release;
+	return BUSBAR_ERROR_CANCELLED;
+}
+
 /* Asks one owner to let go. */
-static void send_release(struct tasks *tasks, const struct attempt *attempt, struct gateway_identity owner)
+static void send_release(struct tasks *tasks, const struct attempt *attempt,
+                         const struct attempt_owner *owner)
 {
 	const struct task *task = attempt->task;
 	const struct program program = {.identifier = attempt->program,
@@ -194,7 +206,8 @@ static void send_release(struct tasks *tasks, const struct attempt *attempt, str
 	                                .parts = (uint16_t)task->part_count};
 	struct packet packet;
 
-	compile_release(&program, owner, attempt->release, task_wall(tasks) + RELEASE_VALID, &packet.program);
+	compile_release(&program, owner->identity, reason_for(attempt, owner),
+	                task_wall(tasks) + RELEASE_VALID, &packet.program);
 	attempt_transmit(tasks, &packet, NULL, 0);
 }
 
@@ -288,7 +301,7 @@ static void send_releases(struct tasks *tasks, struct attempt *attempt)
 		const struct attempt_owner *owner = &attempt->owners[i];
 
 		if (!owner->settled && !(first && ends_untold(attempt, owner)))
-			send_release(tasks, attempt, owner->identity);
+			send_release(tasks, attempt, owner);
 	}
 }
 
@@ -460,11 +473,17 @@ static void on_refused(struct tasks *tasks, struct attempt *attempt, struct atte
 	attempt_crank_back(tasks, attempt, error, error);
 }
 
-/* The program reached its last owner, and so every owner before it; what they answered may be lost. */
-static void grant_all(struct attempt *attempt)
+/* The program reached its last owner, and so every owner before it; what they answered may be lost. True
+ * when that is news. */
+static bool grant_all(struct attempt *attempt)
 {
-	for (uint32_t i = 0; i < attempt->owner_count; i++)
+	bool news = false;
+
+	for (uint32_t i = 0; i < attempt->owner_count; i++) {
+		news |= !attempt->owners[i].granted;
 		attempt->owners[i].granted = true;
+	}
+	return news;
 }
 
 static void on_accepted(struct tasks *tasks, struct attempt *attempt, const struct answer *answer)
@@ -473,9 +492,11 @@ static void on_accepted(struct tasks *tasks, struct attempt *attempt, const stru
 	struct part *part = &task->parts[attempt->part];
 	int64_t now = task_monotonic(tasks);
 	int64_t network = now - attempt->sent - answer->processing;
+	bool news = grant_all(attempt);
 
-	grant_all(attempt);
 	if (attempt->state != ATTEMPT_SENDING) {
+		if (news)
+			attempt_save(tasks, attempt);
 		if (attempt->state == ATTEMPT_RUNNING && answer->type == ANSWER_RUNNING &&
 		    part->state == TASK_GRANTED)
 			task_set_part_state(tasks, task, attempt->part, TASK_RUNNING, "running");
@@ -573,12 +594,15 @@ static void on_granted(struct tasks *tasks, struct attempt *attempt, struct atte
                        const struct answer *answer)
 {
 	bool last = owner == &attempt->owners[attempt->owner_count - 1];
+	bool news = !owner->granted;
 
 	owner->granted = true;
 	if (attempt->state == ATTEMPT_HELD)
 		attempt_held_answer(tasks, attempt, answer);
 	else if (attempt->state == ATTEMPT_SENDING && !attempt->executes && last)
 		attempt_hold(tasks, attempt, answer);
+	else if (news) /* or it could be excused after a restart, and then not be paid */
+		attempt_save(tasks, attempt);
 }
 
 /* True when the answer is to be acknowledged. */

@@ -274,6 +274,13 @@ static void load_move(struct task *task, struct attempt *held, struct attempt *n
 	task->move.under_way = true;
 }
 
+/* It was to take the place of one that was lost meanwhile, and that has a successor by now. */
+static void load_overtaken(struct task *task, struct attempt *moving)
+{
+	task->parts[moving->part].moving = moving;
+	task->move.under_way = true;
+}
+
 static int load_attempt(struct tasks *tasks, struct task *task, sqlite3_stmt *statement)
 {
 	uint32_t part = (uint32_t)sqlite3_column_int(statement, 0);
@@ -303,6 +310,8 @@ static int load_attempt(struct tasks *tasks, struct task *task, sqlite3_stmt *st
 	task->parts[part].ends = MAXIMUM(task->parts[part].ends, ends);
 	if (before != NULL && before->state == ATTEMPT_HELD)
 		load_move(task, before, attempt);
+	else if (before != NULL && before->state < ATTEMPT_HELD)
+		load_overtaken(task, before);
 	attempt_resume(tasks, attempt);
 	return 0;
 }

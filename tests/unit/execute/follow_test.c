@@ -290,6 +290,34 @@ static void an_anchor_that_restarts(void **state)
 	}
 }
 
+/* What was to move, when what it was to replace is lost and reserved again, and the anchor restarts then. */
+static void a_move_that_is_overtaken(void **state)
+{
+	uint32_t overtaken = 0;
+
+	for (uint64_t seed = 60; seed < 80; seed++) {
+		struct identifier task;
+		struct twin *twin = open_twin(seed, OVER_A_PATH("300 s"), &task);
+
+		twin_isolate(twin, TWIN_CORE, true);
+		twin_run(twin,
+		         19 * CLOCK_SECOND + (int64_t)random_below(twin_random(twin), 12 * CLOCK_SECOND));
+		twin_mute(twin, TWIN_OTHER_EDGE, true);
+		(void)twin_follow(twin, &task, TWIN_OTHER_EDGE, false);
+		twin_run(twin, 2 * CLOCK_SECOND);
+		twin_isolate(twin, TWIN_CORE, false);
+		overtaken += attempts_of(twin, &task) > 2;
+		twin_kill(twin, TWIN_EDGE);
+		twin_mute(twin, TWIN_OTHER_EDGE, false);
+		twin_start(twin, TWIN_EDGE);
+		twin_run(twin, 2 * CLOCK_SECOND);
+		twin_cancel(twin, &task);
+		T_TRUE(twin_settle(twin, 40 * CLOCK_SECOND));
+		close_twin(twin);
+	}
+	T_TRUE(overtaken > 0);
+}
+
 /* Clients move all the time, and gateways die: what is granted is held, and everything is paid for once. */
 static void roam(uint64_t seed, const struct twin_weather *weather)
 {
@@ -354,6 +382,7 @@ int main(void)
 	        cmocka_unit_test(a_task_without_traffic_only_learns_of_it),
 	        cmocka_unit_test(it_ends_on_the_way),
 	        cmocka_unit_test(an_anchor_that_restarts),
+	        cmocka_unit_test(a_move_that_is_overtaken),
 	        cmocka_unit_test(roaming_in_fair_weather),
 	        cmocka_unit_test(roaming_in_foul_weather),
 	};
