@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Whole files. Every descriptor is opened close-on-exec and closed on every path. */
 #include "base/file.h"
+
+#include "base/clock.h"
 #include "busbar-error.h"
 #include <dirent.h>
 #include <errno.h>
@@ -11,7 +13,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 static int open_file(int folder, const char *path, int flags)
@@ -184,6 +188,36 @@ static int make_one_folder(const char *path, mode_t mode)
 	if (stat(path, &status) < 0)
 		return -errno;
 	return S_ISDIR(status.st_mode) ? 0 : -ENOTDIR;
+}
+
+/* flock() has no time limit of its own. */
+static int lock(int descriptor, int64_t patience)
+{
+	const struct timespec while_it = {.tv_nsec = 10 * CLOCK_MILLISECOND};
+	int64_t end = clock_monotonic(&clock_system) + patience;
+
+	while (flock(descriptor, patience < 0 ? LOCK_EX : LOCK_EX | LOCK_NB) < 0) {
+		if (errno != EINTR && (errno != EWOULDBLOCK || clock_monotonic(&clock_system) >= end))
+			return -errno;
+		(void)nanosleep(&while_it, NULL);
+	}
+	return 0;
+}
+
+int file_lock(const char *path, int64_t patience, int *ret_descriptor)
+{
+	int descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	int code;
+
+	if (descriptor < 0)
+		return -errno;
+	code = lock(descriptor, patience);
+	if (code < 0) {
+		(void)close(descriptor);
+		return code;
+	}
+	*ret_descriptor = descriptor;
+	return 0;
 }
 
 int file_make_folder(const char *path, mode_t mode)

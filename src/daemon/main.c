@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* busbard: reads its configuration, opens the gateway, runs until it is told to end. */
+#include "base/clock.h"
 #include "base/error.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "daemon/gateway.h"
 #include "daemon/settings.h"
@@ -16,22 +18,24 @@
 #define TAG "busbard"
 
 enum { EXIT_USAGE = 2, MAIN_ARENA = 8 << 20 };
+#define STATE_PATIENCE (5 * CLOCK_SECOND)
 
 struct options {
 	const char *config;
 	int ready;
-	bool check, print, measure;
+	bool check, print, measure, standby;
 };
 
 static const char usage_text[] =
         "usage: busbard [--config FILE] [--check-config | --print-config | --measure]\n"
-        "               [--log-level error|warning|notice|info|debug] [--ready-fd N]\n"
+        "               [--log-level error|warning|notice|info|debug] [--ready-fd N] [--standby]\n"
         "\n"
         "  --config FILE    configuration (default /etc/busbar/busbard.yaml)\n"
         "  --check-config   read and check it, then end\n"
         "  --print-config   show the effective configuration, then end\n"
         "  --measure        print the GFLOPS of one core of this host, then end\n"
-        "  --ready-fd N     write `ready' to this descriptor when all doors are open\n";
+        "  --ready-fd N     write `ready' to this descriptor when all doors are open\n"
+        "  --standby        wait until the gateway that has the state folder has ended, then take over\n";
 
 static int parse_level(const char *text)
 {
@@ -62,15 +66,11 @@ static int parse_ready(const char *text, struct options *options)
 static int parse_options(int count, char **arguments, struct options *options)
 {
 	static const struct option known[] = {
-	        {"config", required_argument, NULL, 'c'},
-	        {"check-config", no_argument, NULL, 'k'},
-	        {"print-config", no_argument, NULL, 'p'},
-	        {"measure", no_argument, NULL, 'm'},
-	        {"log-level", required_argument, NULL, 'l'},
-	        {"ready-fd", required_argument, NULL, 'r'},
-	        {"help", no_argument, NULL, 'h'},
-	        {"version", no_argument, NULL, 'v'},
-	        {NULL, 0, NULL, 0},
+	        {"config", required_argument, NULL, 'c'},    {"check-config", no_argument, NULL, 'k'},
+	        {"print-config", no_argument, NULL, 'p'},    {"measure", no_argument, NULL, 'm'},
+	        {"log-level", required_argument, NULL, 'l'}, {"ready-fd", required_argument, NULL, 'r'},
+	        {"standby", no_argument, NULL, 's'},         {"help", no_argument, NULL, 'h'},
+	        {"version", no_argument, NULL, 'v'},         {NULL, 0, NULL, 0},
 	};
 	int option;
 
@@ -95,6 +95,9 @@ static int parse_options(int count, char **arguments, struct options *options)
 		case 'r':
 			if (parse_ready(optarg, options) < 0)
 				return -1;
+			break;
+		case 's':
+			options->standby = true;
 			break;
 		case 'h':
 			(void)fputs(usage_text, stdout);
@@ -147,6 +150,27 @@ static void close_signals(uv_signal_t *signals, size_t count)
 		uv_close((uv_handle_t *)&signals[i], NULL);
 }
 
+/*
+ * Two gateways with one state would both decide. The lock lasts as long as the process, and as its executor:
+ * who takes over does so when both are gone, and one that is started again at once waits for the latter.
+ */
+static int take_state(const struct settings *settings, bool standby)
+{
+	char path[4096];
+	int descriptor;
+	int code = file_make_folder(settings->state, 0700);
+
+	if (code == 0 && snprintf(path, sizeof(path), "%s/lock", settings->state) >= (int)sizeof(path))
+		code = -ENAMETOOLONG;
+	if (code == 0)
+		code = file_lock(path, standby ? 0 : STATE_PATIENCE, &descriptor);
+	if (code == -EWOULDBLOCK && standby) {
+		log_notice(TAG, "event=standing-by");
+		code = file_lock(path, -1, &descriptor);
+	}
+	return code;
+}
+
 static int serve(const struct settings *settings, const struct options *options)
 {
 	static const int numbers[] = {SIGTERM, SIGINT};
@@ -161,7 +185,11 @@ static int serve(const struct settings *settings, const struct options *options)
 	}
 	log_set_node(settings->node);
 	(void)signal(SIGPIPE, SIG_IGN);
-	code = gateway_open(&loop, settings, &gateway);
+	code = take_state(settings, options->standby);
+	if (code == -EWOULDBLOCK)
+		log_error(TAG, "event=state-in-use folder=\"%s\"", settings->state);
+	if (code == 0)
+		code = gateway_open(&loop, settings, &gateway);
 	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++) {
 		(void)uv_signal_init(&loop, &signals[i]);
 		signals[i].data = gateway;

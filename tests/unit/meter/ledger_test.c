@@ -532,8 +532,11 @@ static void test_forgotten_holds_are_known(void **state)
 		T_ERROR(hold(ledger, number, 10, 2), 0);
 		T_ERROR(post(ledger, number, 1, 4), 0);
 		T_ERROR(excuse(ledger, number, 2), 0);
-		if (number % 1000 == 0)
-			T_OK(database_commit(place->database));
+		if (number % 1000 != 0)
+			continue;
+		T_OK(database_commit(place->database));
+		if (database_crowded(place->database))
+			T_OK(database_settle(place->database, INT64_C(60000000000)));
 	}
 	T_OK(database_settle(place->database, INT64_C(60000000000)));
 	T_EQ(balance(ledger, "supplier:s1"), 4 * COUNT);
