@@ -9,6 +9,7 @@
 #include "busbar-error.h"
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -44,6 +45,7 @@ struct applier {
 	uint64_t octets;                  /* of the records applied by the thread */
 	clockid_t opener;                 /* processor time of the thread that opened the database */
 	int64_t looked, used;             /* at the last look: monotonic, and the opener's time */
+	bool may_idle, idle;              /* whether it can be in the idle class and come back; it is */
 	char *texts[DATABASE_STATEMENTS]; /* of all statements so far; the first `text_count` */
 	size_t text_count;
 	/* By the number that the journal gives at present. */
@@ -60,6 +62,7 @@ struct applier {
 	uint64_t durable, applied;
 	uint64_t urgent;    /* somebody waits for this position */
 	int64_t rest_until; /* monotonic */
+	bool rested;        /* there was something more urgent for the processor to do */
 	uint64_t batches;
 	bool closing;
 	int failure;
@@ -320,7 +323,8 @@ static bool is_busy(struct applier *applier)
 
 /*
  * A gateway that is busy has better use for the processor than to fill tables, as long as what waits is far
- * from the limit: the more waits, the harder the thread works, and at a quarter of the limit without rest.
+ * from the limit: the more waits, the harder the thread works, and where new work is refused it does not
+ * rest.
  */
 static int64_t rest_after(struct applier *applier, int64_t worked)
 {
@@ -331,7 +335,7 @@ static int64_t rest_after(struct applier *applier, int64_t worked)
 		return 0;
 	journal_statistics(applier->settings.journal, &statistics);
 	share = (double)(statistics.octets - MINIMUM(applier->octets, statistics.octets)) /
-	        ((double)applier->settings.backlog / 4);
+	        ((double)applier->settings.backlog / 2);
 	share = MINIMUM(MAXIMUM(share, LEAST_SHARE), 1);
 	return (int64_t)((double)worked * (1 - share) / share);
 }
@@ -348,8 +352,10 @@ static bool wait_for_work(struct applier *applier)
 /* A batch took `worked` ns. With the mutex. */
 static void note_batch(struct applier *applier, int code, int64_t worked)
 {
-	applier->rest_until =
-	        clock_monotonic(&clock_system) + (code < 0 ? RETRY : rest_after(applier, worked));
+	int64_t rest = code < 0 ? RETRY : rest_after(applier, worked);
+
+	applier->rested = rest > 0;
+	applier->rest_until = clock_monotonic(&clock_system) + rest;
 	applier->applied = applier->reached;
 	applier->batches += code == 0;
 	applier->failure = code;
@@ -359,18 +365,41 @@ static void note_batch(struct applier *applier, int code, int64_t worked)
 	(void)pthread_cond_broadcast(&applier->change);
 }
 
+/*
+ * Of this thread alone; without it the work is done as well. Who may not raise a priority would not come back
+ * from the idle class either, and then whoever waits for the tables would wait for an idle processor.
+ */
+static void set_priority(struct applier *applier)
+{
+	id_t thread = (id_t)gettid();
+
+	applier->may_idle = setpriority(PRIO_PROCESS, thread, PRIORITY + 1) == 0 &&
+	                    setpriority(PRIO_PROCESS, thread, PRIORITY) == 0;
+}
+
+/* In the idle class any other thread that wakes up runs at once. */
+static void set_idle(struct applier *applier, bool idle)
+{
+	const struct sched_param none = {.sched_priority = 0};
+
+	if (applier->may_idle && idle != applier->idle &&
+	    sched_setscheduler(0, idle ? SCHED_IDLE : SCHED_OTHER, &none) == 0)
+		applier->idle = idle;
+}
+
 static void *apply_on(void *context)
 {
 	struct applier *applier = context;
 
-	/* Of this thread alone; without it the work is done as well. */
-	(void)setpriority(PRIO_PROCESS, (id_t)gettid(), PRIORITY);
+	set_priority(applier);
 	(void)pthread_mutex_lock(&applier->mutex);
 	while (wait_for_work(applier)) {
+		bool idle = applier->rested && !is_urgent(applier);
 		int64_t start;
 		int code;
 
 		(void)pthread_mutex_unlock(&applier->mutex);
+		set_idle(applier, idle);
 		start = clock_monotonic(&clock_system);
 		code = apply_some(applier);
 		(void)pthread_mutex_lock(&applier->mutex);

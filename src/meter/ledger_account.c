@@ -18,8 +18,6 @@ static const char schema[] =
         "balance INTEGER NOT NULL) STRICT;"
         "CREATE TABLE IF NOT EXISTS ledger_transaction (id INTEGER PRIMARY KEY, kind INTEGER NOT NULL,"
         "program BLOB, time INTEGER NOT NULL) STRICT;"
-        "CREATE INDEX IF NOT EXISTS ledger_transaction_program ON ledger_transaction (program) "
-        "WHERE program IS NOT NULL;"
         "CREATE TABLE IF NOT EXISTS ledger_entry ("
         "transaction_id INTEGER NOT NULL REFERENCES ledger_transaction,"
         "account INTEGER NOT NULL REFERENCES ledger_account, amount INTEGER NOT NULL,"
