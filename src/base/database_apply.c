@@ -31,6 +31,9 @@ enum {
 /* What was applied since the last checkpoint is applied again after a loss of power: little, at any rate. */
 #define CHECKPOINT_EVERY CLOCK_SECOND
 
+/* Of the thread among others: in the idle class; of a low priority; as any. */
+enum urgency { URGENCY_NONE, URGENCY_LITTLE, URGENCY_FULL };
+
 struct applier {
 	struct applier_settings settings;
 	pthread_t thread;
@@ -45,7 +48,8 @@ struct applier {
 	uint64_t octets;                  /* of the records applied by the thread */
 	clockid_t opener;                 /* processor time of the thread that opened the database */
 	int64_t looked, used;             /* at the last look: monotonic, and the opener's time */
-	bool may_idle, idle;              /* whether it can be in the idle class and come back; it is */
+	enum urgency urgency;             /* how it runs */
+	bool may_change;                  /* it can run with less urgency and come back */
 	char *texts[DATABASE_STATEMENTS]; /* of all statements so far; the first `text_count` */
 	size_t text_count;
 	/* By the number that the journal gives at present. */
@@ -60,9 +64,9 @@ struct applier {
 	pthread_cond_t work;   /* for the thread: more is durable, somebody waits, or the end */
 	pthread_cond_t change; /* for applier_wait(): more is applied, or it failed */
 	uint64_t durable, applied;
-	uint64_t urgent;    /* somebody waits for this position */
-	int64_t rest_until; /* monotonic */
-	bool rested;        /* there was something more urgent for the processor to do */
+	uint64_t urgent;     /* somebody waits for this position */
+	int64_t rest_until;  /* monotonic */
+	enum urgency wanted; /* of the next batch */
 	uint64_t batches;
 	bool closing;
 	int failure;
@@ -323,21 +327,22 @@ static bool is_busy(struct applier *applier)
 
 /*
  * A gateway that is busy has better use for the processor than to fill tables, as long as what waits is far
- * from the limit: the more waits, the harder the thread works, and where new work is refused it does not
- * rest.
+ * from the limit: the more waits, the harder the thread works. At a quarter of the limit, half-way to where
+ * new work is refused, it does not rest, and is as urgent as others.
  */
-static int64_t rest_after(struct applier *applier, int64_t worked)
+static double share_of_time(struct applier *applier)
 {
 	struct journal_statistics statistics;
 	double share;
 
+	applier->wanted = URGENCY_LITTLE;
 	if (!is_busy(applier))
-		return 0;
+		return 1;
 	journal_statistics(applier->settings.journal, &statistics);
 	share = (double)(statistics.octets - MINIMUM(applier->octets, statistics.octets)) /
-	        ((double)applier->settings.backlog / 2);
-	share = MINIMUM(MAXIMUM(share, LEAST_SHARE), 1);
-	return (int64_t)((double)worked * (1 - share) / share);
+	        ((double)applier->settings.backlog / 4);
+	applier->wanted = share < 1 ? URGENCY_NONE : URGENCY_FULL;
+	return MINIMUM(MAXIMUM(share, LEAST_SHARE), 1);
 }
 
 /* False at the end, when all is applied or cannot be. With the mutex. */
@@ -352,9 +357,9 @@ static bool wait_for_work(struct applier *applier)
 /* A batch took `worked` ns. With the mutex. */
 static void note_batch(struct applier *applier, int code, int64_t worked)
 {
-	int64_t rest = code < 0 ? RETRY : rest_after(applier, worked);
+	double share = share_of_time(applier);
+	int64_t rest = code < 0 ? RETRY : (int64_t)((double)worked * (1 - share) / share);
 
-	applier->rested = rest > 0;
 	applier->rest_until = clock_monotonic(&clock_system) + rest;
 	applier->applied = applier->reached;
 	applier->batches += code == 0;
@@ -369,37 +374,40 @@ static void note_batch(struct applier *applier, int code, int64_t worked)
  * Of this thread alone; without it the work is done as well. Who may not raise a priority would not come back
  * from the idle class either, and then whoever waits for the tables would wait for an idle processor.
  */
-static void set_priority(struct applier *applier)
+static void begin_urgency(struct applier *applier)
 {
 	id_t thread = (id_t)gettid();
 
-	applier->may_idle = setpriority(PRIO_PROCESS, thread, PRIORITY + 1) == 0 &&
-	                    setpriority(PRIO_PROCESS, thread, PRIORITY) == 0;
+	applier->urgency = URGENCY_LITTLE;
+	applier->may_change = setpriority(PRIO_PROCESS, thread, PRIORITY + 1) == 0 &&
+	                      setpriority(PRIO_PROCESS, thread, PRIORITY) == 0;
 }
 
 /* In the idle class any other thread that wakes up runs at once. */
-static void set_idle(struct applier *applier, bool idle)
+static void set_urgency(struct applier *applier, enum urgency urgency)
 {
 	const struct sched_param none = {.sched_priority = 0};
 
-	if (applier->may_idle && idle != applier->idle &&
-	    sched_setscheduler(0, idle ? SCHED_IDLE : SCHED_OTHER, &none) == 0)
-		applier->idle = idle;
+	if (!applier->may_change || urgency == applier->urgency)
+		return;
+	applier->urgency = urgency;
+	(void)setpriority(PRIO_PROCESS, (id_t)gettid(), urgency == URGENCY_FULL ? 0 : PRIORITY);
+	(void)sched_setscheduler(0, urgency == URGENCY_NONE ? SCHED_IDLE : SCHED_OTHER, &none);
 }
 
 static void *apply_on(void *context)
 {
 	struct applier *applier = context;
 
-	set_priority(applier);
+	begin_urgency(applier);
 	(void)pthread_mutex_lock(&applier->mutex);
 	while (wait_for_work(applier)) {
-		bool idle = applier->rested && !is_urgent(applier);
+		enum urgency urgency = is_urgent(applier) ? URGENCY_FULL : applier->wanted;
 		int64_t start;
 		int code;
 
 		(void)pthread_mutex_unlock(&applier->mutex);
-		set_idle(applier, idle);
+		set_urgency(applier, urgency);
 		start = clock_monotonic(&clock_system);
 		code = apply_some(applier);
 		(void)pthread_mutex_lock(&applier->mutex);
