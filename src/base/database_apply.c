@@ -59,7 +59,7 @@ struct applier {
 	} numbered[DATABASE_STATEMENTS];
 	struct registers *registers; /* of the batch in hand */
 
-	/* Everything below is guarded by the mutex. */
+	/* Everything below is guarded by the mutex; applier_applied() reads without it. */
 	pthread_mutex_t mutex;
 	pthread_cond_t work;   /* for the thread: more is durable, somebody waits, or the end */
 	pthread_cond_t change; /* for applier_wait(): more is applied, or it failed */
@@ -361,7 +361,7 @@ static void note_batch(struct applier *applier, int code, int64_t worked)
 	int64_t rest = code < 0 ? RETRY : (int64_t)((double)worked * (1 - share) / share);
 
 	applier->rest_until = clock_monotonic(&clock_system) + rest;
-	applier->applied = applier->reached;
+	__atomic_store_n(&applier->applied, applier->reached, __ATOMIC_RELEASE);
 	applier->batches += code == 0;
 	applier->failure = code;
 	if (code < 0)
@@ -410,6 +410,9 @@ static void *apply_on(void *context)
 		set_urgency(applier, urgency);
 		start = clock_monotonic(&clock_system);
 		code = apply_some(applier);
+		/* Nobody is to wait for a lock that an idle thread holds. */
+		if (urgency == URGENCY_NONE)
+			set_urgency(applier, URGENCY_LITTLE);
 		(void)pthread_mutex_lock(&applier->mutex);
 		note_batch(applier, code, clock_monotonic(&clock_system) - start);
 		if (code < 0) {
@@ -552,14 +555,9 @@ void applier_wake(struct applier *applier, uint64_t durable)
 	(void)pthread_mutex_unlock(&applier->mutex);
 }
 
-uint64_t applier_applied(struct applier *applier)
+uint64_t applier_applied(const struct applier *applier)
 {
-	uint64_t applied;
-
-	(void)pthread_mutex_lock(&applier->mutex);
-	applied = applier->applied;
-	(void)pthread_mutex_unlock(&applier->mutex);
-	return applied;
+	return __atomic_load_n(&applier->applied, __ATOMIC_ACQUIRE);
 }
 
 int applier_wait(struct applier *applier, uint64_t position, int64_t patience)

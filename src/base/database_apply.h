@@ -40,7 +40,7 @@ struct applier *applier_free(struct applier *applier);
 
 /* More is durable. From any thread. */
 void applier_wake(struct applier *applier, uint64_t durable);
-uint64_t applier_applied(struct applier *applier);
+uint64_t applier_applied(const struct applier *applier);
 /* Waits at most `patience` ns until `position` is applied: 0, NO_ANSWER, or why it cannot be. */
 int applier_wait(struct applier *applier, uint64_t position, int64_t patience) CHECKED;
 /* 0, or why nothing is applied at present, and its text. */

@@ -2,6 +2,7 @@
 #include "base/database_register.h"
 
 #include "base/hash.h"
+#include "base/random.h"
 #include "busbar-error.h"
 #include <stdlib.h>
 #include <string.h>
@@ -23,10 +24,11 @@ struct registers {
 struct registers *registers_create(void)
 {
 	struct registers *registers = calloc(1, sizeof(*registers));
+	uint64_t seed;
 
-	if (registers == NULL)
-		return NULL;
-	registers->rows = hash_create(KEY, ROWS, 0);
+	if (registers == NULL || random_system(&seed, sizeof(seed)) < 0)
+		return registers_free(registers);
+	registers->rows = hash_create(KEY, ROWS, seed);
 	return registers->rows == NULL ? registers_free(registers) : registers;
 }
 

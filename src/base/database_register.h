@@ -12,7 +12,7 @@
 
 struct registers;
 
-/* NULL when memory is short. */
+/* NULL when memory is short, or there is no chance to be had for the seed. */
 struct registers *registers_create(void);
 /* Accepts NULL, returns NULL. */
 struct registers *registers_free(struct registers *registers);
