@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The load of a site: the part of what it says of itself that moves between two routing updates. Routing
+ * carries the structure (struct site); the replies of probes carry this.
+ */
+#ifndef MODEL_LOAD_H
+#define MODEL_LOAD_H
+
+#include "model/gateway.h"
+#include "model/resource.h"
+
+/* As in struct resource_offer of the same kind, but now. */
+struct load_resource {
+	enum resource_kind kind;
+	uint64_t free;
+	money base; /* price at zero utilisation */
+};
+
+struct site_load {
+	struct gateway_identity identity;
+	int64_t measured; /* wall clock of the owner, ns */
+	int64_t validity; /* ns after which the values are unknown */
+	uint32_t running; /* runs */
+	uint32_t waiting; /* runs that wait for a place */
+	int64_t wait;     /* ns that a run which comes now waits before it starts */
+	uint32_t resource_count;
+	struct load_resource resources[RESOURCE_KINDS]; /* of ascending kind */
+};
+
+#endif
