@@ -86,13 +86,13 @@ static int try_to_store(struct peering *peering, const struct update_prefix *pre
                         struct attributes *attributes)
 {
 	struct speaker *speaker = peering->speaker;
-	const struct update_attributes *view;
+	struct update_attributes view;
 
 	if (attributes == NULL)
 		return -ENOMEM;
 	view = attributes_view(attributes);
 	if (!usable_prefix(prefix) || !policy_accepts(&peering->settings.import_policy, prefix,
-	                                              view->communities, view->community_count)) {
+	                                              view.communities, view.community_count)) {
 		speaker->statistics.refused_routes++;
 		return BUSBAR_ERROR_REFUSED;
 	}
@@ -660,11 +660,11 @@ static void withdraw(struct peering *peering, struct batch *batch, const struct 
 
 static bool passes_export(const struct peering *peering, const struct table_choice *choice)
 {
-	const struct update_attributes *a = attributes_view(choice->attributes);
+	const struct update_attributes a = attributes_view(choice->attributes);
 	struct update_prefix prefix = {.length = choice->length};
 
 	memcpy(prefix.address, choice->address, sizeof(prefix.address));
-	return policy_accepts(&peering->settings.export_policy, &prefix, a->communities, a->community_count);
+	return policy_accepts(&peering->settings.export_policy, &prefix, a.communities, a.community_count);
 }
 
 /* Whether there is a route of that name which the peer may have. */
