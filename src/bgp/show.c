@@ -94,6 +94,11 @@ static void fill_negotiated(struct speaker_peer_status *status, const struct ses
 	status->add_path_send = session->add_path_send;
 	status->add_path_receive = session->add_path_receive;
 	status->extended_messages = session->extended_messages;
+	status->route_refresh = session->route_refresh;
+	status->enhanced_refresh = session->enhanced_refresh;
+	status->graceful_restart = session->graceful_restart;
+	status->graceful_notification = session->graceful_notification;
+	status->peer_restart_time = session->remote.restart_time;
 	status->hold = (uint32_t)(session->hold_time / CLOCK_SECOND);
 }
 

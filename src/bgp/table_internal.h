@@ -12,11 +12,11 @@ struct key {
 _Static_assert(sizeof(struct key) == 17, "hashed as bytes");
 
 enum path_flag {
-	DIRTY = 1,    /* its origin is to be decided */
-	STALE = 2,    /* not told again since its peer went away */
-	BEST = 4,     /* the choice of the whole prefix */
-	CHANGED = 8,  /* chosen in this round, to be reported */
-	GONE = 16,    /* `published` is to be reported as withdrawn */
+	DIRTY = 1,   /* its origin is to be decided */
+	STALE = 2,   /* not told again since its peer went away */
+	BEST = 4,    /* the choice of the whole prefix */
+	CHANGED = 8, /* chosen in this round, to be reported */
+	GONE = 16,   /* `published` is to be reported as withdrawn */
 };
 
 struct path {

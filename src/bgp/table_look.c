@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Looking into the table: see table.h. */
-#include "bgp/table_internal.h"
 #include "base/hash.h"
 #include "base/slab.h"
+#include "bgp/table_internal.h"
 #include <string.h>
 
 struct table_choice table_choice_of(const struct prefix *prefix, const struct path *path)

@@ -39,8 +39,8 @@ static bool add_candidate(struct table *table, const struct prefix *prefix, uint
 /* Notes `path` as its origin's choice; `old` is the one before, NULL: none. */
 static void choose(struct table *table, struct path *path, struct path *old)
 {
-	bool changed = old == NULL || old->peer != path->peer ||
-	               !attributes_equal(old->published, path->attributes);
+	bool changed =
+	        old == NULL || old->peer != path->peer || !attributes_equal(old->published, path->attributes);
 
 	if (path->published != path->attributes)
 		table_set_published(table, path, path->attributes);
@@ -49,7 +49,7 @@ static void choose(struct table *table, struct path *path, struct path *old)
 	if (old == NULL || old == path)
 		return;
 	table_set_published(table, old, NULL);
-	old->flags &= (uint8_t)~(BEST | CHANGED);
+	old->flags &= (uint8_t) ~(BEST | CHANGED);
 }
 
 /* Without memory for a comparison the last path is taken: some route is better than none. */
@@ -137,7 +137,7 @@ static void report_origin(struct table *table, const struct prefix *prefix, stru
 	struct table_choice choice = table_choice_of(prefix, path);
 	bool gone = (path->flags & GONE) != 0;
 
-	path->flags &= (uint8_t)~(CHANGED | GONE);
+	path->flags &= (uint8_t) ~(CHANGED | GONE);
 	if (gone) {
 		attributes_hold(choice.attributes);
 		table_set_published(table, path, NULL);
@@ -151,8 +151,8 @@ static void report_origin(struct table *table, const struct prefix *prefix, stru
  * The receiver may change paths and mark prefixes here, which moves paths about: then the search begins
  * again. What is published stays until table_sweep().
  */
-static void report_origins(struct table *table, const struct prefix *prefix, const struct table_report *report,
-                           void *context)
+static void report_origins(struct table *table, const struct prefix *prefix,
+                           const struct table_report *report, void *context)
 {
 	for (uint32_t i = 0; i < prefix->count; i++) {
 		struct path *path = &table_paths(prefix)[i];
