@@ -169,6 +169,7 @@ static int insert(struct table *table, struct prefix *prefix, const struct path 
 	memmove(&paths[at + 1], &paths[at], (prefix->count - at) * sizeof(*paths));
 	paths[at] = *path;
 	prefix->count++;
+	prefix->best += prefix->best != NO_PATH && prefix->best >= at;
 	table->peers[path->peer].records++;
 	table->moves++;
 	return 0;
@@ -181,6 +182,10 @@ static void erase(struct table *table, struct prefix *prefix, uint32_t at)
 
 	table->peers[paths[at].peer].records--;
 	prefix->count--;
+	if (prefix->best == at)
+		prefix->best = NO_PATH;
+	else
+		prefix->best -= prefix->best != NO_PATH && prefix->best > at;
 	memmove(&paths[at], &paths[at + 1], (prefix->count - at) * sizeof(*paths));
 	table->moves++;
 }
@@ -232,6 +237,7 @@ struct table *table_free(struct table *table)
 	hash_free(table->prefixes);
 	slab_free(table->slab);
 	free(table->scratch);
+	free(table->changed);
 	free(table->peers);
 	free(table);
 	return NULL;
@@ -275,6 +281,7 @@ static int take_prefix(struct table *table, const struct update_prefix *wanted, 
 			return -ENOMEM;
 		prefix->key = key_of(wanted->address, wanted->length);
 		prefix->capacity = 1;
+		prefix->best = NO_PATH;
 		code = hash_put(table->prefixes, &prefix->key, prefix);
 		if (code < 0) {
 			slab_release(table->slab, prefix);
@@ -301,16 +308,6 @@ static uint32_t originator(const struct table *table, int peer, const struct upd
 	return a->has_originator ? a->originator : table_peer_of(table, peer)->description.identifier;
 }
 
-static bool is_taken(const struct prefix *prefix, uint32_t number)
-{
-	const struct path *paths = table_paths(prefix);
-
-	for (uint32_t i = 0; i < prefix->count; i++)
-		if (paths[i].number == number)
-			return true;
-	return false;
-}
-
 /*
  * The number is the AS number, or the originator's identifier inside our own AS: it stays the same when an
  * origin goes and comes back, and says something to whoever reads it. Where two fall together, the later
@@ -320,13 +317,19 @@ static uint32_t choose_number(const struct prefix *prefix, uint32_t as, uint32_t
 {
 	const struct path *paths = table_paths(prefix);
 	uint32_t number = router != 0 ? router : as;
+	bool taken = number == 0;
 
-	for (uint32_t i = 0; i < prefix->count; i++)
-		if (table_is_of(&paths[i], as, router))
-			return paths[i].number;
-	while (number == 0 || is_taken(prefix, number))
+	for (;;) {
+		for (uint32_t i = 0; i < prefix->count; i++) {
+			if (table_is_of(&paths[i], as, router))
+				return paths[i].number;
+			taken |= paths[i].number == number;
+		}
+		if (!taken)
+			return number;
 		number++;
-	return number;
+		taken = number == 0;
+	}
 }
 
 /* ---- changes ---- */
@@ -340,6 +343,7 @@ static void remove_path(struct table *table, struct prefix *prefix, struct path 
 	set_stale(table, path, false);
 	path->attributes = table_drop(table, path->attributes);
 	path->flags |= DIRTY;
+	prefix->forgets = true;
 	peer->paths--;
 	table->paths--;
 	if (path->published != NULL)
@@ -501,12 +505,13 @@ void table_flush_stale(struct table *table, int peer)
 
 void table_sweep(struct table *table, struct prefix *prefix)
 {
-	for (uint32_t i = prefix->count; i-- > 0;) {
+	for (uint32_t i = prefix->forgets ? prefix->count : 0; i-- > 0;) {
 		const struct path *path = &table_paths(prefix)[i];
 
 		if (path->attributes == NULL && path->published == NULL)
 			erase(table, prefix, i);
 	}
+	prefix->forgets = prefix->dirty;
 	fold(table, prefix);
 	if (prefix->count > 0 || prefix->dirty)
 		return;

@@ -20,25 +20,14 @@ struct table_choice table_choice_of(const struct prefix *prefix, const struct pa
 	return choice;
 }
 
-uint32_t table_find_best(const struct prefix *prefix)
-{
-	const struct path *paths = table_paths(prefix);
-	uint32_t at = 0;
-
-	while (at < prefix->count && (paths[at].flags & BEST) == 0)
-		at++;
-	return at;
-}
-
 bool table_best(const struct table *table, const uint8_t address[16], uint8_t length,
                 struct table_choice *ret_choice)
 {
 	const struct prefix *prefix = table_find(table, address, length);
-	uint32_t best = prefix != NULL ? table_find_best(prefix) : 0;
 
-	if (prefix == NULL || best == prefix->count)
+	if (prefix == NULL || prefix->best == NO_PATH)
 		return false;
-	*ret_choice = table_choice_of(prefix, &table_paths(prefix)[best]);
+	*ret_choice = table_choice_of(prefix, &table_paths(prefix)[prefix->best]);
 	return true;
 }
 
@@ -67,7 +56,7 @@ static void show_choices(const struct prefix *prefix,
 		struct table_choice choice = table_choice_of(prefix, &paths[i]);
 
 		if (table_is_choice(&paths[i]))
-			show(context, &choice, (paths[i].flags & BEST) != 0);
+			show(context, &choice, i == prefix->best);
 	}
 }
 
@@ -99,7 +88,7 @@ static size_t show_paths(const struct prefix *prefix,
 		shown.origin_as = paths[i].as;
 		shown.originator = paths[i].originator;
 		shown.chosen = table_is_choice(&paths[i]);
-		shown.best = (paths[i].flags & BEST) != 0;
+		shown.best = i == prefix->best;
 		shown.stale = (paths[i].flags & STALE) != 0;
 		show(context, &shown);
 		count++;
