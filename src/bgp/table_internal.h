@@ -36,6 +36,7 @@ struct prefix {
 	bool forgets;             /* some path is withdrawn and may have nothing left to be reported */
 	uint32_t count, capacity; /* capacity 1: the path is `one` */
 	uint32_t best;            /* the choice of the whole prefix; NO_PATH: none */
+	struct prefix *next;       /* of the same bucket */
 	struct prefix *next_dirty;
 	union {
 		struct path one;
@@ -51,7 +52,9 @@ struct peer {
 
 struct table {
 	struct table_settings settings;
-	struct hash *prefixes;
+	struct prefix **buckets; /* of prefixes, by the keyed hash of their names */
+	size_t bucket_count;     /* a power of two */
+	size_t prefixes;
 	struct slab *slab; /* of prefixes */
 	struct prefix *dirty;
 	struct peer *peers; /* [0] is TABLE_LOCAL */
@@ -86,6 +89,8 @@ static inline bool table_is_of(const struct path *path, uint32_t as, uint32_t or
 	return path->as == as && path->originator == originator;
 }
 
+/* The first prefix of the next bucket that has any, for a walk from *position 0 on; NULL at the end. */
+struct prefix *table_walk(const struct table *table, size_t *position);
 /* NULL when the prefix is not known. */
 struct prefix *table_find(const struct table *table, const uint8_t address[16], uint8_t length);
 /* What was reported of a path that is a choice. */

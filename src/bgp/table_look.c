@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Looking into the table: see table.h. */
-#include "base/hash.h"
 #include "base/slab.h"
 #include "bgp/table_internal.h"
 #include <string.h>
@@ -63,12 +62,12 @@ static void show_choices(const struct prefix *prefix,
 void table_each(const struct table *table,
                 void (*show)(void *context, const struct table_choice *choice, bool best), void *context)
 {
-	const void *key;
-	void *value;
+	const struct prefix *prefix;
 	size_t position = 0;
 
-	while (hash_next(table->prefixes, &position, &key, &value))
-		show_choices(value, show, context);
+	while ((prefix = table_walk(table, &position)) != NULL)
+		for (; prefix != NULL; prefix = prefix->next)
+			show_choices(prefix, show, context);
 }
 
 static size_t show_paths(const struct prefix *prefix,
@@ -99,14 +98,15 @@ static size_t show_paths(const struct prefix *prefix,
 bool table_each_path(const struct table *table, size_t *position, size_t maximum,
                      void (*show)(void *context, const struct table_path *path), void *context)
 {
-	const void *key;
-	void *value;
+	const struct prefix *prefix;
 	size_t count = 0;
 
 	while (count < maximum) {
-		if (!hash_next(table->prefixes, position, &key, &value))
+		prefix = table_walk(table, position);
+		if (prefix == NULL)
 			return false;
-		count += show_paths(value, show, context);
+		for (; prefix != NULL; prefix = prefix->next)
+			count += show_paths(prefix, show, context);
 	}
 	return true;
 }
@@ -129,10 +129,10 @@ bool table_peer_known(const struct table *table, int peer)
 void table_count(const struct table *table, struct table_statistics *ret_statistics)
 {
 	*ret_statistics = (struct table_statistics){
-	        .prefixes = hash_count(table->prefixes),
+	        .prefixes = table->prefixes,
 	        .origins = table->choices,
 	        .paths = table->paths,
-	        .bytes = table->attribute_bytes + table->array_bytes + hash_bytes(table->prefixes) +
+	        .bytes = table->attribute_bytes + table->array_bytes + table->bucket_count * sizeof(struct prefix *) +
 	                 slab_bytes(table->slab),
 	        .refused = table->refused,
 	};
