@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Routes: see table.h. Prefixes are chained in buckets; the paths of a prefix lie in one array, ordered by
- * peer and path identifier. Most prefixes have one path, which lies within the prefix; an anycast prefix of a thousand
- * sites is searched by halves and decided in one pass over its array.
+ * peer and path identifier. Most prefixes have one path, which lies within the prefix; an anycast prefix of a
+ * thousand sites is searched by halves and decided in one pass over its array.
  *
  * An origin has no record of its own: its paths carry its names, and the one that was chosen carries what
  * was reported. A chosen path that is withdrawn stays, without attributes, until that is reported.

@@ -36,7 +36,7 @@ struct prefix {
 	bool forgets;             /* some path is withdrawn and may have nothing left to be reported */
 	uint32_t count, capacity; /* capacity 1: the path is `one` */
 	uint32_t best;            /* the choice of the whole prefix; NO_PATH: none */
-	struct prefix *next;       /* of the same bucket */
+	struct prefix *next;      /* of the same bucket */
 	struct prefix *next_dirty;
 	union {
 		struct path one;

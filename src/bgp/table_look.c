@@ -132,8 +132,8 @@ void table_count(const struct table *table, struct table_statistics *ret_statist
 	        .prefixes = table->prefixes,
 	        .origins = table->choices,
 	        .paths = table->paths,
-	        .bytes = table->attribute_bytes + table->array_bytes + table->bucket_count * sizeof(struct prefix *) +
-	                 slab_bytes(table->slab),
+	        .bytes = table->attribute_bytes + table->array_bytes +
+	                 table->bucket_count * sizeof(struct prefix *) + slab_bytes(table->slab),
 	        .refused = table->refused,
 	};
 }

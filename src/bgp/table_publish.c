@@ -81,8 +81,8 @@ static uint32_t path_at(const struct table *table, size_t place)
 /* Notes `path` as its origin's choice; `old` is the one before, NULL: none. */
 static void choose(struct table *table, struct prefix *prefix, struct path *path, struct path *old)
 {
-	bool changed = old == NULL || old->peer != path->peer ||
-	               !attributes_equal(old->published, path->attributes);
+	bool changed =
+	        old == NULL || old->peer != path->peer || !attributes_equal(old->published, path->attributes);
 
 	if (path->published != path->attributes)
 		table_set_published(table, path, path->attributes);
@@ -201,8 +201,8 @@ static void report_origin(struct table *table, const struct prefix *prefix, stru
 }
 
 /* The receiver may change paths and mark prefixes here. What is published stays until table_sweep(). */
-static void report_origins(struct table *table, const struct prefix *prefix, const struct table_report *report,
-                           void *context)
+static void report_origins(struct table *table, const struct prefix *prefix,
+                           const struct table_report *report, void *context)
 {
 	uint64_t moves = table->moves;
 

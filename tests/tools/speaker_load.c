@@ -217,11 +217,11 @@ static uint32_t number(const char *text)
 static struct speaker *open_speaker(struct counts *counts)
 {
 	const struct speaker_peer peer = {.name = "load",
-	                                   .local = {[15] = 1},
-	                                   .remote = {[15] = 1},
-	                                   .as = AS,
-	                                   .passive = true,
-	                                   .maximum_paths = UINT32_MAX};
+	                                  .local = {[15] = 1},
+	                                  .remote = {[15] = 1},
+	                                  .as = AS,
+	                                  .passive = true,
+	                                  .maximum_paths = UINT32_MAX};
 	const struct speaker_settings settings = {
 	        .as = AS, .identifier = 1, .attribute = OPAQUE, .peer_count = 1, .peers = &peer, .seed = 5};
 	const struct speaker_callbacks callbacks = {.context = counts, .route = on_route, .best = on_best};
@@ -252,7 +252,8 @@ int main(int count, char **arguments)
 	pid_t child;
 
 	if (count != 6) {
-		(void)fprintf(stderr, "usage: speaker_load PREFIXES SITES OCTETS UPDATES-PER-SECOND SECONDS\n");
+		(void)fprintf(stderr,
+		              "usage: speaker_load PREFIXES SITES OCTETS UPDATES-PER-SECOND SECONDS\n");
 		return 2;
 	}
 	load = (struct load){number(arguments[1]), number(arguments[2]), number(arguments[3]),

@@ -43,7 +43,8 @@ static void test_first_match_decides(void **state)
 /* A shorter prefix is not inside a longer one, whatever its bits. */
 static void test_containment(void **state)
 {
-	const struct speaker_rule host = {.prefix = {0xfd, 1}, .length = 16, .least = 0, .most = 128, .accept = true};
+	const struct speaker_rule host = {
+	        .prefix = {0xfd, 1}, .length = 16, .least = 0, .most = 128, .accept = true};
 	const struct speaker_policy one = {1, &host};
 
 	T_TRUE(accepts(&one, host.prefix, 16, 0));
@@ -99,8 +100,10 @@ static void test_validity(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        cmocka_unit_test(test_first_match_decides), cmocka_unit_test(test_containment),
-	        cmocka_unit_test(test_no_rules_accept),     cmocka_unit_test(test_copies),
+	        cmocka_unit_test(test_first_match_decides),
+	        cmocka_unit_test(test_containment),
+	        cmocka_unit_test(test_no_rules_accept),
+	        cmocka_unit_test(test_copies),
 	        cmocka_unit_test(test_validity),
 	};
 

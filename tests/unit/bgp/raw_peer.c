@@ -73,8 +73,8 @@ static void send_update(struct raw_peer *peer, struct update *update)
 
 static size_t put_number(uint8_t nlri[UPDATE_PREFIX_MAXIMUM], uint16_t number)
 {
-	const struct update_prefix prefix = {.address = {0x20, 0x01, 0x0d, 0xb8, 0, 0,
-	                                                 (uint8_t)(number >> 8), (uint8_t)number},
+	const struct update_prefix prefix = {.address = {0x20, 0x01, 0x0d, 0xb8, 0, 0, (uint8_t)(number >> 8),
+	                                                 (uint8_t)number},
 	                                     .length = 64};
 	struct writer writer = writer_open(nlri, UPDATE_PREFIX_MAXIMUM);
 
