@@ -24,8 +24,8 @@ static const int cautious[NEWS_KINDS] = {
         [NEWS_LOSS] = 1,  [NEWS_COUNT] = 1,   [NEWS_EXACT] = -1,
 };
 
-static bool passes(const struct news_settings *settings, enum news_kind kind, double from, double to,
-                   double capacity)
+bool news_passes(const struct news_settings *settings, enum news_kind kind, double from, double to,
+                 double capacity)
 {
 	const struct news_threshold *threshold = &settings->thresholds[kind];
 	double change = fabs(to - from);
@@ -43,7 +43,7 @@ static bool follow(struct news_value *value, const struct news_settings *setting
 	int direction = present > value->level ? 1 : -1;
 	bool turned;
 
-	if (!passes(settings, kind, value->level, present, capacity))
+	if (!news_passes(settings, kind, value->level, present, capacity))
 		return false;
 	turned = value->direction == -direction;
 	value->level = present;
@@ -63,7 +63,7 @@ enum news_change news_value_step(struct news_value *value, const struct news_set
 	unsteady = penalty_step(&value->penalty, &settings->damping, turned, now);
 	if (present == value->told)
 		return NEWS_SAME;
-	if (!passes(settings, kind, value->told, present, capacity))
+	if (!news_passes(settings, kind, value->told, present, capacity))
 		return NEWS_SMALL;
 	if (unsteady && (present > value->told) != (cautious[kind] > 0) &&
 	    now - value->moved < settings->interval)

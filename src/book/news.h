@@ -56,6 +56,10 @@ struct news_counters {
 	uint64_t suppressed; /* looks at what is there and damped away */
 };
 
+/* Whether a value that was `from` is news when it is `to`. `capacity` counts for amounts. */
+bool news_passes(const struct news_settings *settings, enum news_kind kind, double from, double to,
+                 double capacity);
+
 /* In order of weight. */
 enum news_change { NEWS_SAME, NEWS_SMALL, NEWS_UNSTEADY, NEWS_MOVED, NEWS_LOST };
 
