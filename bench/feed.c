@@ -4,16 +4,17 @@
  *
  *   feed LOCAL REMOTE PORT AS SITES SERVICES SECRET [anycast]
  *
- * Connects from address LOCAL to a route reflector at [REMOTE]:PORT. Site i of SITES (from 1) is gateway i.1; it has
- * a locator and SERVICES services, all sealed with the domain key 1 of SECRET (64 hexadecimal digits). Each service
- * has an address of its own, or with `anycast` the one of its name, and then ADD-PATH and an originator for each
- * site tell the routes apart. Prints "up" when the session is established. Commands on standard input:
+ * Connects from address LOCAL to a route reflector at [REMOTE]:PORT. Site i of SITES (from 1) is gateway i.1;
+ * it has a locator and SERVICES services, all sealed with the domain key 1 of SECRET (64 hexadecimal digits).
+ * Each service has an address of its own, or with `anycast` the one of its name, and then ADD-PATH and an
+ * originator for each site tell the routes apart. Prints "up" when the session is established. Commands on
+ * standard input:
  *
  *   all               announces everything; prints "all ROUTES STARTED" when it is written
- *   pace RATE COUNT   announces COUNT services again, RATE a second, each with another price; prints "paced COUNT"
- *   price COUNT       changes one price again and again, 20 to 90 ms apart; prints "price SEQUENCE SENT" each time
- *   listen            prints "came SEQUENCE RECEIVED" for every service from now on
- *   withdraw SITE     withdraws what the site has announced; prints "withdrawn ROUTES STARTED"
+ *   pace RATE COUNT   announces COUNT services again, RATE a second, each with another price; prints "paced
+ * COUNT" price COUNT       changes one price again and again, 20 to 90 ms apart; prints "price SEQUENCE SENT"
+ * each time listen            prints "came SEQUENCE RECEIVED" for every service from now on withdraw SITE
+ * withdraws what the site has announced; prints "withdrawn ROUTES STARTED"
  *
  * The end of standard input is the end. Times are of the monotonic clock, ns; a SEQUENCE is the attribute's.
  */
@@ -104,7 +105,8 @@ static struct attribute_header header_of(struct feed *feed, enum attribute_conte
 	                                 .domain = {feed->as}};
 }
 
-static int encode_site(struct feed *feed, uint32_t index, const uint8_t prefix[16], uint8_t *bytes, size_t size)
+static int encode_site(struct feed *feed, uint32_t index, const uint8_t prefix[16], uint8_t *bytes,
+                       size_t size)
 {
 	const struct attribute_header header = header_of(feed, ATTRIBUTE_SITE, index);
 	struct site site = {.identity = header.sender,
@@ -120,12 +122,13 @@ static int encode_site(struct feed *feed, uint32_t index, const uint8_t prefix[1
 	memcpy(site.locator, prefix, 16);
 	(void)snprintf(site.name, sizeof(site.name), "site-%u", index);
 	for (uint32_t i = 0; i < site.resource_count; i++)
-		site.resources[i] = (struct resource_offer){.kind = kinds[i],
-		                                            .capacity = UINT64_C(64000000) << (10 * i),
-		                                            .free = UINT64_C(32000000) << (10 * i),
-		                                            .base = (money)(1000 + random_below(&feed->random, 1000)),
-		                                            .steepness = 8000,
-		                                            .tariff = 2000};
+		site.resources[i] =
+		        (struct resource_offer){.kind = kinds[i],
+		                                .capacity = UINT64_C(64000000) << (10 * i),
+		                                .free = UINT64_C(32000000) << (10 * i),
+		                                .base = (money)(1000 + random_below(&feed->random, 1000)),
+		                                .steepness = 8000,
+		                                .tariff = 2000};
 	return attribute_encode_site(&header, &site, prefix, GATEWAY_LOCATOR_BITS, &feed->key, bytes, size);
 }
 
@@ -139,7 +142,8 @@ static int encode_service(struct feed *feed, uint32_t site, uint32_t index, cons
 	                              .cpu = 1000000,
 	                              .memory = 1 << 28,
 	                              .processes = 64,
-	                              .time = (int64_t)(1 + random_below(&feed->random, 1000)) * CLOCK_MILLISECOND,
+	                              .time = (int64_t)(1 + random_below(&feed->random, 1000)) *
+	                                      CLOCK_MILLISECOND,
 	                              .running = (uint32_t)random_below(&feed->random, 100),
 	                              .price = ++feed->price,
 	                              .tariff = 1000000};
@@ -151,7 +155,8 @@ static int encode_service(struct feed *feed, uint32_t site, uint32_t index, cons
 
 /* A whole UPDATE for one route; attribute NULL: a withdrawal. */
 static size_t encode_update(const struct feed *feed, uint32_t site, const struct update_prefix *prefix,
-                            const uint8_t *attribute, size_t attribute_size, uint8_t *message, size_t capacity)
+                            const uint8_t *attribute, size_t attribute_size, uint8_t *message,
+                            size_t capacity)
 {
 	struct update update = {.attributes = {.origin = UPDATE_ORIGIN_IGP,
 	                                       .has_local_preference = true,
@@ -187,8 +192,7 @@ static size_t encode_update(const struct feed *feed, uint32_t site, const struct
 /* Route 0 of a site is its locator, the others its services. */
 static size_t encode_route(struct feed *feed, uint32_t site, uint32_t route, bool withdrawn, uint8_t *message)
 {
-	struct update_prefix prefix = {.length = route == 0 ? GATEWAY_LOCATOR_BITS : 128,
-	                               .path_id = site};
+	struct update_prefix prefix = {.length = route == 0 ? GATEWAY_LOCATOR_BITS : 128, .path_id = site};
 	uint8_t attribute[ATTRIBUTE_MAXIMUM];
 	int size = 0;
 
@@ -304,8 +308,8 @@ static bool receive(struct feed *feed)
 	if (size <= 0)
 		die("session ended", 0);
 	feed->input_size += (size_t)size;
-	while ((taken = message_frame(feed->input + used, feed->input_size - used, feed->maximum, &frame, &error)) >
-	       0) {
+	while ((taken = message_frame(feed->input + used, feed->input_size - used, feed->maximum, &frame,
+	                              &error)) > 0) {
 		alive |= on_message(feed, &frame) == MESSAGE_KEEPALIVE;
 		used += (size_t)taken;
 	}
@@ -324,7 +328,8 @@ static bool serve(struct feed *feed, int64_t until, bool input)
 	int64_t now;
 
 	while ((now = clock_monotonic(&clock_system)) < until) {
-		struct pollfd polled[] = {{.fd = feed->socket, .events = POLLIN}, {.fd = 0, .events = POLLIN}};
+		struct pollfd polled[] = {{.fd = feed->socket, .events = POLLIN},
+		                          {.fd = 0, .events = POLLIN}};
 		const struct timespec wait = {.tv_sec = (until - now) / CLOCK_SECOND,
 		                              .tv_nsec = (until - now) % CLOCK_SECOND};
 
@@ -428,7 +433,8 @@ static const struct {
 	const char *name;
 	void (*run)(struct feed *feed, const char *arguments);
 } commands[] = {
-        {"all", announce_all}, {"pace", pace}, {"price", change_price}, {"listen", listen_from_now}, {"withdraw", withdraw},
+        {"all", announce_all},       {"pace", pace},         {"price", change_price},
+        {"listen", listen_from_now}, {"withdraw", withdraw},
 };
 
 static void run_command(struct feed *feed, char *line)
@@ -455,7 +461,8 @@ static struct sockaddr_in6 address_of(const char *text, uint16_t port)
 static void connect_peer(struct feed *feed)
 {
 	feed->socket = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (feed->socket < 0 || bind(feed->socket, (struct sockaddr *)&feed->local, sizeof(feed->local)) < 0 ||
+	if (feed->socket < 0 ||
+	    bind(feed->socket, (struct sockaddr *)&feed->local, sizeof(feed->local)) < 0 ||
 	    connect(feed->socket, (struct sockaddr *)&feed->remote, sizeof(feed->remote)) < 0)
 		die("connect", 0);
 	send_open(feed);

@@ -4,12 +4,11 @@
  *
  *   viewer LOCAL REMOTE PORT AS SECRET SERVICES
  *
- * Peers with a route reflector as the gateway 9999.1 and prints, as it happens (times are of the monotonic clock, ns):
- *   up                                  the session is established
- *   complete TIME CPU BYTES             SERVICES services are in the view; processor time of the process, ns, and
- *                                       octets of the view's tables
- *   came SEQUENCE TIME                  after that: a service is in the view anew, with the attribute's sequence
- * The end of standard input is the end.
+ * Peers with a route reflector as the gateway 9999.1 and prints, as it happens (times are of the monotonic
+ * clock, ns): up                                  the session is established complete TIME CPU BYTES SERVICES
+ * services are in the view; processor time of the process, ns, and octets of the view's tables came SEQUENCE
+ * TIME                  after that: a service is in the view anew, with the attribute's sequence The end of
+ * standard input is the end.
  */
 #include "base/clock.h"
 #include "base/error.h"
@@ -88,13 +87,15 @@ static void peer_of(char **argv, struct speaker_peer *ret_peer)
 	*ret_peer = (struct speaker_peer){.name = "reflector",
 	                                  .as = (uint32_t)strtoul(argv[4], NULL, 10),
 	                                  .port = (uint16_t)strtoul(argv[3], NULL, 10)};
-	if (inet_pton(AF_INET6, argv[1], ret_peer->local) != 1 || inet_pton(AF_INET6, argv[2], ret_peer->remote) != 1)
+	if (inet_pton(AF_INET6, argv[1], ret_peer->local) != 1 ||
+	    inet_pton(AF_INET6, argv[2], ret_peer->remote) != 1)
 		die("address", BUSBAR_ERROR_BAD_VALUE);
 }
 
 static void open_rooms(struct viewer *viewer, uv_loop_t *loop, char **argv)
 {
-	const struct view_limits limits = {.sites = 16384, .services = 262144, .reservations = 64, .suspects = 64};
+	const struct view_limits limits = {
+	        .sites = 16384, .services = 262144, .reservations = 64, .suspects = 64};
 	const struct collect_settings collect = {.identity = {SITE, 1}, .ring = &viewer->ring, .seed = 1};
 	const struct speaker_callbacks callbacks = {.context = viewer, .route = on_route, .peer = on_peer};
 	struct speaker_peer peer;
@@ -149,7 +150,8 @@ int main(int argc, char **argv)
 	viewer.services = strtoul(argv[6], NULL, 10);
 	(void)signal(SIGPIPE, SIG_IGN);
 	(void)setvbuf(stdout, NULL, _IOLBF, 0);
-	if (uv_loop_init(&loop) < 0 || uv_pipe_init(&loop, &viewer.input, 0) < 0 || uv_pipe_open(&viewer.input, 0) < 0)
+	if (uv_loop_init(&loop) < 0 || uv_pipe_init(&loop, &viewer.input, 0) < 0 ||
+	    uv_pipe_open(&viewer.input, 0) < 0)
 		die("loop", BUSBAR_ERROR_BAD_VALUE);
 	viewer.input.data = &viewer;
 	open_rooms(&viewer, &loop, argv);
