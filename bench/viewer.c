@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/hex.h"
+#include "base/log.h"
 #include "bgp/speaker.h"
 #include "daemon/collect.h"
 #include "view/view.h"
@@ -148,6 +149,7 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	viewer.services = strtoul(argv[6], NULL, 10);
+	log_set_level(LOG_WARNING);
 	(void)signal(SIGPIPE, SIG_IGN);
 	(void)setvbuf(stdout, NULL, _IOLBF, 0);
 	if (uv_loop_init(&loop) < 0 || uv_pipe_init(&loop, &viewer.input, 0) < 0 ||
