@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "daemon/gateway_internal.h"
+#include "daemon/settings_announce.h"
 #include "supply/host.h"
 #include "supply/local.h"
 #include "wire/segment.h"
@@ -225,7 +226,8 @@ static int open_announce(struct gateway *gateway)
 	                 .model = (enum supply_model)settings->model,
 	                 .gflops_per_core = gateway->gflops_per_core,
 	                 .start = gateway->driver == NULL ? 0 : driver_start_latency(gateway->driver)},
-	        .interval = settings->bgp.minimum_interval,
+	        .news = settings_news(settings),
+	        .metrics = settings_metrics(settings),
 	        .ring = &gateway->ring,
 	        .clock = gateway->clock,
 	        .services = gateway->services,

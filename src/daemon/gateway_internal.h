@@ -70,6 +70,7 @@ struct gateway {
 	struct gateway_resident {
 		struct gateway *gateway;
 		struct resident *resident;
+		uint32_t service, instances; /* number, and how many are kept */
 	} resident_rooms[ALLOWANCE_SERVICES];
 	struct exchange *exchange;
 	struct announce *announce;

@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/hex.h"
 #include "base/text.h"
+#include "daemon/settings_announce.h"
 #include <errno.h>
 #include <limits.h>
 #include <stdarg.h>
@@ -250,6 +251,8 @@ const struct config_field settings_fields[] = {
         {"front", CONFIG_SECTION, FIELD(settings, front), .fields = front_fields},
         {"supply", CONFIG_SECTION, FIELD(settings, supply), .fields = supply_fields},
         {"prices", CONFIG_SECTION, FIELD(settings, prices), .fields = price_fields},
+        {"announce", CONFIG_SECTION, FIELD(settings, announce), .fields = settings_announce_fields},
+        {"metrics", CONFIG_SECTION, FIELD(settings, metrics), .fields = settings_metrics_fields},
         {"gflops-per-core", CONFIG_DECIMAL, FIELD(settings, gflops_per_core), .fallback = "0",
          .scale = 1000000, .help = "of one offered core; 0: measured at start"},
         {"services", CONFIG_LIST, FIELD(settings, services), .fields = service_fields,
@@ -293,6 +296,8 @@ static int check_texts(const struct settings *settings, const char *path, struct
 	if (settings->bgp.attribute == 42 || settings->bgp.attribute == 254)
 		return refuse(problem, path, "bgp.attribute: %d has another owner",
 		              (int)settings->bgp.attribute);
+	if (settings_check_announce(settings) != NULL)
+		return refuse(problem, path, "%s", settings_check_announce(settings));
 	if (settings->links.count > 0 && (settings->bgp.as == 0 || settings->domain.keys.count == 0))
 		return refuse(problem, path, "links: need bgp.as and a key of the domain");
 	return 0;
@@ -533,7 +538,7 @@ static struct owner_service service_of(const struct settings *settings, const st
 	        .offer =
 	                {
 	                        .site = settings_identity(settings),
-	                        .score = 10,
+
 	                        .cpu = (uint64_t)given->cpu,
 	                        .memory = (uint64_t)given->memory,
 	                        .processes = (uint32_t)given->processes,

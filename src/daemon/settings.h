@@ -66,6 +66,19 @@ struct settings_tenant {
 	bool operator;
 };
 
+/* Relative changes in parts per million, numbers of losses in thousandths. */
+struct settings_announce {
+	int64_t refresh, price, amount, delay, least_delay, loss;
+	int64_t half_life, suppress, reuse, longest;
+};
+
+struct settings_metrics {
+	int64_t window, steepness, link_delay, call_delay, loss, band; /* thousandths; loss: millionths */
+	int statistic, function;                                       /* enum metric_... */
+	int computing, communication, service, composed;               /* enum metric_aggregation */
+	struct config_list weights;                                    /* int64_t, thousandths */
+};
+
 /* As read. Lists hold the structures above. */
 struct settings {
 	const char *node, *state, *cgroup, *operator, * region;
@@ -97,6 +110,8 @@ struct settings {
 	struct {
 		int64_t energy, carbon, half_life;
 	} prices;
+	struct settings_announce announce;
+	struct settings_metrics metrics;
 	int64_t gflops_per_core;
 	int64_t fee;
 	bool decisions;

@@ -81,9 +81,12 @@ static void put_identity(FILE *stream, const struct topology *topology,
 	put_pair(stream, "operator", topology->operator_name);
 	put_pair(stream, "\nregion", gateway->region);
 	put_pair(stream, "\nmodel", topology_models[gateway->model]);
-	/* Prices are those of the moment, so that what happens does not depend on what happened a minute ago.
+	/*
+	 * Prices are those of the moment, and nothing is damped, so that what happens does not depend on what
+	 * happened a minute ago; every change of a price is news, so that it can be seen.
 	 */
-	fprintf(stream, "\nprices: {half-life: 0 s}\ndecisions: %s\n",
+	fprintf(stream,
+	        "\nprices: {half-life: 0 s}\nannounce: {price: 0 %%, half-life: 0 s}\ndecisions: %s\n",
 	        topology->decisions ? "true" : "false");
 }
 

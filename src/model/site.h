@@ -9,6 +9,7 @@
 #include "base/compiler.h"
 #include "model/gateway.h"
 #include "model/link.h"
+#include "model/metric.h"
 #include "model/resource.h"
 #include <stdint.h>
 
@@ -42,6 +43,7 @@ struct site {
 	struct resource_offer resources[RESOURCE_KINDS];
 	uint32_t link_count;
 	struct link_offer links[SITE_LINKS];
+	struct metric metrics[METRIC_KINDS]; /* computing and communication, as far as known */
 };
 
 /* The offer of a kind, NULL when the site has none. */

@@ -212,36 +212,46 @@ struct program sample_refresh(void)
 	return program;
 }
 
+static struct metric sample_metric(uint32_t score)
+{
+	return (struct metric){.score = score & 0xf,
+	                       .source = METRIC_MEASURED | METRIC_NORMALIZATION | METRIC_AGGREGATION,
+	                       .statistic = METRIC_MEAN,
+	                       .window = 10000};
+}
+
 struct site sample_site(void)
 {
-	struct site site = {.identity = data_centre,
-	                    .name = "dc-1",
-	                    .operator= "demo",
-	                    .region = "demo-east",
-	                    .model = SUPPLY_CLOUD,
-	                    .trust = 8,
-	                    .gflops_per_core = 14200000,
-	                    .core_grams = 350,
-	                    .start = 28 * CLOCK_MILLISECOND,
-	                    .measured = SAMPLE_TIME,
-	                    .validity = 30 * CLOCK_SECOND,
-	                    .resource_count = 2,
-	                    .resources = {{RESOURCE_CPU, 64000000, 48000000, 600, 8000, 500},
-	                                  {RESOURCE_MEMORY, UINT64_C(256) << 30, UINT64_C(200) << 30, 90,
-	                                   4000, 70}},
-	                    .link_count = 1,
-	                    .links = {{.from = data_centre,
-	                               .toward = core,
-	                               .delay = 4 * CLOCK_MILLISECOND,
-	                               .least = 3900 * CLOCK_MICROSECOND,
-	                               .jitter = 80 * CLOCK_MICROSECOND,
-	                               .ceilings = {6 * CLOCK_MILLISECOND, 9 * CLOCK_MILLISECOND},
-	                               .loss = 12,
-	                               .capacity = UINT64_C(1000000000),
-	                               .free = UINT64_C(640000000),
-	                               .base = 100,
-	                               .steepness = 16000,
-	                               .tariff = 120}}};
+	struct site site = {
+	        .identity = data_centre,
+	        .name = "dc-1",
+	        .operator= "demo",
+	        .region = "demo-east",
+	        .model = SUPPLY_CLOUD,
+	        .trust = 8,
+	        .gflops_per_core = 14200000,
+	        .core_grams = 350,
+	        .start = 28 * CLOCK_MILLISECOND,
+	        .measured = SAMPLE_TIME,
+	        .validity = 30 * CLOCK_SECOND,
+	        .resource_count = 2,
+	        .resources = {{RESOURCE_CPU, 64000000, 48000000, 600, 8000, 500},
+	                      {RESOURCE_MEMORY, UINT64_C(256) << 30, UINT64_C(200) << 30, 90, 4000, 70}},
+	        .link_count = 1,
+	        .links = {{.from = data_centre,
+	                   .toward = core,
+	                   .delay = 4 * CLOCK_MILLISECOND,
+	                   .least = 3900 * CLOCK_MICROSECOND,
+	                   .jitter = 80 * CLOCK_MICROSECOND,
+	                   .ceilings = {6 * CLOCK_MILLISECOND, 9 * CLOCK_MILLISECOND},
+	                   .loss = 12,
+	                   .capacity = UINT64_C(1000000000),
+	                   .free = UINT64_C(640000000),
+	                   .base = 100,
+	                   .steepness = 16000,
+	                   .tariff = 120}},
+	        .metrics = {
+	                [METRIC_COMPUTING] = sample_metric(8), [METRIC_COMMUNICATION] = sample_metric(6)}};
 
 	memcpy(site.locator, sample_prefix, sizeof(site.locator));
 	return site;
@@ -249,19 +259,21 @@ struct site sample_site(void)
 
 struct service_offer sample_service(void)
 {
-	return (struct service_offer){.site = data_centre,
-	                              .address = {0xfc, 0, 0, 0xff, [15] = 0x11},
-	                              .name = "cloud-render",
-	                              .version = "3",
-	                              .score = 7,
-	                              .cpu = 2000000,
-	                              .memory = UINT64_C(1) << 30,
-	                              .processes = 32,
-	                              .time = 900 * CLOCK_MILLISECOND,
-	                              .start = 28 * CLOCK_MILLISECOND,
-	                              .running = 3,
-	                              .price = 4,
-	                              .tariff = 5};
+	return (struct service_offer){
+	        .site = data_centre,
+	        .address = {0xfc, 0, 0, 0xff, [15] = 0x11},
+	        .name = "cloud-render",
+	        .version = "3",
+	        .score = 7,
+	        .cpu = 2000000,
+	        .memory = UINT64_C(1) << 30,
+	        .processes = 32,
+	        .time = 900 * CLOCK_MILLISECOND,
+	        .start = 28 * CLOCK_MILLISECOND,
+	        .running = 3,
+	        .price = 4,
+	        .tariff = 5,
+	        .metrics = {[METRIC_SERVICE] = sample_metric(9), [METRIC_NORM] = sample_metric(7)}};
 }
 
 struct attribute_header sample_header(enum attribute_content content)
@@ -475,6 +487,19 @@ static struct resource_offer random_offer(struct random *random, enum resource_k
 	return offer;
 }
 
+/* Each of them present or not. */
+static void random_metrics(struct random *random, struct metric metrics[METRIC_KINDS])
+{
+	for (int kind = 0; kind < METRIC_KINDS; kind++) {
+		if (random_below(random, 2) == 0)
+			continue;
+		metrics[kind].score = random_below(random, METRIC_BEST + 1) & 0xf;
+		metrics[kind].source = (1 + random_below(random, METRIC_SOURCES)) & METRIC_SOURCES;
+		metrics[kind].statistic = random_below(random, METRIC_STATISTICS) & 0x7;
+		metrics[kind].window = random_u64(random) & METRIC_WINDOW_MOST;
+	}
+}
+
 struct site sample_random_site(struct random *random)
 {
 	struct site site = {.identity = somebody(random),
@@ -513,6 +538,7 @@ struct site sample_random_site(struct random *random)
 		                            .steepness = offer.steepness,
 		                            .tariff = offer.tariff};
 	}
+	random_metrics(random, site.metrics);
 	return site;
 }
 
@@ -532,6 +558,9 @@ struct service_offer sample_random_service(struct random *random)
 	random_fill(random, service.address, sizeof(service.address));
 	generate_text(random, sizeof(service.name), service.name);
 	generate_text(random, sizeof(service.version), service.version);
+	random_metrics(random, service.metrics);
+	if (service.metrics[METRIC_NORM].source != 0)
+		service.score = (uint8_t)service.metrics[METRIC_NORM].score;
 	return service;
 }
 
