@@ -273,7 +273,13 @@ static int open_owner(struct gateway *gateway, const char *runs)
 	return owner.folder == NULL ? -ENOMEM : owner_create(&owner, &rooms, &ports, &gateway->owner);
 }
 
-/* Tasks exist where tenants enter the network. */
+/* Tasks exist where tenants enter the network, or at the controller of that place. */
+static bool keeps_tasks(const struct settings *settings)
+{
+	return settings->controller.serves ||
+	       (settings->access.count > 0 && gateway_is_none(settings_controller(settings)));
+}
+
 static int open_tasks(struct gateway *gateway)
 {
 	struct task_settings tasks = {.identity = gateway->identity,
@@ -289,7 +295,7 @@ static int open_tasks(struct gateway *gateway)
 	                           .ring = &gateway->ring};
 	struct task_ports ports = gateway_task_ports;
 
-	if (gateway->settings->access.count == 0)
+	if (!keeps_tasks(gateway->settings))
 		return 0;
 	memcpy(tasks.address, gateway->address, sizeof(tasks.address));
 	ports.context = gateway;
@@ -345,7 +351,9 @@ static int open_front(struct gateway *gateway)
 	                               .late = gateway_on_late,
 	                               .answer = gateway_front_answer,
 	                               .carry = gateway_front_carry,
-	                               .context = gateway};
+	                               .context = gateway,
+	                               .controller = settings_controller(gateway->settings),
+	                               .controls = gateway->settings->controller.serves};
 	int code = front_create(gateway->loop, &front, &gateway->front);
 
 	memcpy(own.octets, gateway->address, sizeof(own.octets));
@@ -365,12 +373,15 @@ static int open_transfer(struct gateway *gateway)
 	        .identity = gateway->identity,
 	        .clock = gateway->clock,
 	        .maximum = (uint64_t)gateway->settings->supply.blobs,
+	        .context = gateway,
 	};
 	uint8_t reserved[16];
 	uint16_t port;
 	int code;
 
 	segment_transfers_address(gateway->locator, reserved);
+	if (!gateway_is_none(settings_controller(gateway->settings)))
+		transfer.through = gateway_way_to_controller;
 	if (gateway->steer != NULL)
 		memcpy(transfer.source, gateway->address, sizeof(transfer.source));
 	code = transfer_create(gateway->loop, &transfer, &gateway->transfer);

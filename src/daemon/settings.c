@@ -160,6 +160,15 @@ static const struct config_field price_fields[] = {
         END,
 };
 
+static const struct config_field controller_fields[] = {
+        {"site", CONFIG_INTEGER, SUB(controller, site), .fallback = "0", .maximum = UINT32_MAX,
+         .help = "of the gateway that maps for the clients here; 0: this one does"},
+        {"gateway", CONFIG_INTEGER, SUB(controller, gateway), .fallback = "1", .maximum = UINT16_MAX},
+        {"serves", CONFIG_BOOLEAN, SUB(controller, serves), .fallback = "false",
+         .help = "this gateway maps for clients at others"},
+        END,
+};
+
 static const struct config_field supply_fields[] = {
         {"cores", CONFIG_DECIMAL, SUB(supply, cores), .fallback = "0", .scale = 1000000,
          .help = "as offered; 0: nothing runs here"},
@@ -253,6 +262,7 @@ const struct config_field settings_fields[] = {
         {"prices", CONFIG_SECTION, FIELD(settings, prices), .fields = price_fields},
         {"announce", CONFIG_SECTION, FIELD(settings, announce), .fields = settings_announce_fields},
         {"metrics", CONFIG_SECTION, FIELD(settings, metrics), .fields = settings_metrics_fields},
+        {"controller", CONFIG_SECTION, FIELD(settings, controller), .fields = controller_fields},
         {"gflops-per-core", CONFIG_DECIMAL, FIELD(settings, gflops_per_core), .fallback = "0",
          .scale = 1000000, .help = "of one offered core; 0: measured at start"},
         {"services", CONFIG_LIST, FIELD(settings, services), .fields = service_fields,
@@ -407,6 +417,24 @@ static int check_links(const struct settings *settings, const char *path, struct
 	return 0;
 }
 
+/* Tasks and money are kept in one place. */
+static int check_controller(const struct settings *settings, const char *path, struct config_problem *problem)
+{
+	const struct settings_tenant *tenants = settings->tenants.items;
+	const struct gateway_identity controller = settings_controller(settings);
+
+	if (gateway_is_none(controller))
+		return 0;
+	if (settings->controller.serves)
+		return refuse(problem, path, "controller: one that has a controller does not serve others");
+	if (gateway_equal(controller, settings_identity(settings)))
+		return refuse(problem, path, "controller: is this gateway itself");
+	for (size_t i = 0; i < settings->tenants.count; i++)
+		if (tenants[i].balance != 0 || tenants[i].allowance != 0)
+			return refuse(problem, path, "tenants[%zu]: the controller has their money", i);
+	return 0;
+}
+
 static int check_secrets(const struct settings *settings, struct arena *arena, const char *path,
                          struct config_problem *problem)
 {
@@ -466,6 +494,8 @@ int settings_read(const char *path, struct arena *arena, struct settings *ret_se
 	if (code == 0)
 		code = check_links(&settings, path, ret_problem);
 	if (code == 0)
+		code = check_controller(&settings, path, ret_problem);
+	if (code == 0)
 		code = check_secrets(&settings, arena, path, ret_problem);
 	if (code < 0)
 		return code;
@@ -477,6 +507,14 @@ struct gateway_identity settings_identity(const struct settings *settings)
 {
 	return (struct gateway_identity){.site = (uint32_t)settings->identity.site,
 	                                 .gateway = (uint16_t)settings->identity.gateway};
+}
+
+struct gateway_identity settings_controller(const struct settings *settings)
+{
+	if (settings->controller.site == 0)
+		return (struct gateway_identity){0};
+	return (struct gateway_identity){.site = (uint32_t)settings->controller.site,
+	                                 .gateway = (uint16_t)settings->controller.gateway};
 }
 
 struct config_address settings_block(const struct settings *settings)

@@ -112,6 +112,10 @@ struct settings {
 	} prices;
 	struct settings_announce announce;
 	struct settings_metrics metrics;
+	struct {
+		int64_t site, gateway;
+		bool serves;
+	} controller;
 	int64_t gflops_per_core;
 	int64_t fee;
 	bool decisions;
@@ -128,6 +132,8 @@ int settings_read(const char *path, struct arena *arena, struct settings *ret_se
 
 /* What the rooms get; arrays live in the arena. */
 struct gateway_identity settings_identity(const struct settings *settings);
+/* That maps for the clients here; none: this gateway does. */
+struct gateway_identity settings_controller(const struct settings *settings);
 /* The prefix that all locators of the domain lie in: as configured, else the /32 of this one. */
 struct config_address settings_block(const struct settings *settings);
 int settings_ring(const struct settings *settings, struct seal_ring *ret_ring) CHECKED;

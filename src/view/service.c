@@ -139,6 +139,7 @@ static struct view_service compact(const struct service_offer *offer, const stru
 	                               .tariff = offer->tariff};
 
 	memcpy(service.address, offer->address, sizeof(service.address));
+	memcpy(service.metrics, offer->metrics, sizeof(service.metrics));
 	return service;
 }
 
@@ -373,6 +374,7 @@ void view_copy_service(const struct view_service *service, struct service_offer 
 	                              .tariff = service->tariff};
 
 	memcpy(offer.address, service->address, sizeof(offer.address));
+	memcpy(offer.metrics, service->metrics, sizeof(offer.metrics));
 	memcpy(offer.name, service->title->name, sizeof(offer.name));
 	memcpy(offer.version, service->title->version, sizeof(offer.version));
 	*ret_offer = offer;

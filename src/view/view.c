@@ -8,6 +8,9 @@
 
 const char *const view_source_names[] = {"route", "probe", "measured", NULL};
 
+_Static_assert(offsetof(struct site, links) + sizeof(((struct site *)NULL)->links) == sizeof(struct site),
+               "links are the last of a site");
+
 size_t view_site_size(uint32_t link_count)
 {
 	return offsetof(struct site, links) + link_count * sizeof(struct link_offer);

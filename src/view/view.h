@@ -86,6 +86,7 @@ struct view_service {
 	struct gateway_identity site;
 	uint8_t address[16]; /* CS-ID */
 	uint8_t score;
+	struct metric metrics[METRIC_KINDS];
 	uint32_t processes;
 	uint64_t cpu;
 	uint64_t memory;

@@ -365,6 +365,8 @@ static struct receipt sample_receipt(void)
 
 static const struct answer_client sample_client = {{0x20, 0x01, 0x0d, 0xb8, [15] = 0xc1}, 40001};
 
+static const struct answer_access sample_access = {1000000, 1000001, 2000000, 2000001};
+
 struct answer sample_answer(enum answer_type type)
 {
 	struct answer answer = {.type = type,
@@ -397,15 +399,18 @@ struct answer sample_answer(enum answer_type type)
 		                                       .key = SAMPLE_TENANT,
 		                                       .request = program_identifier,
 		                                       .sent = SAMPLE_TIME + 5,
-		                                       .access_up = 1000000,
-		                                       .access_down = 1000001,
-		                                       .access_ceiling_up = 2000000,
-		                                       .access_ceiling_down = 2000001};
+		                                       .access = sample_access};
 	}
 	if (type == ANSWER_RELAY) {
 		answer.program = task_identifier;
 		answer.relay = (struct answer_relay){.client = sample_client, .size = 93};
 		fill(answer.relay.datagram, answer.relay.size, '0');
+	}
+	if (type == ANSWER_ASK) {
+		answer.program = task_identifier;
+		answer.ask =
+		        (struct answer_ask){.client = sample_client, .access = sample_access, .size = 120};
+		fill(answer.ask.datagram, answer.ask.size, 'a');
 	}
 	return answer;
 }
@@ -641,6 +646,15 @@ static struct answer_client random_client(struct random *random)
 	return client;
 }
 
+static struct answer_access random_access(struct random *random)
+{
+	struct answer_access access = {.up = signed_number(random), .down = signed_number(random)};
+
+	access.ceiling_up = signed_number(random);
+	access.ceiling_down = signed_number(random);
+	return access;
+}
+
 struct answer sample_random_answer(struct random *random, enum answer_type type)
 {
 	struct answer answer = {.type = type,
@@ -678,16 +692,19 @@ struct answer sample_random_answer(struct random *random, enum answer_type type)
 		answer.follow = (struct answer_follow){.client = random_client(random),
 		                                       .key = (uint32_t)random_u64(random),
 		                                       .sent = signed_number(random),
-		                                       .access_up = signed_number(random),
-		                                       .access_down = signed_number(random),
-		                                       .access_ceiling_up = signed_number(random),
-		                                       .access_ceiling_down = signed_number(random)};
+		                                       .access = random_access(random)};
 		random_fill(random, answer.follow.request.octets, 16);
 	}
 	if (type == ANSWER_RELAY) {
 		answer.relay.client = random_client(random);
 		answer.relay.size = 1 + (uint32_t)random_below(random, ANSWER_RELAYED);
 		random_fill(random, answer.relay.datagram, answer.relay.size);
+	}
+	if (type == ANSWER_ASK) {
+		answer.ask.client = random_client(random);
+		answer.ask.access = random_access(random);
+		answer.ask.size = 1 + (uint32_t)random_below(random, ANSWER_RELAYED);
+		random_fill(random, answer.ask.datagram, answer.ask.size);
 	}
 	return answer;
 }
