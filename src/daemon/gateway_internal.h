@@ -81,6 +81,7 @@ struct gateway {
 	struct hash *flows;      /* program -> struct flow */
 	struct hash *flow_pairs; /* source and destination -> the newest struct flow of them */
 	struct collect *collect;
+	struct settings_speaker made; /* what the speaker was made with */
 	struct speaker *speaker;
 	struct probe *probe;
 	uint32_t link_count;
@@ -101,7 +102,10 @@ extern const struct owner_ports gateway_owner_ports;
 extern const struct task_ports gateway_task_ports;
 extern const struct driver_callbacks gateway_driver_callbacks;
 
-/* gateway_network.c: steer, BGP and STAMP; nothing to do for a gateway without links. */
+/* gateway_bgp.c: after steer, announce and collect. */
+int gateway_open_speaker(struct gateway *gateway) CHECKED;
+
+/* gateway_network.c: steer, BGP and STAMP; nothing to do for a gateway without links and peers. */
 int gateway_open_steer(struct gateway *gateway) CHECKED;
 int gateway_open_network(struct gateway *gateway) CHECKED;
 void gateway_close_network(struct gateway *gateway);

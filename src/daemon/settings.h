@@ -10,6 +10,7 @@
 #include "base/arena.h"
 #include "base/compiler.h"
 #include "base/config.h"
+#include "bgp/speaker.h"
 #include "book/book.h"
 #include "execute/owner.h"
 #include "model/link.h"
@@ -35,6 +36,51 @@ struct settings_link {
 	struct config_list ceilings; /* int64_t, one of each class */
 	int64_t price, tariff, steepness;
 	struct config_list tide; /* int64_t, thousandths */
+	bool bgp;                /* its other end is a BGP peer */
+};
+
+enum { SETTINGS_PEERS = 256, SETTINGS_POLICIES = 64, SETTINGS_RULES = 256 };
+
+/* A BGP peer: at the end of a link, if a link has its address, or anywhere. */
+struct settings_peer {
+	const char *name, *interface;
+	struct config_address local, remote;
+	int64_t as, port;
+	bool passive;
+	const char *password;
+	int64_t hops, hold, maximum_paths;
+	const char *import, *export; /* names of policies */
+	bool edge_metadata;
+	int64_t restart_time;
+};
+
+/* What matches is permitted or denied; the first rule that matches decides. */
+struct settings_rule {
+	int action; /* enum settings_action */
+	struct config_address prefix;
+	int64_t least, most; /* lengths; 0: as the prefix, 128 */
+	const char *community;
+};
+
+enum settings_action { SETTINGS_PERMIT, SETTINGS_DENY };
+
+struct settings_policy {
+	const char *name;
+	int otherwise; /* enum settings_action */
+	struct config_list rules;
+};
+
+enum { SETTINGS_SESSIONS = SITE_LINKS + SETTINGS_PEERS };
+
+/* What the speaker is made with: the links' sessions, then the other peers'. Points into itself. */
+struct settings_speaker {
+	struct speaker_settings speaker;
+	uint32_t domain[ATTRIBUTE_DOMAIN];
+	struct speaker_peer peers[SETTINGS_SESSIONS];
+	struct settings_session {
+		int link;              /* of the settings, whose other end it is; -1: none */
+		const char *interface; /* of a link-local address, whose index is to be found; NULL: none */
+	} sessions[SETTINGS_SESSIONS];
 };
 
 struct settings_access {
@@ -81,6 +127,7 @@ struct settings {
 	} domain;
 	struct {
 		int64_t as, router_id, hold, minimum_interval, attribute, port;
+		struct config_list peers, policies;
 	} bgp;
 	struct {
 		int64_t interval;
@@ -121,6 +168,9 @@ int settings_tenants(const struct settings *settings, struct arena *arena,
 int settings_services(const struct settings *settings, int64_t start, struct arena *arena,
                       struct owner_service **ret_services) CHECKED;
 struct link_offer settings_link_offer(const struct settings *settings, const struct settings_link *link);
+/* Links or BGP peers: it is no gateway alone. */
+bool settings_has_network(const struct settings *settings);
+void settings_speaker(const struct settings *settings, struct settings_speaker *ret_speaker);
 /* As its queues shape and delay it: their own slack is in the latency. */
 struct book_output settings_link_output(const struct settings_link *link);
 /*
