@@ -4,7 +4,7 @@
 #include "base/error.h"
 #include <errno.h>
 
-static json_t *resource_object(const struct resource_offer *offer)
+json_t *document_resource_object(const struct resource_offer *offer)
 {
 	return json_pack("{s:s, s:o, s:o, s:f, s:o, s:o}", "kind", resource_descriptions[offer->kind].name,
 	                 "capacity", document_amount(offer->kind, offer->capacity), "free",
@@ -32,7 +32,7 @@ static json_t *site_object(const struct document_source *source, const struct si
 	json_t *object;
 
 	for (uint32_t i = 0; i < site->resource_count; i++)
-		json_array_append_new(resources, resource_object(&site->resources[i]));
+		json_array_append_new(resources, document_resource_object(&site->resources[i]));
 	for (uint32_t i = 0; i < site->link_count; i++)
 		json_array_append_new(links, link_object(source, &site->links[i]));
 	object = json_pack("{s:s, s:s, s:s, s:s, s:s, s:o, s:o}", "name", site->name, "identity",

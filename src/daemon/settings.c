@@ -431,6 +431,8 @@ int settings_read(const char *path, struct arena *arena, struct settings *ret_se
 	if (code == 0)
 		code = settings_check_bgp(&settings, path, ret_problem);
 	if (code == 0)
+		code = settings_make_policies(&settings, arena);
+	if (code == 0)
 		code = check_edge(&settings, path, ret_problem);
 	if (code == 0)
 		code = check_services(&settings, path, ret_problem);

@@ -48,26 +48,27 @@ struct settings_peer {
 	int64_t as, port;
 	bool passive;
 	const char *password;
-	int64_t hops, hold, maximum_paths;
+	int64_t hops, hold, restart_time, maximum_paths;
 	const char *import, *export; /* names of policies */
 	bool edge_metadata;
-	int64_t restart_time;
-};
-
-/* What matches is permitted or denied; the first rule that matches decides. */
-struct settings_rule {
-	int action; /* enum settings_action */
-	struct config_address prefix;
-	int64_t least, most; /* lengths; 0: as the prefix, 128 */
-	const char *community;
 };
 
 enum settings_action { SETTINGS_PERMIT, SETTINGS_DENY };
 
+/* Of routes inside the prefix, of these lengths, with this community; what is not given is any. */
+struct settings_rule {
+	int action;
+	struct config_address prefix;
+	int64_t least, most;
+	const char *community;
+};
+
+/* The first rule that matches decides. */
 struct settings_policy {
 	const char *name;
-	int otherwise; /* enum settings_action */
+	int otherwise; /* what becomes of routes that no rule matches */
 	struct config_list rules;
+	struct speaker_policy made; /* of these, for the speaker */
 };
 
 enum { SETTINGS_SESSIONS = SITE_LINKS + SETTINGS_PEERS };
@@ -126,7 +127,7 @@ struct settings {
 		struct config_list keys;
 	} domain;
 	struct {
-		int64_t as, router_id, hold, minimum_interval, attribute, port;
+		int64_t as, router_id, hold, restart_time, minimum_interval, attribute, port;
 		struct config_list peers, policies;
 	} bgp;
 	struct {

@@ -10,7 +10,8 @@
 #define FIELD SETTINGS_FIELD
 #define SUB SETTINGS_SUB
 
-enum { PASSWORD = 80 }; /* octets: what TCP takes, RFC 2385 */
+#define HOLD_MOST (65535 * CLOCK_SECOND)
+#define RESTART_MOST (4095 * CLOCK_SECOND)
 
 static const char *const action_names[] = {"permit", "deny", NULL};
 
@@ -43,15 +44,14 @@ static const struct config_field peer_fields[] = {
         {"passive", CONFIG_BOOLEAN, FIELD(settings_peer, passive), .fallback = "false"},
         {"password", CONFIG_TEXT, FIELD(settings_peer, password)},
         {"hops", CONFIG_INTEGER, FIELD(settings_peer, hops), .fallback = "0", .maximum = 254},
-        {"hold", CONFIG_DURATION, FIELD(settings_peer, hold), .fallback = "0 s",
-         .maximum = 65535 * CLOCK_SECOND},
+        {"hold", CONFIG_DURATION, FIELD(settings_peer, hold), .fallback = "0 s", .maximum = HOLD_MOST},
+        {"restart-time", CONFIG_DURATION, FIELD(settings_peer, restart_time), .fallback = "0 s",
+         .maximum = RESTART_MOST},
         {"maximum-paths", CONFIG_INTEGER, FIELD(settings_peer, maximum_paths), .fallback = "0",
          .maximum = INT64_C(1) << 24},
         {"import", CONFIG_TEXT, FIELD(settings_peer, import)},
         {"export", CONFIG_TEXT, FIELD(settings_peer, export)},
         {"edge-metadata", CONFIG_BOOLEAN, FIELD(settings_peer, edge_metadata), .fallback = "false"},
-        {"restart-time", CONFIG_DURATION, FIELD(settings_peer, restart_time), .fallback = "120 s",
-         .maximum = 4095 * CLOCK_SECOND},
         SETTINGS_END,
 };
 
@@ -61,7 +61,9 @@ const struct config_field settings_bgp_fields[] = {
         {"router-id", CONFIG_INTEGER, SUB(bgp, router_id), .fallback = "1", .minimum = 1,
          .maximum = UINT32_MAX},
         {"hold", CONFIG_DURATION, SUB(bgp, hold), .fallback = "90 s", .minimum = 3 * CLOCK_SECOND,
-         .maximum = 65535 * CLOCK_SECOND},
+         .maximum = HOLD_MOST},
+        {"restart-time", CONFIG_DURATION, SUB(bgp, restart_time), .fallback = "0 s", .maximum = RESTART_MOST,
+         .help = "that routes outlive a session on links; 0: not at all"},
         {"minimum-interval", CONFIG_DURATION, SUB(bgp, minimum_interval), .fallback = "1 s", .minimum = 0,
          .maximum = 600 * CLOCK_SECOND, .help = "between two announcements of one route"},
         {"attribute", CONFIG_INTEGER, SUB(bgp, attribute), .fallback = "255", .minimum = 41, .maximum = 255,
@@ -69,10 +71,10 @@ const struct config_field settings_bgp_fields[] = {
         {"port", CONFIG_INTEGER, SUB(bgp, port), .fallback = "179", .minimum = 1, .maximum = 65535},
         {"peers", CONFIG_LIST, SUB(bgp, peers), .fields = peer_fields,
          .element_size = sizeof(struct settings_peer), .list_maximum = SETTINGS_PEERS,
-         .help = "beside the links' other ends: reflectors, other networks"},
+         .help = "beside the links' other ends, or of these with more words: see busbard(8)"},
         {"policies", CONFIG_LIST, SUB(bgp, policies), .fields = policy_fields,
          .element_size = sizeof(struct settings_policy), .list_maximum = SETTINGS_POLICIES,
-         .help = "for peers' import and export: the first rule that matches decides"},
+         .help = "for import and export of peers: the first rule that matches decides"},
         SETTINGS_END,
 };
 
@@ -129,15 +131,21 @@ static int parse_community(const char *text, uint32_t *ret_community)
 	return 0;
 }
 
-static int check_rule(const struct settings_rule *rule)
+static int make_rule(const struct settings_rule *given, struct speaker_rule *ret_rule)
 {
-	int64_t most = rule->most == 0 ? 128 : rule->most;
-	uint32_t community;
+	struct speaker_rule rule = {.accept = given->action == SETTINGS_PERMIT,
+	                            .least = (uint8_t)given->least,
+	                            .most = (uint8_t)(given->most == 0 ? 128 : given->most)};
 
-	if (rule->prefix.port != 0 || (rule->most != 0 && rule->most < rule->least) ||
-	    most < (rule->prefix.present ? rule->prefix.length : 0))
+	if (given->prefix.present) {
+		memcpy(rule.prefix, given->prefix.octets, sizeof(rule.prefix));
+		rule.length = (uint8_t)given->prefix.length;
+	}
+	rule.least = MAXIMUM(rule.least, rule.length);
+	if (given->prefix.port != 0 || rule.most < rule.least)
 		return BUSBAR_ERROR_BAD_VALUE;
-	return rule->community == NULL ? 0 : parse_community(rule->community, &community);
+	*ret_rule = rule;
+	return given->community == NULL ? 0 : parse_community(given->community, &ret_rule->community);
 }
 
 static int check_policies(const struct settings *settings, const char *path, struct config_problem *problem)
@@ -146,19 +154,47 @@ static int check_policies(const struct settings *settings, const char *path, str
 
 	for (size_t i = 0; i < settings->bgp.policies.count; i++) {
 		const struct settings_rule *rules = policies[i].rules.items;
+		struct speaker_rule made;
 
 		for (size_t before = 0; before < i; before++)
 			if (strcmp(policies[before].name, policies[i].name) == 0)
 				return settings_refuse(problem, path, "bgp.policies[%zu].name: used twice",
 				                       i);
 		for (size_t rule = 0; rule < policies[i].rules.count; rule++)
-			if (check_rule(&rules[rule]) < 0)
+			if (make_rule(&rules[rule], &made) < 0)
 				return settings_refuse(problem, path,
 				                       "bgp.policies[%zu].rules[%zu]: lengths that no route "
 				                       "has, or not a community",
 				                       i, rule);
 	}
 	return 0;
+}
+
+/* What no rule matches the speaker refuses, unless there is no rule at all. */
+static int make_policy(struct settings_policy *policy, struct arena *arena)
+{
+	const struct settings_rule *given = policy->rules.items;
+	uint32_t count = (uint32_t)policy->rules.count;
+	struct speaker_rule *rules = arena_array(arena, count + 1, sizeof(*rules));
+
+	if (rules == NULL)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < count; i++)
+		if (make_rule(&given[i], &rules[i]) < 0)
+			return BUSBAR_ERROR_BAD_VALUE;
+	rules[count] = (struct speaker_rule){.most = 128, .accept = policy->otherwise == SETTINGS_PERMIT};
+	policy->made = (struct speaker_policy){.count = count + 1, .rules = rules};
+	return 0;
+}
+
+int settings_make_policies(const struct settings *settings, struct arena *arena)
+{
+	struct settings_policy *policies = settings->bgp.policies.items;
+	int code = 0;
+
+	for (size_t i = 0; i < settings->bgp.policies.count && code == 0; i++)
+		code = make_policy(&policies[i], arena);
+	return code;
 }
 
 static const struct settings_policy *find_policy(const struct settings *settings, const char *name)
@@ -181,13 +217,30 @@ static const char *fault_of(const struct settings *settings, const struct settin
 		return "interface: a link-local address needs one";
 	if (peer->hold != 0 && peer->hold < 3 * CLOCK_SECOND)
 		return "hold: at least 3 s";
-	if (peer->password != NULL && (peer->password[0] == '\0' || strlen(peer->password) > PASSWORD))
+	if (peer->password != NULL && (peer->password[0] == '\0' || strlen(peer->password) >= SPEAKER_PASSWORD))
 		return "password: 1 to 80 octets";
 	if (peer->import != NULL && find_policy(settings, peer->import) == NULL)
 		return "import: no such policy";
 	if (peer->export != NULL && find_policy(settings, peer->export) == NULL)
 		return "export: no such policy";
 	return NULL;
+}
+
+/* The names of sessions are what people and statistics know them by. */
+static bool is_name_taken(const struct settings *settings, size_t index)
+{
+	const struct settings_peer *peers = settings->bgp.peers.items;
+	const struct settings_link *links = settings->links.items;
+
+	for (size_t i = 0; i < index; i++)
+		if (strcmp(peers[i].name, peers[index].name) == 0)
+			return true;
+	for (size_t i = 0; i < settings->links.count; i++)
+		if (strcmp(links[i].name, peers[index].name) == 0 &&
+		    !same_end(&links[i].remote, links[i].interface, &peers[index].remote,
+		              peers[index].interface))
+			return true;
+	return false;
 }
 
 static int check_peers(const struct settings *settings, const char *path, struct config_problem *problem)
@@ -199,12 +252,12 @@ static int check_peers(const struct settings *settings, const char *path, struct
 
 		if (fault != NULL)
 			return settings_refuse(problem, path, "bgp.peers[%zu].%s", i, fault);
+		if (is_name_taken(settings, i))
+			return settings_refuse(problem, path, "bgp.peers[%zu].name: used twice", i);
 		for (size_t before = 0; before < i; before++)
-			if (strcmp(peers[before].name, peers[i].name) == 0 ||
-			    same_end(&peers[before].remote, peers[before].interface, &peers[i].remote,
+			if (same_end(&peers[before].remote, peers[before].interface, &peers[i].remote,
 			             peers[i].interface))
-				return settings_refuse(problem, path,
-				                       "bgp.peers[%zu]: name or remote used twice", i);
+				return settings_refuse(problem, path, "bgp.peers[%zu].remote: used twice", i);
 	}
 	return 0;
 }
@@ -245,7 +298,8 @@ bool settings_has_network(const struct settings *settings)
 	return settings->links.count > 0 || settings->bgp.peers.count > 0;
 }
 
-static void add_link(struct settings_speaker *made, const struct settings_link *link, int index)
+static void add_link(const struct settings *settings, struct settings_speaker *made,
+                     const struct settings_link *link, int index)
 {
 	uint32_t at = made->speaker.peer_count++;
 	struct speaker_peer *peer = &made->peers[at];
@@ -254,6 +308,7 @@ static void add_link(struct settings_speaker *made, const struct settings_link *
 	memcpy(peer->local, link->local.octets, sizeof(peer->local));
 	memcpy(peer->remote, link->remote.octets, sizeof(peer->remote));
 	peer->as = (uint32_t)link->as;
+	peer->restart_time = settings->bgp.restart_time;
 	made->sessions[at] = (struct settings_session){.link = index};
 }
 
@@ -268,6 +323,13 @@ static int link_of_peer(const struct settings *settings, const struct settings_p
 	return -1;
 }
 
+static struct speaker_policy policy_of(const struct settings *settings, const char *name)
+{
+	const struct settings_policy *policy = find_policy(settings, name);
+
+	return policy == NULL ? (struct speaker_policy){.count = 0} : policy->made;
+}
+
 static void add_peer(const struct settings *settings, struct settings_speaker *made,
                      const struct settings_peer *given)
 {
@@ -280,6 +342,14 @@ static void add_peer(const struct settings *settings, struct settings_speaker *m
 	peer->as = (uint32_t)given->as;
 	peer->port = (uint16_t)given->port;
 	peer->passive = given->passive;
+	peer->edge_metadata = given->edge_metadata;
+	peer->gtsm_hops = (uint8_t)given->hops;
+	text_copy(peer->password, sizeof(peer->password), given->password == NULL ? "" : given->password);
+	peer->maximum_paths = (uint32_t)given->maximum_paths;
+	peer->hold = given->hold;
+	peer->restart_time = given->restart_time;
+	peer->import_policy = policy_of(settings, given->import);
+	peer->export_policy = policy_of(settings, given->export);
 	made->sessions[at] = (struct settings_session){
 	        .link = link_of_peer(settings, given),
 	        .interface = is_link_local(&given->remote) ? given->interface : NULL};
@@ -297,6 +367,7 @@ void settings_speaker(const struct settings *settings, struct settings_speaker *
 	        .identifier = (uint32_t)settings->bgp.router_id,
 	        .hold = settings->bgp.hold,
 	        .minimum_interval = settings->bgp.minimum_interval,
+	        .forwarding_kept = true, /* what reaches us goes on reaching us, RFC 4724 3 */
 	        .attribute = (uint8_t)settings->bgp.attribute,
 	        .port = (uint16_t)settings->bgp.port,
 	        .domain = ret_speaker->domain,
@@ -307,7 +378,7 @@ void settings_speaker(const struct settings *settings, struct settings_speaker *
 		ret_speaker->domain[i] = (uint32_t)members[i];
 	for (size_t i = 0; i < settings->links.count; i++)
 		if (links[i].bgp && peer_of_link(settings, &links[i]) == NULL)
-			add_link(ret_speaker, &links[i], (int)i);
+			add_link(settings, ret_speaker, &links[i], (int)i);
 	for (size_t i = 0; i < settings->bgp.peers.count; i++)
 		add_peer(settings, ret_speaker, &peers[i]);
 }

@@ -21,5 +21,7 @@ int settings_refuse(struct config_problem *problem, const char *path, const char
 /* What the table cannot check of peers and policies. */
 int settings_check_bgp(const struct settings *settings, const char *path,
                        struct config_problem *problem) CHECKED;
+/* Of settings that are checked. -ENOMEM. */
+int settings_make_policies(const struct settings *settings, struct arena *arena) CHECKED;
 
 #endif

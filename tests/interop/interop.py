@@ -1,0 +1,285 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the interoperability tests share: a network of their own, gateways in it, and other people's BGP daemons.
+
+A script calls run(main). It is started again in network, mount and process namespaces of its own, in which all that
+it makes has plain names and disappears with it, whatever ends it:
+
+    g1   g2   g3   r1   r2   x         a namespace each: gateways, reflectors, a foreign network
+     |    |    |    |    |    |
+   --+----+----+----+----+----+--      one bridge, 2001:db8:1::/64
+
+Gateways have no links: all that they know of each other came through a daemon that knows nothing of them.
+"""
+
+import ipaddress
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir, "lab"))
+# pylint: disable=wrong-import-position
+from lab import Unmet, check, need, note, points, require_root, skip, wait_until  # noqa: E402,F401
+
+BUILD = os.path.abspath(os.environ.get("LAB_BUILD", "build"))
+BUSBARD = os.path.join(BUILD, "src", "daemon", "busbard")
+BUSBAR = os.path.join(BUILD, "src", "cli", "busbar")
+INSIDE = "INTEROP_INSIDE"
+SECRET = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
+AS = 65000
+PATIENCE = 8
+NAMES = ("g1", "g2", "g3", "r1", "r2", "x")
+
+folder = None
+started = []
+
+
+def address(name):
+    return f"2001:db8:1::{NAMES.index(name) + 1:x}"
+
+
+def router_id(name):
+    return f"10.0.0.{NAMES.index(name) + 1}"
+
+
+def path(*parts):
+    return os.path.join(folder, *parts)
+
+
+def write(name, text):
+    with open(path(name), "w", encoding="utf-8") as stream:
+        stream.write(text)
+    return path(name)
+
+
+def read(name):
+    try:
+        with open(path(name), encoding="utf-8", errors="replace") as stream:
+            return stream.read()
+    except OSError:
+        return ""
+
+
+def ip(*words):
+    done = subprocess.run(["ip", *words], check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    need(done.returncode == 0, f"ip {' '.join(words)}: {done.stdout.strip()}")
+
+
+def within(name, *words):
+    return ["nsenter", f"--net=/run/netns/{name}", "--", *words]
+
+
+def start(name, log, *words, **options):
+    """A process in a namespace, which ends with the test; its output goes to a file."""
+    with open(path(log), "ab") as stream:
+        process = subprocess.Popen(within(name, *words), stdin=subprocess.DEVNULL, stdout=stream, stderr=stream, **options)
+    started.append(process)
+    return process
+
+
+def end(process, number=signal.SIGTERM):
+    process.send_signal(number)
+    process.wait(timeout=PATIENCE)
+    started.remove(process)
+
+
+def make_network():
+    ip("link", "set", "lo", "up")
+    ip("link", "add", "bridge", "type", "bridge")
+    ip("link", "set", "bridge", "up")
+    for name in NAMES:
+        ip("netns", "add", name)
+        ip("link", "add", f"to-{name}", "type", "veth", "peer", "name", "lan", "netns", name)
+        ip("link", "set", f"to-{name}", "master", "bridge", "up")
+        ip("-n", name, "link", "set", "lo", "up")
+        ip("-n", name, "address", "add", f"{address(name)}/64", "dev", "lan", "nodad")
+        ip("-n", name, "link", "set", "lan", "up")
+
+
+def cut(name):
+    """The node's line is pulled."""
+    ip("link", "set", f"to-{name}", "down")
+
+
+def mend(name):
+    ip("link", "set", f"to-{name}", "up")
+
+
+# Gateways.
+
+def peer(name, to, asn=AS, **more):
+    """A line of bgp.peers."""
+    words = {"name": name, "local": f'"{more.pop("local")}"', "remote": f'"{address(to)}"', "as": asn, **more}
+    return "{" + ", ".join(f"{key.replace('_', '-')}: {value}" for key, value in words.items()) + "}"
+
+
+class Gateway:
+    """One busbard with a service, without links."""
+
+    def __init__(self, name, peers, asn=AS, members=(), extra=""):
+        self.name, self.site, self.asn = name, NAMES.index(name) + 1, asn
+        self.peers, self.members, self.extra = peers, members, extra
+        self.services = ["echo"]
+        self.process = None
+        write(f"{name}.client", f'gateway: "[::1]:4179"\ntenant: demo\nkey: 1\nsecret: {SECRET}\n'
+                                f"operator: {{key: 2, secret: {SECRET[::-1]}}}\n")
+        self.configure()
+
+    def configure(self):
+        services = "".join(f"  - {{name: {service}, address: \"fd00:5e::{1 + index}\", command: [/bin/cat]}}\n"
+                           for index, service in enumerate(self.services))
+        lines = "".join(f"    - {line}\n" for line in self.peers)
+        write(f"{self.name}.yaml", f"""node: {self.name}
+identity: {{site: {self.site}, gateway: 1}}
+locator: "fc00:0:{self.site:x}::/48"
+state: {path(self.name + ".state")}
+cgroup: busbar-interop-{os.environ[INSIDE]}-{self.name}
+gflops-per-core: 10
+domain:
+  members: [{", ".join(map(str, self.members or (self.asn,)))}]
+  keys: [{{id: 1, secret: {SECRET}}}]
+bgp:
+  as: {self.asn}
+  router-id: {int(ipaddress.IPv4Address(router_id(self.name)))}
+  hold: 9 s
+  minimum-interval: 50 ms
+  peers:
+{lines}{self.extra}access: [{{listen: "[::1]:4179", prefix: "2001:db8:c:{self.site:x}::/64"}}]
+supply: {{cores: 1, memory: 1 GiB, resources: [{{kind: cpu, price: 0.00002, tariff: 0.00003}}]}}
+services:
+{services}tenants:
+  - {{name: demo, key: 1, secret: {SECRET}, balance: 100}}
+  - {{name: operator, key: 2, secret: {SECRET[::-1]}, operator: true}}
+""")
+
+    def start(self):
+        ready, told = os.pipe()
+        self.process = start(self.name, f"{self.name}.log", BUSBARD, "--config", path(f"{self.name}.yaml"),
+                             "--log-level", "info", "--ready-fd", str(told), pass_fds=(told,))
+        os.close(told)
+        with os.fdopen(ready) as stream:
+            need(stream.readline() == "ready\n", f"{self.name} starts:\n{self.log()[-2000:]}")
+        return self
+
+    def end(self, number=signal.SIGTERM):
+        end(self.process, number)
+
+    def busbar(self, *words):
+        return subprocess.run(within(self.name, BUSBAR, "--config", path(f"{self.name}.client"), *words), check=False,
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    def document(self, *words):
+        done = self.busbar("--operator", "--json", *words)
+        need(done.returncode == 0, f"{self.name}: busbar {' '.join(words)}: {done.stderr.strip()}")
+        return json.loads(done.stdout)
+
+    def log(self):
+        return read(f"{self.name}.log")
+
+
+# Other people's daemons.
+
+def find_program(name, package):
+    found = shutil.which(name, path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/lib/frr")
+    if found is None:
+        skip(f"{name} is not installed (package {package})")
+    return found
+
+
+class Bird:
+    """BIRD: `clients` of the same AS get everything from each other, with ADD-PATH."""
+
+    PACKAGE = "bird2"
+
+    def __init__(self, name, clients, more=""):
+        self.name, self.clients, self.more = name, clients, more
+        self.program = find_program("bird", self.PACKAGE)
+
+    def start(self, options=""):
+        sessions = "".join(f"protocol bgp {client} from common {{ neighbor {address(client)} as {AS}; }}\n"
+                           for client in self.clients)
+        write(f"{self.name}.conf", f"""log "{path(self.name + ".log")}" all;
+router id {router_id(self.name)};
+protocol device {{ }}
+template bgp common {{
+  local {address(self.name)} as {AS};
+  rr client; rr cluster id {router_id(self.name)};
+  error wait time 1, 2; error forget time 5; connect delay time 1; connect retry time 1;
+  direct;
+  enable extended messages yes;
+  {options}
+  ipv6 {{ import all; export all; add paths yes; }};
+}}
+{sessions}{self.more}""")
+        self.process = start(self.name, f"{self.name}.out", self.program, "-f", "-c", path(f"{self.name}.conf"), "-s",
+                             path(f"{self.name}.control"))
+        return self
+
+    def end(self, number=signal.SIGTERM):
+        end(self.process, number)
+
+
+# The frame of a test.
+
+def show_logs():
+    for name in sorted(os.listdir(folder)):
+        if name.endswith((".log", ".out")):
+            print("".join(f"# {name}: {line}\n" for line in read(name).splitlines()[-25:]), end="")
+
+
+def check_health(gateways):
+    """No daemon of ours ended by itself, and a sanitizer, if there is one, said nothing."""
+    found = [f"{gateway.name}: {line}" for gateway in gateways for line in gateway.log().splitlines()
+             if "Sanitizer" in line or "runtime error" in line or line.startswith("    #")]
+    check(not found, "no gateway did what it must not", "\n".join(found[:40]))
+    for gateway in gateways:
+        check(gateway.process.poll() is None, f"{gateway.name} runs to the end", gateway.process.returncode)
+
+
+def remove_groups():
+    """The control groups of gateways that were killed."""
+    for top in ("/sys/fs/cgroup", *(os.path.join("/sys/fs/cgroup", name) for name in os.listdir("/sys/fs/cgroup"))):
+        for name in NAMES:
+            group = os.path.join(top, f"busbar-interop-{os.environ[INSIDE]}-{name}")
+            for below, _folders, _files in os.walk(group, topdown=False):
+                try:
+                    os.rmdir(below)
+                except OSError:
+                    pass
+
+
+def perform(main):
+    global folder  # pylint: disable=global-statement
+    # The names of network namespaces are mounts: below a folder that nobody else sees.
+    os.makedirs("/run/netns", exist_ok=True)
+    subprocess.run(["mount", "-t", "tmpfs", "none", "/run/netns"], check=True)
+    with tempfile.TemporaryDirectory(prefix="busbar-interop-") as made:
+        folder = made
+        os.chmod(folder, 0o755)
+        try:
+            make_network()
+            check_health(main())
+        except Unmet as unmet:
+            check(False, "the test can go on", unmet)
+        except (OSError, ValueError, KeyError, IndexError, subprocess.SubprocessError) as failure:
+            check(False, "the test can go on", f"{type(failure).__name__}: {failure}")
+        for process in list(started):
+            end(process, signal.SIGTERM)
+        if not points or not all(points):
+            show_logs()
+        remove_groups()
+    print(f"1..{len(points)}", flush=True)
+    sys.exit(0 if points and all(points) else 1)
+
+
+def run(main):
+    """Runs a test, whose main() returns the gateways that must be well in the end."""
+    require_root()
+    if INSIDE in os.environ:
+        perform(main)
+    os.environ[INSIDE] = str(os.getpid())
+    os.execvp("unshare", ["unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc",
+                          sys.executable, *sys.argv])
