@@ -30,6 +30,7 @@ static struct update_form form_of(const struct advertise *advertise)
 {
 	return (struct update_form){.add_path = advertise->add_path,
 	                            .external = advertise->external,
+	                            .edge_metadata = advertise->edge_metadata,
 	                            .opaque_code = advertise->opaque_code};
 }
 

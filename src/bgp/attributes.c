@@ -19,7 +19,8 @@ static size_t block_size(const struct update_attributes *source)
 {
 	size_t size = sizeof(struct attributes) + numbers_size(source->as_count) +
 	              numbers_size(source->community_count) + numbers_size(source->cluster_count) +
-	              source->kept_count * sizeof(struct update_attribute) + source->opaque_size;
+	              source->kept_count * sizeof(struct update_attribute) + source->opaque_size +
+	              source->edge_metadata_size;
 
 	for (size_t i = 0; i < source->kept_count; i++)
 		size += source->kept[i].size;
@@ -65,6 +66,8 @@ struct attributes *attributes_create(const struct update_attributes *source)
 	for (size_t i = 0; i < source->kept_count; i++)
 		kept[i].value = place(&next, source->kept[i].value, kept[i].size, kept[i].size);
 	attributes->view.opaque = place(&next, source->opaque, source->opaque_size, source->opaque_size);
+	attributes->view.edge_metadata =
+	        place(&next, source->edge_metadata, source->edge_metadata_size, source->edge_metadata_size);
 	return attributes;
 }
 
@@ -128,5 +131,7 @@ bool attributes_equal(const struct update_attributes *a, const struct update_att
 	       same_numbers(a->communities, a->community_count, b->communities, b->community_count) &&
 	       same_numbers(a->clusters, a->cluster_count, b->clusters, b->cluster_count) &&
 	       a->has_opaque == b->has_opaque && a->opaque_partial == b->opaque_partial &&
-	       same_bytes(a->opaque, a->opaque_size, b->opaque, b->opaque_size) && same_kept(a, b);
+	       same_bytes(a->opaque, a->opaque_size, b->opaque, b->opaque_size) &&
+	       same_bytes(a->edge_metadata, a->edge_metadata_size, b->edge_metadata, b->edge_metadata_size) &&
+	       same_kept(a, b);
 }

@@ -306,7 +306,9 @@ static const struct {
         {MESSAGE_FSM_ERROR, FSM_IN_ESTABLISHED, "unexpected message in Established"},
         {MESSAGE_CEASE, CEASE_MAXIMUM_PREFIXES, "maximum number of prefixes reached"},
         {MESSAGE_CEASE, CEASE_SHUTDOWN, "administrative shutdown"},
+        {MESSAGE_CEASE, CEASE_DECONFIGURED, "peer de-configured"},
         {MESSAGE_CEASE, CEASE_REJECTED, "connection rejected"},
+        {MESSAGE_CEASE, CEASE_CHANGED, "other configuration change"},
         {MESSAGE_CEASE, CEASE_COLLISION, "connection collision"},
         {MESSAGE_CEASE, CEASE_RESOURCES, "out of resources"},
 };

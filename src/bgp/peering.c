@@ -2,9 +2,16 @@
 /* A peering: see peering.h. */
 #include "bgp/peering.h"
 #include "base/clock.h"
+#include "base/error.h"
 #include "base/log.h"
+#include "bgp/policy.h"
+#include "busbar-error.h"
 #include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <uv.h>
 
 #define RETRY_MINIMUM (100 * CLOCK_MILLISECOND)
 #define RETRY_MAXIMUM (5 * CLOCK_SECOND)
@@ -57,37 +64,72 @@ static void withdraw_all(struct peering *peering, struct update_nlri list)
 {
 	struct update_prefix prefix;
 
-	while (update_next(&list, &prefix))
+	while (update_next(&list, &prefix)) {
+		peering->withdrawn_in++;
 		table_withdraw(peering->speaker->table, (int)peering->index, &prefix);
+	}
+}
+
+/* Announced, but not to be used: whatever was known before is gone. */
+static void refuse_all(struct peering *peering, struct update_nlri list)
+{
+	struct update_prefix prefix;
+
+	while (update_next(&list, &prefix)) {
+		peering->announced_in++;
+		peering->refused_in++;
+		table_withdraw(peering->speaker->table, (int)peering->index, &prefix);
+	}
+}
+
+static int try_to_store(struct peering *peering, const struct update_prefix *prefix,
+                        struct attributes *attributes)
+{
+	struct speaker *speaker = peering->speaker;
+	const struct update_attributes *view;
+
+	if (attributes == NULL)
+		return -ENOMEM;
+	view = attributes_view(attributes);
+	if (!usable_prefix(prefix) || !policy_accepts(&peering->settings.import_policy, prefix,
+	                                              view->communities, view->community_count)) {
+		speaker->statistics.refused_routes++;
+		return BUSBAR_ERROR_REFUSED;
+	}
+	return table_update(speaker->table, (int)peering->index, prefix, attributes);
 }
 
 /* What cannot be stored is withdrawn: an old value would be wrong. */
-static void store(struct peering *peering, const struct update_prefix *prefix, struct attributes *attributes)
+static int store(struct peering *peering, const struct update_prefix *prefix, struct attributes *attributes)
 {
-	struct speaker *speaker = peering->speaker;
-	bool usable = usable_prefix(prefix);
-	int code = -ENOMEM;
+	int code = try_to_store(peering, prefix, attributes);
 
-	if (usable && attributes != NULL)
-		code = table_update(speaker->table, (int)peering->index, prefix, attributes);
+	peering->announced_in++;
 	if (code == 0)
-		return;
-	speaker->statistics.refused_routes += !usable;
-	table_withdraw(speaker->table, (int)peering->index, prefix);
-	if (usable)
-		log_warning("peering", "peer=\"%s\" event=route-refused code=%d", peering->settings.name,
-		            code);
+		return 0;
+	peering->refused_in++;
+	table_withdraw(peering->speaker->table, (int)peering->index, prefix);
+	if (code != BUSBAR_ERROR_REFUSED)
+		log_warning("peering", "peer=\"%s\" event=route-refused error=\"%s\"", peering->settings.name,
+		            error_text(code));
+	return code;
 }
 
 static void store_all(struct peering *peering, const struct update *update)
 {
+	const struct message_error too_many =
+	        message_error_make(MESSAGE_CEASE, CEASE_MAXIMUM_PREFIXES, NULL, 0);
 	struct attributes *attributes = attributes_create(&update->attributes);
 	struct update_nlri list = update->announced;
 	struct update_prefix prefix;
+	int code = 0;
 
 	while (update_next(&list, &prefix))
-		store(peering, &prefix, attributes);
+		if (store(peering, &prefix, attributes) == BUSBAR_ERROR_TABLE_FULL)
+			code = BUSBAR_ERROR_TABLE_FULL;
 	attributes_release(attributes);
+	if (code < 0 && peering->settings.cease_at_maximum)
+		step(peering->up, SESSION_ERROR, NULL, &too_many);
 }
 
 static void apply(struct peering *peering, const struct update *update)
@@ -104,10 +146,10 @@ static void apply(struct peering *peering, const struct update *update)
 		statistics->withdrawn_for_error++;
 		log_warning("peering", "peer=\"%s\" event=treat-as-withdraw attribute=%u",
 		            peering->settings.name, update->cause);
-		withdraw_all(peering, update->announced);
+		refuse_all(peering, update->announced);
 	} else if (update->announced.size > 0 && !usable) {
 		statistics->refused_routes++;
-		withdraw_all(peering, update->announced);
+		refuse_all(peering, update->announced);
 	} else if (update->announced.size > 0) {
 		store_all(peering, update);
 	}
@@ -175,6 +217,19 @@ static void on_connected(void *owner)
 	step(owner, SESSION_CONNECTED, NULL, NULL);
 }
 
+static void count(struct speaker_messages *messages, uint8_t type)
+{
+	uint64_t *const counters[] = {
+	        [MESSAGE_OPEN] = &messages->open,
+	        [MESSAGE_UPDATE] = &messages->update,
+	        [MESSAGE_NOTIFICATION] = &messages->notification,
+	        [MESSAGE_KEEPALIVE] = &messages->keepalive,
+	};
+
+	if (type < ARRAY_SIZE(counters) && counters[type] != NULL)
+		(*counters[type])++;
+}
+
 static size_t on_received(void *owner, const uint8_t *bytes, size_t size)
 {
 	struct machine *machine = owner;
@@ -189,14 +244,34 @@ static size_t on_received(void *owner, const uint8_t *bytes, size_t size)
 		step(machine, SESSION_ERROR, NULL, &error);
 		return 0;
 	}
-	if (taken > 0)
+	if (taken > 0) {
+		count(&machine->peering->received, frame.type);
 		takers[frame.type](machine, &frame);
+	}
 	return (size_t)taken;
 }
 
+static void note(struct peering *peering, bool received, const char *format, ...) PRINTF(3, 4);
+
+static void note(struct peering *peering, bool received, const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	(void)vsnprintf(peering->last_error, sizeof(peering->last_error), format, arguments);
+	va_end(arguments);
+	peering->last_error_received = received;
+	peering->last_error_at = clock_monotonic(&clock_system);
+}
+
+/* Refusals before the OPEN are normal and not worth remembering. */
 static void on_lost(void *owner, int code)
 {
-	step(owner, SESSION_CLOSED, NULL, NULL);
+	struct machine *machine = owner;
+
+	if (machine->session.state >= SESSION_OPEN_CONFIRM)
+		note(machine->peering, true, "connection lost: %s", uv_strerror(code));
+	step(machine, SESSION_CLOSED, NULL, NULL);
 }
 
 static const struct connection_events machine_events = {
@@ -241,7 +316,15 @@ static void do_send(void *context, const uint8_t *bytes, size_t size)
 {
 	struct machine *machine = context;
 
+	count(&machine->peering->sent, bytes[MESSAGE_HEADER - 1]);
 	connection_send(machine->connection, bytes, size);
+}
+
+static void do_notified(void *context, const struct message_error *error, bool received)
+{
+	const struct machine *machine = context;
+
+	note(machine->peering, received, "%u/%u %s", error->code, error->subcode, message_error_name(error));
 }
 
 static bool in_domain(const struct speaker_settings *settings, uint32_t as)
@@ -286,6 +369,7 @@ static void describe(struct peering *peering, const struct machine *machine)
 	        .external = description.external,
 	        .add_path = machine->session.add_path_send,
 	        .inside = in_domain(settings, peering->settings.as),
+	        .edge_metadata = peering->settings.edge_metadata,
 	        .confined = is_confined(settings),
 	        .opaque_code = settings->attribute,
 	};
@@ -321,6 +405,7 @@ static void do_down(void *context)
 
 	peering->up = NULL;
 	peering->speaker->statistics.sessions_lost++;
+	peering->flaps++;
 	output_clear(peering->output);
 	table_flush(peering->speaker->table, (int)peering->index);
 	tell_peer(peering, false);
@@ -332,6 +417,7 @@ static const struct session_output machine_output = {
         .send = do_send,
         .established = do_established,
         .down = do_down,
+        .notified = do_notified,
 };
 
 /* ---- life ---- */
@@ -340,42 +426,81 @@ static uint16_t hold_seconds(int64_t hold)
 {
 	int64_t seconds = MINIMUM(hold / CLOCK_SECOND, (int64_t)UINT16_MAX);
 
-	return (uint16_t)(hold == 0 ? 0 : MAXIMUM(seconds, (int64_t)MINIMUM_HOLD_TIME));
+	return (uint16_t)(hold <= 0 ? 0 : MAXIMUM(seconds, (int64_t)MINIMUM_HOLD_TIME));
 }
 
-int peering_init(struct peering *peering, struct speaker *speaker, uint32_t index,
-                 const struct speaker_peer *settings)
+/* New machines for the settings as they are. */
+static void init_machines(struct peering *peering)
 {
-	const struct speaker_settings *all = &speaker->settings;
+	const struct speaker_settings *all = &peering->speaker->settings;
+	const struct speaker_peer *settings = &peering->settings;
 	struct session_settings session = {
 	        .as = all->as,
 	        .identifier = all->identifier,
 	        .remote_as = settings->as,
-	        .hold_time = hold_seconds(all->hold),
+	        .hold_time = hold_seconds(settings->hold != 0 ? settings->hold : all->hold),
 	        .retry_minimum = RETRY_MINIMUM,
 	        .retry_maximum = RETRY_MAXIMUM,
 	};
 
-	*peering = (struct peering){.speaker = speaker, .index = index, .settings = *settings};
-	peering->settings.name[SPEAKER_NAME - 1] = '\0';
 	for (int side = 0; side < PEERING_SIDES; side++) {
 		struct machine *machine = &peering->machines[side];
 
 		machine->peering = peering;
 		session.passive = side == PEERING_ACCEPT;
-		session.seed = all->seed + 2 * (uint64_t)index + (uint64_t)side;
+		session.seed = all->seed + 2 * (uint64_t)peering->index + (uint64_t)side;
 		session_init(&machine->session, &session, &machine_output, machine, peering->settings.name);
 	}
 	if (!settings->passive)
 		session_pair(&peering->machines[PEERING_CONNECT].session,
 		             &peering->machines[PEERING_ACCEPT].session);
-	peering->output = output_create(SPEAKER_ADVERTISED, all->minimum_interval, all->seed);
-	return peering->output != NULL ? 0 : -ENOMEM;
+}
+
+/* Settings that hold without a new session. */
+static void set_limits(struct peering *peering)
+{
+	size_t maximum = peering->settings.maximum_paths;
+
+	peering->settings.name[SPEAKER_NAME - 1] = '\0';
+	table_set_maximum(peering->speaker->table, (int)peering->index,
+	                  maximum != 0 ? maximum : (size_t)SPEAKER_PATHS);
+}
+
+int peering_create(struct speaker *speaker, uint32_t slot, const struct speaker_peer *settings,
+                   struct peering **ret_peering)
+{
+	struct peering *peering = calloc(1, sizeof(*peering));
+
+	if (peering == NULL)
+		return -ENOMEM;
+	peering->output =
+	        output_create(SPEAKER_ADVERTISED, speaker->settings.minimum_interval, speaker->settings.seed);
+	if (peering->output == NULL) {
+		free(peering);
+		return -ENOMEM;
+	}
+	peering->speaker = speaker;
+	peering->index = slot;
+	peering->settings = *settings;
+	set_limits(peering);
+	init_machines(peering);
+	*ret_peering = peering;
+	return 0;
+}
+
+static void free_policies(struct speaker_peer *settings)
+{
+	policy_free(&settings->import_policy);
+	policy_free(&settings->export_policy);
 }
 
 void peering_free(struct peering *peering)
 {
-	peering->output = output_free(peering->output);
+	if (peering == NULL)
+		return;
+	output_free(peering->output);
+	free_policies(&peering->settings);
+	free(peering);
 }
 
 void peering_start(struct peering *peering)
@@ -385,10 +510,54 @@ void peering_start(struct peering *peering)
 		step(&peering->machines[PEERING_CONNECT], SESSION_START, NULL, NULL);
 }
 
-void peering_stop(struct peering *peering)
+void peering_stop(struct peering *peering, uint8_t subcode)
 {
+	const struct message_error cease = message_error_make(MESSAGE_CEASE, subcode, NULL, 0);
+
 	for (int side = 0; side < PEERING_SIDES; side++)
-		step(&peering->machines[side], SESSION_STOP, NULL, NULL);
+		step(&peering->machines[side], SESSION_STOP, NULL, &cease);
+}
+
+static bool needs_new_session(const struct speaker_peer *old, const struct speaker_peer *new)
+{
+	return strcmp(old->password, new->password) != 0 || old->gtsm_hops != new->gtsm_hops ||
+	       old->hold != new->hold || old->restart_time != new->restart_time ||
+	       old->passive != new->passive;
+}
+
+/* What the peer knows from us is held against the new policy, and what we know from it comes again. */
+static void review(struct peering *peering, const struct speaker_peer *old)
+{
+	const struct speaker_peer *new = &peering->settings;
+
+	if (peering->up == NULL)
+		return;
+	peering->advertise.edge_metadata = new->edge_metadata;
+	if (old->edge_metadata != new->edge_metadata ||
+	    !policy_equal(&old->export_policy, &new->export_policy))
+		table_each(peering->speaker->table, mark_choice, peering);
+	if (!policy_equal(&old->import_policy, &new->import_policy)) {
+		peering_stop(peering, CEASE_CHANGED);
+		peering_start(peering);
+	}
+}
+
+void peering_change(struct peering *peering, const struct speaker_peer *settings)
+{
+	struct speaker_peer old = peering->settings;
+	bool restart = needs_new_session(&old, settings);
+
+	if (restart)
+		peering_stop(peering, CEASE_CHANGED);
+	peering->settings = *settings;
+	set_limits(peering);
+	if (restart) {
+		init_machines(peering);
+		peering_start(peering);
+	} else {
+		review(peering, &old);
+	}
+	free_policies(&old);
 }
 
 bool peering_matches(const struct peering *peering, const struct connection *connection)
@@ -458,6 +627,7 @@ static void send_update(struct peering *peering, const uint8_t *bytes, int size)
 	if (size <= 0)
 		return;
 	peering->speaker->statistics.updates_sent++;
+	peering->sent.update++;
 	connection_send(peering->up->connection, bytes, (size_t)size);
 }
 
@@ -488,6 +658,15 @@ static void withdraw(struct peering *peering, struct batch *batch, const struct 
 		flush(peering, batch);
 }
 
+static bool passes_export(const struct peering *peering, const struct table_choice *choice)
+{
+	const struct update_attributes *a = attributes_view(choice->attributes);
+	struct update_prefix prefix = {.length = choice->length};
+
+	memcpy(prefix.address, choice->address, sizeof(prefix.address));
+	return policy_accepts(&peering->settings.export_policy, &prefix, a->communities, a->community_count);
+}
+
 /* Whether there is a route of that name which the peer may have. */
 static bool find_choice(const struct peering *peering, const struct output_name *name,
                         struct table_choice *ret_choice)
@@ -498,9 +677,10 @@ static bool find_choice(const struct peering *peering, const struct output_name 
 	                ? table_origin(speaker->table, name->address, name->length, name->path_id, ret_choice)
 	                : table_best(speaker->table, name->address, name->length, ret_choice);
 	bool from_internal = found && ret_choice->peer != TABLE_LOCAL &&
-	                     speaker->peerings[ret_choice->peer].settings.as == speaker->settings.as;
+	                     speaker->peerings[ret_choice->peer]->settings.as == speaker->settings.as;
 
-	return found && advertise_permitted(&peering->advertise, ret_choice, from_internal);
+	return found && advertise_permitted(&peering->advertise, ret_choice, from_internal) &&
+	       passes_export(peering, ret_choice);
 }
 
 static void tell(struct peering *peering, struct output_entry *entry, struct batch *batch, int64_t now)
@@ -545,4 +725,9 @@ void peering_advertise(struct peering *peering, int64_t now)
 		return;
 	peering->owes_end_of_rib = false;
 	send_update(peering, bytes, advertise_withdraw(&peering->advertise, NULL, 0, bytes));
+}
+
+int peering_refresh(struct peering *peering)
+{
+	return BUSBAR_ERROR_STATE;
 }

@@ -10,12 +10,18 @@
 
 #include "bgp/speaker_internal.h"
 
-/* Names, machines and an empty output; -ENOMEM. peering_free() also for one that failed. */
-int peering_init(struct peering *peering, struct speaker *speaker, uint32_t index,
-                 const struct speaker_peer *settings) CHECKED;
+/* A peering that was not started. Takes the policies of the settings over where it succeeds. -ENOMEM. */
+int peering_create(struct speaker *speaker, uint32_t slot, const struct speaker_peer *settings,
+                   struct peering **ret_peering) CHECKED;
+/* Accepts NULL. */
 void peering_free(struct peering *peering);
 void peering_start(struct peering *peering);
-void peering_stop(struct peering *peering);
+/* Ends what there is, with a CEASE of that subcode. */
+void peering_stop(struct peering *peering, uint8_t subcode);
+/* Gives it other settings of the same peer and takes their policies over: see speaker_reconfigure(). */
+void peering_change(struct peering *peering, const struct speaker_peer *settings);
+/* Asks the peer for all its routes; STATE where no session can carry that. */
+int peering_refresh(struct peering *peering) CHECKED;
 /* Whether an incoming connection's ends are this peer's. */
 bool peering_matches(const struct peering *peering, const struct connection *connection);
 /* Whether it can take an incoming connection; peering_accept() gives it one, with the OPEN it brought. */

@@ -51,10 +51,10 @@ static struct peering *find_peering(const struct speaker *speaker, const struct 
 {
 	struct peering *other = NULL;
 
-	for (uint32_t i = 0; i < speaker->settings.peer_count; i++) {
-		struct peering *peering = &speaker->peerings[i];
+	for (uint32_t i = 0; i < speaker->slots; i++) {
+		struct peering *peering = speaker->peerings[i];
 
-		if (!peering_matches(peering, connection) || !peering_can_accept(peering))
+		if (peering == NULL || !peering_matches(peering, connection) || !peering_can_accept(peering))
 			continue;
 		if (peering->settings.as == as)
 			return peering;
@@ -102,8 +102,8 @@ static const struct connection_events pending_events = {.received = on_received,
 
 static bool is_known(const struct speaker *speaker, const struct connection *connection)
 {
-	for (uint32_t i = 0; i < speaker->settings.peer_count; i++)
-		if (peering_matches(&speaker->peerings[i], connection))
+	for (uint32_t i = 0; i < speaker->slots; i++)
+		if (speaker->peerings[i] != NULL && peering_matches(speaker->peerings[i], connection))
 			return true;
 	return false;
 }

@@ -55,6 +55,7 @@ static void set_state(struct session *session, const struct session_input *input
 	         session->settings.passive ? "accept" : "connect", state_names[old],
 	         event_names[input->event], state_names[state]);
 	session->state = state;
+	session->since = input->now;
 }
 
 bool session_connected(const struct session *session)
@@ -136,10 +137,9 @@ static void send_notification(struct session *session, const struct message_erro
 
 static void note_error(struct session *session, const struct message_error *error, bool received)
 {
-	session->last_error = *error;
-	session->last_error_received = received;
 	log_warning("session", "peer=\"%s\" notification=%s code=%u subcode=%u text=\"%s\"", session->name,
 	            received ? "received" : "sent", error->code, error->subcode, message_error_name(error));
+	session->output->notified(session->context, error, received);
 }
 
 /* Gives up the connection; the machine is then in `next` with all timers off. */
@@ -192,10 +192,10 @@ static void on_start(struct session *session, const struct session_input *input)
 
 static void on_stop(struct session *session, const struct session_input *input)
 {
-	const struct message_error cease = message_error_make(MESSAGE_CEASE, CEASE_SHUTDOWN, NULL, 0);
-
-	if (session->state >= SESSION_OPEN_SENT)
-		send_notification(session, &cease);
+	if (session->state >= SESSION_OPEN_SENT) {
+		note_error(session, input->error, false);
+		send_notification(session, input->error);
+	}
 	release(session, input, SESSION_IDLE);
 }
 

@@ -67,13 +67,15 @@ struct session_output {
 	void (*send)(void *context, const uint8_t *bytes, size_t size);
 	void (*established)(void *context);
 	void (*down)(void *context); /* was established */
+	/* A NOTIFICATION goes out or came in. */
+	void (*notified)(void *context, const struct message_error *error, bool received);
 };
 
 struct session_input {
 	enum session_event event;
 	int64_t now;                       /* ns, monotonic */
 	const struct message_open *open;   /* SESSION_OPEN */
-	const struct message_error *error; /* SESSION_ERROR, SESSION_NOTIFICATION */
+	const struct message_error *error; /* SESSION_ERROR, SESSION_NOTIFICATION, SESSION_STOP */
 };
 
 /* Fields are for reading only; session_init() and session_step() alone write them. */
@@ -84,14 +86,13 @@ struct session {
 	const char *name; /* for the log; not owned */
 	struct session *twin;
 	enum session_state state;
+	int64_t since;                           /* of the state */
 	int64_t retry_at, hold_at, keepalive_at; /* SESSION_NEVER: off */
 	int64_t retry_delay;
 	int64_t hold_time; /* ns, negotiated; 0: none */
 	struct message_open remote;
 	bool extended_messages, add_path_send, add_path_receive; /* negotiated */
-	struct message_error last_error;                         /* sent or received */
-	bool last_error_received;
-	uint64_t ignored; /* events without a meaning in their state */
+	uint64_t ignored;                                        /* events without a meaning in their state */
 	struct random random;
 };
 

@@ -50,7 +50,7 @@ struct prefix {
 
 struct peer {
 	struct table_peer description;
-	size_t paths;
+	size_t paths, maximum;
 };
 
 struct table {
@@ -59,6 +59,7 @@ struct table {
 	struct slab *prefix_slab, *origin_slab, *path_slab;
 	struct prefix *dirty;
 	struct peer *peers; /* [0] is TABLE_LOCAL */
+	size_t peer_count;  /* that one included */
 	const struct decision_candidate **scratch;
 	size_t scratch_size;
 	size_t attribute_bytes;
@@ -80,20 +81,40 @@ static struct key key_of(const uint8_t address[16], uint8_t length)
 
 /* ---- creation ---- */
 
+enum { PATHS = 1 << 30, PATHS_PER_PEER = 1 << 18 };
+
+int table_set_peers(struct table *table, size_t count)
+{
+	struct peer *peers;
+
+	if (count < table->peer_count)
+		return 0;
+	peers = reallocarray(table->peers, count + 1, sizeof(*peers));
+	if (peers == NULL)
+		return -ENOMEM;
+	for (size_t i = table->peer_count; i <= count; i++)
+		peers[i] = (struct peer){.maximum = PATHS_PER_PEER};
+	table->peers = peers;
+	table->peer_count = count + 1;
+	return 0;
+}
+
+void table_set_maximum(struct table *table, int peer, size_t maximum)
+{
+	peer_of(table, peer)->maximum = maximum;
+}
+
 struct table *table_create(const struct table_settings *settings)
 {
 	struct table *table = calloc(1, sizeof(*table));
-	size_t paths = (settings->peers + 1) * settings->paths_per_peer;
-
 	if (table == NULL)
 		return NULL;
 	table->settings = *settings;
-	table->peers = calloc(settings->peers + 1, sizeof(*table->peers));
-	table->prefixes = hash_create(sizeof(struct key), paths, settings->seed);
-	table->prefix_slab = slab_create(sizeof(struct prefix), paths);
-	table->origin_slab = slab_create(sizeof(struct origin), paths);
-	table->path_slab = slab_create(sizeof(struct path), paths);
-	if (table->peers != NULL && table->prefixes != NULL && table->prefix_slab != NULL &&
+	table->prefixes = hash_create(sizeof(struct key), PATHS, settings->seed);
+	table->prefix_slab = slab_create(sizeof(struct prefix), PATHS);
+	table->origin_slab = slab_create(sizeof(struct origin), PATHS);
+	table->path_slab = slab_create(sizeof(struct path), PATHS);
+	if (table_set_peers(table, 0) == 0 && table->prefixes != NULL && table->prefix_slab != NULL &&
 	    table->origin_slab != NULL && table->path_slab != NULL)
 		return table;
 	return table_free(table);
@@ -348,7 +369,7 @@ int table_update(struct table *table, int peer, const struct update_prefix *upda
 		return 0;
 	if (old != NULL) {
 		remove_path(table, prefix, origin, old);
-	} else if (peer_of(table, peer)->paths >= table->settings.paths_per_peer) {
+	} else if (peer_of(table, peer)->paths >= peer_of(table, peer)->maximum) {
 		table->refused++;
 		mark(table, prefix, NULL);
 		return BUSBAR_ERROR_TABLE_FULL;
@@ -631,6 +652,48 @@ void table_set_peer(struct table *table, int peer, const struct table_peer *desc
 size_t table_peer_paths(const struct table *table, int peer)
 {
 	return peer_of(table, peer)->paths;
+}
+
+bool table_peer_known(const struct table *table, int peer)
+{
+	return peer_of(table, peer)->paths > 0 || table->dirty != NULL;
+}
+
+static size_t show_paths(const struct prefix *prefix,
+                         void (*show)(void *context, const struct table_path *path), void *context)
+{
+	struct table_path shown = {.length = prefix->key.length};
+	size_t count = 0;
+
+	memcpy(shown.address, prefix->key.address, sizeof(shown.address));
+	for (const struct origin *origin = prefix->origins; origin != NULL; origin = origin->next)
+		for (const struct path *path = origin->paths; path != NULL; path = path->next) {
+			shown.attributes = path->attributes;
+			shown.peer = path->peer;
+			shown.path_id = path->candidate.path_id;
+			shown.origin_as = origin->as;
+			shown.originator = origin->originator;
+			shown.chosen = path == origin->best;
+			shown.best = shown.chosen && origin == prefix->best;
+			show(context, &shown);
+			count++;
+		}
+	return count;
+}
+
+bool table_each_path(const struct table *table, size_t *position, size_t maximum,
+                     void (*show)(void *context, const struct table_path *path), void *context)
+{
+	const void *key;
+	void *value;
+	size_t count = 0;
+
+	while (count < maximum) {
+		if (!hash_next(table->prefixes, position, &key, &value))
+			return false;
+		count += show_paths(value, show, context);
+	}
+	return true;
 }
 
 void table_count(const struct table *table, struct table_statistics *ret_statistics)

@@ -20,6 +20,7 @@ struct listener {
 	uv_tcp_t tcp;
 	struct transport *transport;
 	struct listener *next;
+	struct transport_address local;
 };
 
 struct connection {
@@ -425,6 +426,7 @@ int transport_listen(struct transport *transport, const struct transport_address
 	transport->handles++;
 	listener->tcp.data = listener;
 	listener->transport = transport;
+	listener->local = *local;
 	code = prepare(listener, &address);
 	if (code == 0)
 		code = uv_listen((uv_stream_t *)&listener->tcp, BACKLOG, on_connection);
@@ -438,6 +440,35 @@ int transport_listen(struct transport *transport, const struct transport_address
 	transport->listeners = listener;
 	*ret_port = ntohs(address.sin6_port);
 	return 0;
+}
+
+static bool is_at(const struct listener *listener, const struct transport_address *local)
+{
+	return memcmp(listener->local.address, local->address, sizeof(local->address)) == 0 &&
+	       listener->local.interface == local->interface;
+}
+
+bool transport_listens(const struct transport *transport, const struct transport_address *local)
+{
+	const struct listener *listener = transport->listeners;
+
+	while (listener != NULL && !is_at(listener, local))
+		listener = listener->next;
+	return listener != NULL;
+}
+
+void transport_unlisten(struct transport *transport, const struct transport_address *local)
+{
+	struct listener **link = &transport->listeners;
+	struct listener *listener;
+
+	while (*link != NULL && !is_at(*link, local))
+		link = &(*link)->next;
+	listener = *link;
+	if (listener == NULL)
+		return;
+	*link = listener->next;
+	uv_close((uv_handle_t *)&listener->tcp, on_listener_closed);
 }
 
 static void on_connect(uv_connect_t *request, int status)

@@ -43,6 +43,9 @@ int transport_create(struct uv_loop_s *loop, const struct transport_events *even
 /* Port 0: any. The address need not exist yet. Negative errno. */
 int transport_listen(struct transport *transport, const struct transport_address *local,
                      uint16_t *ret_port) CHECKED;
+/* Whether it listens there (the port does not count), and the end of that. */
+bool transport_listens(const struct transport *transport, const struct transport_address *local);
+void transport_unlisten(struct transport *transport, const struct transport_address *local);
 /* From `local` (:: for any; its port does not count). No event comes before this has returned. */
 int transport_connect(struct transport *transport, const struct transport_address *local,
                       const struct transport_address *remote, const struct connection_events *events,

@@ -47,15 +47,14 @@ static const struct table_report report = {on_origin, on_best};
 
 static void open_fixture(struct fixture *fixture)
 {
-	const struct table_settings settings = {.as = OWN_AS,
-	                                        .identifier = OWN_IDENTIFIER,
-	                                        .peers = PEERS,
-	                                        .paths_per_peer = PATHS,
-	                                        .seed = 1};
+	const struct table_settings settings = {.as = OWN_AS, .identifier = OWN_IDENTIFIER, .seed = 1};
 
 	memset(fixture, 0, sizeof(*fixture));
 	fixture->table = table_create(&settings);
 	T_TRUE(fixture->table != NULL);
+	T_OK(table_set_peers(fixture->table, PEERS));
+	for (int i = 0; i < PEERS; i++)
+		table_set_maximum(fixture->table, i, PATHS);
 	for (int i = 0; i < PEERS; i++)
 		table_set_peer(fixture->table, i,
 		               &(struct table_peer){.external = i < 2,
