@@ -95,11 +95,11 @@ enum busbar_document {
 	BUSBAR_TASKS,
 	BUSBAR_TASK, /* task */
 	BUSBAR_BILL,
-	BUSBAR_LEDGER,  /* operators */
-	BUSBAR_PROGRAM, /* task */
-	BUSBAR_STATUS,  /* operators */
-	BUSBAR_TRACE,   /* task */
-	BUSBAR_PATH,    /* of a service or site: an identifier as in docs/wire.md 4 */
+	BUSBAR_LEDGER,         /* operators */
+	BUSBAR_PROGRAM,        /* task */
+	BUSBAR_STATUS,         /* operators */
+	BUSBAR_TRACE,          /* task */
+	BUSBAR_PATH,           /* of a service or site: an identifier as in docs/wire.md 4 */
 	BUSBAR_BGP_PEERS,      /* operators */
 	BUSBAR_BGP_ROUTES,     /* operators; where to go on: an identifier as in docs/wire.md 4 */
 	BUSBAR_BGP_STATISTICS, /* operators */

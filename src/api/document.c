@@ -69,8 +69,8 @@ char *document_text(json_t *object)
 	return text;
 }
 
-char *document_reload(const struct document_source *source, const char *const *keys, uint32_t count, int error,
-                      const char *problem)
+char *document_reload(const struct document_source *source, const char *const *keys, uint32_t count,
+                      int error, const char *problem)
 {
 	json_t *changed = json_array();
 

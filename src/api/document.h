@@ -68,8 +68,8 @@ struct document_request {
 int document_render(const struct document_source *source, const struct document_request *request,
                     char **ret_text) CHECKED;
 /* What a reload came to: the keys that changed, or why nothing did. NULL when memory is short. */
-char *document_reload(const struct document_source *source, const char *const *keys, uint32_t count, int error,
-                      const char *problem);
+char *document_reload(const struct document_source *source, const char *const *keys, uint32_t count,
+                      int error, const char *problem);
 /* A plan with its reasons; NULL when memory is short. */
 char *document_plan(const struct document_source *source, const struct plan *plan);
 

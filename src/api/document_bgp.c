@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The speaker's peers, routes and counters as documents. Routes come in pages, each with where the next begins. */
+/* The speaker's peers, routes and counters as documents. Routes come in pages, each with where the next
+ * begins. */
 #include "api/document_internal.h"
 #include "base/error.h"
 #include "base/hex.h"
@@ -100,13 +101,13 @@ static json_t *error_object(const struct speaker_peer_status *status, int64_t no
 
 static json_t *peer_object(const struct speaker_peer_status *status, int64_t now)
 {
-	json_t *object = json_pack(
-	        "{s:s, s:o, s:I, s:s, s:s, s:o, s:o, s:o, s:I, s:I}", "name", status->name, "remote",
-	        address_text(status->remote), "as", (json_int_t)status->as, "type",
-	        status->internal ? "internal" : "external", "state", status->state, "since_ms",
-	        document_milliseconds(now - status->since), "identifier",
-	        identifier_or_null(status->identifier), "capabilities", capabilities_object(status), "hold_s",
-	        (json_int_t)status->hold, "restart_time_s", (json_int_t)status->peer_restart_time);
+	json_t *object = json_pack("{s:s, s:o, s:I, s:s, s:s, s:o, s:o, s:o, s:I, s:I}", "name", status->name,
+	                           "remote", address_text(status->remote), "as", (json_int_t)status->as,
+	                           "type", status->internal ? "internal" : "external", "state", status->state,
+	                           "since_ms", document_milliseconds(now - status->since), "identifier",
+	                           identifier_or_null(status->identifier), "capabilities",
+	                           capabilities_object(status), "hold_s", (json_int_t)status->hold,
+	                           "restart_time_s", (json_int_t)status->peer_restart_time);
 
 	if (object == NULL)
 		return NULL;
@@ -178,15 +179,15 @@ static void add_path(void *context, const struct speaker_path *path)
 	static const char *const origins[] = {"igp", "egp", "incomplete"};
 	const struct page *page = context;
 	const struct speaker_route *route = &path->route;
-	json_t *object = json_pack(
-	        "{s:o, s:o, s:I, s:o, s:s, s:o, s:I, s:o, s:b, s:b, s:b}", "prefix",
-	        prefix_text(route->prefix, route->prefix_length), "peer",
-	        peer_name(page->source, route->peer), "path_id", (json_int_t)path->path_id, "next_hop",
-	        address_text(route->next_hop), "origin",
-	        path->origin_code < ARRAY_SIZE(origins) ? origins[path->origin_code] : "?", "as_path",
-	        as_path_object(route), "origin_as", (json_int_t)route->origin_as, "originator",
-	        identifier_or_null(route->originator), "chosen", path->chosen, "best", path->best, "stale",
-	        path->stale);
+	json_t *object =
+	        json_pack("{s:o, s:o, s:I, s:o, s:s, s:o, s:I, s:o, s:b, s:b, s:b}", "prefix",
+	                  prefix_text(route->prefix, route->prefix_length), "peer",
+	                  peer_name(page->source, route->peer), "path_id", (json_int_t)path->path_id,
+	                  "next_hop", address_text(route->next_hop), "origin",
+	                  path->origin_code < ARRAY_SIZE(origins) ? origins[path->origin_code] : "?",
+	                  "as_path", as_path_object(route), "origin_as", (json_int_t)route->origin_as,
+	                  "originator", identifier_or_null(route->originator), "chosen", path->chosen, "best",
+	                  path->best, "stale", path->stale);
 
 	if (object == NULL)
 		return;

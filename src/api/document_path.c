@@ -159,8 +159,7 @@ static int choose(struct way *way, const struct identifier *about, struct arena 
 	if (!gateway_is_none(site))
 		return choose_for_site(way, site, arena);
 	offer = find_service(way->source->view, about);
-	return offer == NULL ? BUSBAR_ERROR_UNKNOWN_SERVICE
-	                     : choose_for_service(way, offer, arena, ret_plan);
+	return offer == NULL ? BUSBAR_ERROR_UNKNOWN_SERVICE : choose_for_service(way, offer, arena, ret_plan);
 }
 
 int document_path_object(const struct document_source *source, const struct identifier *about,

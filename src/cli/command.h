@@ -31,6 +31,12 @@ int task_end(struct session *session);
 /* account.c */
 int account_show_bill(struct session *session);
 int account_show_status(struct session *session);
+/* bgp.c */
+int bgp_show_peers(struct session *session);
+int bgp_show_routes(struct session *session);
+int bgp_show_statistics(struct session *session);
+/* reload.c */
+int reload_gateway(struct session *session);
 /* audit.c */
 int audit_ledger(struct session *session);
 /* program.c */

@@ -106,8 +106,7 @@ static int open_accounts(struct gateway *gateway)
 	return code;
 }
 
-/* The first deposit of each tenant, once in the life of the database. */
-static int deposit(struct gateway *gateway)
+int gateway_deposit(struct gateway *gateway)
 {
 	const struct settings_tenant *tenants = gateway->settings->tenants.items;
 
@@ -343,6 +342,7 @@ static int open_front(struct gateway *gateway)
 	                               .late = gateway_on_late,
 	                               .answer = gateway_front_answer,
 	                               .carry = gateway_front_carry,
+	                               .reload = gateway_reload,
 	                               .context = gateway};
 	int code = front_create(gateway->loop, &front, &gateway->front);
 
@@ -426,7 +426,7 @@ static int open_rooms(struct gateway *gateway)
 	if (code == 0)
 		code = open_accounts(gateway);
 	if (code == 0)
-		code = deposit(gateway);
+		code = gateway_deposit(gateway);
 	if (code == 0)
 		code = open_store(gateway);
 	if (code == 0)
@@ -521,11 +521,12 @@ static void on_timer_closed(uv_handle_t *handle)
 	(void)handle;
 }
 
-void gateway_close(struct gateway *gateway)
+void gateway_close(struct gateway *gateway, bool returns)
 {
 	if (gateway == NULL || gateway->closing)
 		return;
 	gateway->closing = true;
+	gateway->returns = returns;
 	gateway_close_network(gateway);
 	if (gateway->timer_open)
 		uv_close((uv_handle_t *)&gateway->timer, on_timer_closed);
@@ -555,6 +556,7 @@ struct gateway *gateway_free(struct gateway *gateway)
 	(void)ledger_close(gateway->ledger);
 	(void)usage_close(gateway->usage);
 	(void)database_close(gateway->database);
+	gateway_free_past(gateway);
 	(void)arena_free(gateway->arena);
 	free(gateway);
 	return NULL;

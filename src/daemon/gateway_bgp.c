@@ -9,6 +9,7 @@
 #include "daemon/gateway_internal.h"
 #include <errno.h>
 #include <net/if.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define TAG "gateway"
@@ -21,11 +22,18 @@ static void on_route(void *context, const struct speaker_route *route, bool with
 		collect_route(gateway->collect, route, withdrawn);
 }
 
-/* The link that leads to a next hop; NULL: none of ours. */
-static const struct gateway_link *link_toward(const struct gateway *gateway, const struct speaker_route *route)
+/* The link whose other end is the peer in a slot; -1: none. */
+static int link_of(const struct gateway *gateway, uint32_t slot)
+{
+	return slot < GATEWAY_SLOTS ? gateway->slot_links[slot] : -1;
+}
+
+/* The link that leads to a route's next hop; NULL: none of ours. */
+static const struct gateway_link *link_toward(const struct gateway *gateway,
+                                              const struct speaker_route *route)
 {
 	const struct settings_link *links = gateway->settings->links.items;
-	int link = gateway->made.sessions[route->peer].link;
+	int link = link_of(gateway, route->peer);
 
 	if (link >= 0)
 		return &gateway->links[link];
@@ -49,7 +57,7 @@ static void on_best(void *context, const uint8_t prefix[16], uint8_t length,
 static void on_peer(void *context, uint32_t peer, bool established)
 {
 	struct gateway *gateway = context;
-	int link = gateway->made.sessions[peer].link;
+	int link = link_of(gateway, peer);
 
 	if (!gateway->closing && link >= 0)
 		announce_link_session(gateway->announce, gateway->links[link].toward, established);
@@ -82,17 +90,48 @@ static void find_interfaces(struct settings_speaker *made)
 	}
 }
 
-/* A link without a session is there as long as it is measured. */
-static void tell_links_without(struct gateway *gateway)
+/*
+ * The speaker knows its peers by slots, we by the names that are theirs alone. A link without a session is
+ * there as long as it is measured.
+ */
+static void find_slots(struct gateway *gateway)
 {
-	bool has_session[SITE_LINKS] = {false};
+	uint32_t slots = MINIMUM(speaker_peer_slots(gateway->speaker), (uint32_t)GATEWAY_SLOTS);
+	bool up[SITE_LINKS];
 
-	for (uint32_t i = 0; i < gateway->made.speaker.peer_count; i++)
-		if (gateway->made.sessions[i].link >= 0)
-			has_session[gateway->made.sessions[i].link] = true;
+	memset(up, true, sizeof(up));
+	for (uint32_t slot = 0; slot < slots; slot++) {
+		struct speaker_peer_status status;
+		int link;
+
+		gateway->slot_links[slot] = -1;
+		if (speaker_peer_status(gateway->speaker, slot, &status) < 0)
+			continue;
+		link = settings_link_of_session(gateway->made, status.name);
+		gateway->slot_links[slot] = link;
+		if (link >= 0)
+			up[link] = status.established;
+	}
 	for (uint32_t i = 0; i < gateway->link_count; i++)
-		if (!has_session[i])
-			announce_link_session(gateway->announce, gateway->links[i].toward, true);
+		announce_link_session(gateway->announce, gateway->links[i].toward, up[i]);
+}
+
+static struct settings_speaker *make(const struct settings *settings)
+{
+	struct settings_speaker *made = calloc(1, sizeof(*made));
+
+	if (made == NULL)
+		return NULL;
+	settings_speaker(settings, made);
+	find_interfaces(made);
+	return made;
+}
+
+static void forget(struct settings_speaker *made)
+{
+	if (made != NULL)
+		explicit_bzero(made, sizeof(*made)); /* passwords */
+	free(made);
 }
 
 int gateway_open_speaker(struct gateway *gateway)
@@ -101,10 +140,47 @@ int gateway_open_speaker(struct gateway *gateway)
 	        .context = gateway, .route = on_route, .best = on_best, .peer = on_peer};
 	int code;
 
-	settings_speaker(gateway->settings, &gateway->made);
-	gateway->made.speaker.seed = gateway->seed;
-	find_interfaces(&gateway->made);
-	tell_links_without(gateway);
-	code = speaker_create(gateway->loop, &gateway->made.speaker, &callbacks, &gateway->speaker);
-	return code < 0 ? code : announce_access(gateway);
+	gateway->made = make(gateway->settings);
+	if (gateway->made == NULL)
+		return -ENOMEM;
+	gateway->made->speaker.seed = gateway->seed;
+	code = speaker_create(gateway->loop, &gateway->made->speaker, &callbacks, &gateway->speaker);
+	if (code < 0)
+		return code;
+	find_slots(gateway);
+	gateway->source.speaker = gateway->speaker;
+	return announce_access(gateway);
+}
+
+int gateway_change_peers(struct gateway *gateway, const struct settings *settings)
+{
+	struct settings_speaker *made;
+	int code;
+
+	if (gateway->speaker == NULL)
+		return 0;
+	made = make(settings);
+	if (made == NULL)
+		return -ENOMEM;
+	code = speaker_reconfigure(gateway->speaker, made->peers, made->speaker.peer_count);
+	if (code < 0) {
+		forget(made);
+		return code;
+	}
+	forget(gateway->made);
+	gateway->made = made;
+	find_slots(gateway);
+	return 0;
+}
+
+void gateway_close_speaker(struct gateway *gateway)
+{
+	gateway->source.speaker = NULL;
+	if (gateway->returns)
+		speaker_leave(gateway->speaker, NULL, NULL);
+	else
+		speaker_close(gateway->speaker, NULL, NULL);
+	gateway->speaker = NULL;
+	forget(gateway->made);
+	gateway->made = NULL;
 }

@@ -29,6 +29,9 @@
 
 enum { GATEWAY_PORT = 4179 }; /* of operators, on the gateway's own address */
 
+/* Removed peers keep their slots for a moment beside the new ones. */
+enum { GATEWAY_SLOTS = 4 * SETTINGS_SESSIONS };
+
 /* A link with what the kernel and the protocols call it. */
 struct gateway_link {
 	struct gateway_identity toward;
@@ -38,8 +41,15 @@ struct gateway_link {
 	uint64_t probes;                                    /* that were answered */
 };
 
+/* Where settings that were read while the gateway runs live, in that memory itself. */
+struct gateway_past {
+	struct gateway_past *before;
+	struct arena *arena;
+};
+
 struct gateway {
 	const struct settings *settings;
+	struct gateway_past *past;
 	struct gateway_identity identity;
 	uint8_t locator[16], address[16];
 	struct clock clock;
@@ -81,8 +91,9 @@ struct gateway {
 	struct hash *flows;      /* program -> struct flow */
 	struct hash *flow_pairs; /* source and destination -> the newest struct flow of them */
 	struct collect *collect;
-	struct settings_speaker made; /* what the speaker was made with */
+	struct settings_speaker *made; /* what the speaker was made with */
 	struct speaker *speaker;
+	int slot_links[GATEWAY_SLOTS]; /* by the speaker's slots: the link whose other end it is; -1: none */
 	struct probe *probe;
 	uint32_t link_count;
 	struct gateway_link links[SITE_LINKS];
@@ -90,6 +101,7 @@ struct gateway {
 	struct document_source source;
 	uv_timer_t timer;
 	bool timer_open, closing;
+	bool returns; /* closing to be started again: peers keep our routes */
 };
 
 /* gateway_ports.c: what the rooms call; `context` is the gateway. */
@@ -104,6 +116,16 @@ extern const struct driver_callbacks gateway_driver_callbacks;
 
 /* gateway_bgp.c: after steer, announce and collect. */
 int gateway_open_speaker(struct gateway *gateway) CHECKED;
+/* These settings' peers from now on, or an error and all is as it was. Nothing to do without a speaker. */
+int gateway_change_peers(struct gateway *gateway, const struct settings *settings) CHECKED;
+void gateway_close_speaker(struct gateway *gateway);
+
+/* gateway.c: the first deposit of each tenant, once in the life of the database. */
+int gateway_deposit(struct gateway *gateway) CHECKED;
+
+/* gateway_reload.c: `context` is the gateway; what came of it as a document, malloc'd. NULL: no memory. */
+char *gateway_reload(void *context);
+void gateway_free_past(struct gateway *gateway);
 
 /* gateway_network.c: steer, BGP and STAMP; nothing to do for a gateway without links and peers. */
 int gateway_open_steer(struct gateway *gateway) CHECKED;

@@ -179,8 +179,7 @@ void gateway_close_network(struct gateway *gateway)
 	if (gateway->announce != NULL)
 		announce_set_speaker(gateway->announce, NULL);
 	probe_close(gateway->probe);
-	speaker_close(gateway->speaker, NULL, NULL);
+	gateway_close_speaker(gateway);
 	steer_close(gateway->steer, NULL, NULL);
 	gateway->probe = NULL;
-	gateway->speaker = NULL;
 }

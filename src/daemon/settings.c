@@ -448,6 +448,9 @@ int settings_read(const char *path, struct arena *arena, struct settings *ret_se
 		code = check_links(&settings, path, ret_problem);
 	if (code == 0)
 		code = check_secrets(&settings, arena, path, ret_problem);
+	settings.file = arena_text(arena, path);
+	if (code == 0 && settings.file == NULL)
+		code = -ENOMEM;
 	if (code < 0)
 		return code;
 	*ret_settings = settings;
@@ -502,6 +505,7 @@ int settings_tenants(const struct settings *settings, struct arena *arena, struc
 	for (size_t i = 0; i < settings->tenants.count; i++) {
 		text_copy(tenants[i].name, sizeof(tenants[i].name), given[i].name);
 		tenants[i].key = (uint32_t)given[i].key;
+		tenants[i].number = (uint32_t)i;
 		tenants[i].spot = given[i].plan == 0;
 		tenants[i].operator= given[i].operator;
 		if (parse_secret(given[i].secret, tenants[i].secret) < 0)

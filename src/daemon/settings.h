@@ -115,6 +115,7 @@ struct settings_tenant {
 
 /* As read. Lists hold the structures above. */
 struct settings {
+	const char *file; /* that it was read from */
 	const char *node, *state, *cgroup, *operator, * region;
 	struct {
 		int64_t site, gateway;
@@ -172,6 +173,8 @@ struct link_offer settings_link_offer(const struct settings *settings, const str
 /* Links or BGP peers: it is no gateway alone. */
 bool settings_has_network(const struct settings *settings);
 void settings_speaker(const struct settings *settings, struct settings_speaker *ret_speaker);
+/* The link whose other end the peer of that name is; -1: none, or no such peer. */
+int settings_link_of_session(const struct settings_speaker *speaker, const char *name);
 /* As its queues shape and delay it: their own slack is in the latency. */
 struct book_output settings_link_output(const struct settings_link *link);
 /*

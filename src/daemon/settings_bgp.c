@@ -99,8 +99,7 @@ static bool same_text(const char *one, const char *other)
 static bool same_end(const struct config_address *one, const char *interface,
                      const struct config_address *other, const char *other_interface)
 {
-	return same_address(one, other) &&
-	       (!is_link_local(one) || same_text(interface, other_interface));
+	return same_address(one, other) && (!is_link_local(one) || same_text(interface, other_interface));
 }
 
 static bool is_host(const struct config_address *address)
@@ -217,7 +216,8 @@ static const char *fault_of(const struct settings *settings, const struct settin
 		return "interface: a link-local address needs one";
 	if (peer->hold != 0 && peer->hold < 3 * CLOCK_SECOND)
 		return "hold: at least 3 s";
-	if (peer->password != NULL && (peer->password[0] == '\0' || strlen(peer->password) >= SPEAKER_PASSWORD))
+	if (peer->password != NULL &&
+	    (peer->password[0] == '\0' || strlen(peer->password) >= SPEAKER_PASSWORD))
 		return "password: 1 to 80 octets";
 	if (peer->import != NULL && find_policy(settings, peer->import) == NULL)
 		return "import: no such policy";
@@ -283,7 +283,8 @@ int settings_check_bgp(const struct settings *settings, const char *path, struct
 		return settings_refuse(problem, path, "bgp.attribute: %d has another owner",
 		                       (int)settings->bgp.attribute);
 	if (settings_has_network(settings) && (settings->bgp.as == 0 || settings->domain.keys.count == 0))
-		return settings_refuse(problem, path, "links, bgp.peers: need bgp.as and a key of the domain");
+		return settings_refuse(problem, path,
+		                       "links, bgp.peers: need bgp.as and a key of the domain");
 	for (size_t i = 0; i < settings->links.count; i++)
 		if (links[i].bgp && links[i].as == 0 && peer_of_link(settings, &links[i]) == NULL)
 			return settings_refuse(problem, path, "links[%zu].as: needed by BGP", i);
@@ -350,9 +351,10 @@ static void add_peer(const struct settings *settings, struct settings_speaker *m
 	peer->restart_time = given->restart_time;
 	peer->import_policy = policy_of(settings, given->import);
 	peer->export_policy = policy_of(settings, given->export);
-	made->sessions[at] = (struct settings_session){
-	        .link = link_of_peer(settings, given),
-	        .interface = is_link_local(&given->remote) ? given->interface : NULL};
+	made->sessions[at] =
+	        (struct settings_session){.link = link_of_peer(settings, given),
+	                                  .interface =
+	                                          is_link_local(&given->remote) ? given->interface : NULL};
 }
 
 void settings_speaker(const struct settings *settings, struct settings_speaker *ret_speaker)
@@ -381,4 +383,12 @@ void settings_speaker(const struct settings *settings, struct settings_speaker *
 			add_link(settings, ret_speaker, &links[i], (int)i);
 	for (size_t i = 0; i < settings->bgp.peers.count; i++)
 		add_peer(settings, ret_speaker, &peers[i]);
+}
+
+int settings_link_of_session(const struct settings_speaker *speaker, const char *name)
+{
+	for (uint32_t i = 0; i < speaker->speaker.peer_count; i++)
+		if (strcmp(speaker->peers[i].name, name) == 0)
+			return speaker->sessions[i].link;
+	return -1;
 }

@@ -30,7 +30,7 @@ BUSBAR = os.path.join(BUILD, "src", "cli", "busbar")
 INSIDE = "INTEROP_INSIDE"
 SECRET = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
 AS = 65000
-PATIENCE = 8
+PATIENCE = 30
 NAMES = ("g1", "g2", "g3", "r1", "r2", "x")
 
 folder = None
@@ -179,6 +179,26 @@ services:
     def log(self):
         return read(f"{self.name}.log")
 
+    def sites(self):
+        return sorted(site["name"] for site in self.document("view")["sites"])
+
+    def routes(self):
+        return self.document("bgp", "routes")["routes"]
+
+    def announced(self):
+        """(prefix, attribute) of all that it says itself."""
+        return sorted((route["prefix"], route["attribute"] or "") for route in self.routes() if route["peer"] is None)
+
+    def learned(self):
+        return sorted((route["prefix"], route["attribute"] or "") for route in self.routes() if route["peer"])
+
+    def learned_names(self):
+        """Whose paths it has, by originator (inside one AS)."""
+        return sorted({NAMES[int(route["originator"].split(".")[3]) - 1] for route in self.routes() if route["peer"]})
+
+    def peer(self, name):
+        return next(found for found in self.document("bgp", "peers")["peers"] if found["name"] == name)
+
 
 # Other people's daemons.
 
@@ -220,6 +240,93 @@ template bgp common {{
 
     def end(self, number=signal.SIGTERM):
         end(self.process, number)
+
+
+class GoBgp:
+    """GoBGP, the same."""
+
+    def __init__(self, name, clients):
+        self.name, self.clients = name, clients
+        self.program = find_program("gobgpd", "gobgpd")
+
+    def start(self):
+        sessions = "".join(f"""
+[[neighbors]]
+  [neighbors.config]
+    neighbor-address = "{address(client)}"
+    peer-as = {AS}
+  [neighbors.timers.config]
+    idle-hold-time-after-reset = 1
+    connect-retry = 1
+  [neighbors.transport.config]
+    passive-mode = true
+    local-address = "{address(self.name)}"
+  [neighbors.route-reflector.config]
+    route-reflector-client = true
+    route-reflector-cluster-id = "{router_id(self.name)}"
+  [[neighbors.afi-safis]]
+    [neighbors.afi-safis.config]
+      afi-safi-name = "ipv6-unicast"
+    [neighbors.afi-safis.add-paths.config]
+      receive = true
+      send-max = 16
+""" for client in self.clients)
+        write(f"{self.name}.toml", f"""[global.config]
+  as = {AS}
+  router-id = "{router_id(self.name)}"
+{sessions}""")
+        self.process = start(self.name, f"{self.name}.log", self.program, "-f", path(f"{self.name}.toml"), "--api-hosts",
+                             "127.0.0.1:50051", "-l", "warn")
+        return self
+
+    def end(self, number=signal.SIGTERM):
+        end(self.process, number)
+
+
+class Frr:
+    """FRR, the same: bgpd with zebra beside it, which tells it that next hops can be reached."""
+
+    def __init__(self, name, clients, more="", options=""):
+        self.name, self.clients, self.more, self.options = name, clients, more, options
+        self.program = find_program("bgpd", "frr")
+        self.zebra = find_program("zebra", "frr")
+
+    def start(self):
+        os.makedirs(path(self.name), exist_ok=True)
+        shutil.chown(path(self.name), "frr", "frr")
+        sessions = "".join(f" neighbor {address(client)} peer-group CL\n" for client in self.clients)
+        write(f"{self.name}/zebra.conf", f"hostname {self.name}\n")
+        write(f"{self.name}/bgpd.conf", f"""hostname {self.name}
+router bgp {AS}
+ bgp router-id {router_id(self.name)}
+ no bgp default ipv4-unicast
+ no bgp ebgp-requires-policy
+ bgp cluster-id {router_id(self.name)}
+ neighbor CL peer-group
+ neighbor CL remote-as {AS}
+ neighbor CL passive
+ neighbor CL advertisement-interval 0
+{self.options}{sessions}{self.more} address-family ipv6 unicast
+  neighbor CL activate
+  neighbor CL route-reflector-client
+  neighbor CL addpath-tx-all-paths
+ exit-address-family
+""")
+        self.processes = [self.run(self.zebra, "zebra"), self.run(self.program, "bgpd", "-n")]
+        return self
+
+    def run(self, program, name, *more):
+        place = path(self.name)
+        return start(self.name, f"{self.name}.log", program, *more, "-f", f"{place}/{name}.conf", "-i",
+                     f"{place}/{name}.pid", "-z", f"{place}/zserv.api", "--vty_socket", place, "-u", "frr", "-g", "frr",
+                     "--log", "stdout")
+
+    def end(self, number=signal.SIGTERM):
+        for process in self.processes:
+            end(process, number)
+
+
+REFLECTORS = {"bird": Bird, "frr": Frr, "gobgp": GoBgp}
 
 
 # The frame of a test.
