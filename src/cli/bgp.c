@@ -8,15 +8,16 @@
 #include <string.h>
 
 static const struct table_column peer_columns[] = {
-        {"PEER", TABLE_LEFT},   {"ADDRESS", TABLE_LEFT}, {"AS", TABLE_RIGHT},     {"STATE", TABLE_LEFT},
-        {"SINCE", TABLE_RIGHT}, {"PATHS", TABLE_RIGHT},  {"STALE", TABLE_RIGHT},  {"TOLD", TABLE_RIGHT},
-        {"IN", TABLE_RIGHT},    {"OUT", TABLE_RIGHT},    {"FLAPS", TABLE_RIGHT},  {"LAST ERROR", TABLE_LEFT},
+        {"PEER", TABLE_LEFT},   {"ADDRESS", TABLE_LEFT}, {"AS", TABLE_RIGHT},    {"STATE", TABLE_LEFT},
+        {"SINCE", TABLE_RIGHT}, {"PATHS", TABLE_RIGHT},  {"STALE", TABLE_RIGHT}, {"TOLD", TABLE_RIGHT},
+        {"IN", TABLE_RIGHT},    {"OUT", TABLE_RIGHT},    {"FLAPS", TABLE_RIGHT}, {"LAST ERROR", TABLE_LEFT},
         {NULL, TABLE_LEFT},
 };
 static const struct table_column route_columns[] = {
-        {"", TABLE_LEFT},         {"PREFIX", TABLE_LEFT},  {"PEER", TABLE_LEFT},       {"ID", TABLE_RIGHT},
-        {"NEXT HOP", TABLE_LEFT}, {"AS PATH", TABLE_LEFT}, {"ORIGINATOR", TABLE_LEFT}, {"COMMUNITIES", TABLE_LEFT},
-        {"OCTETS", TABLE_RIGHT},  {NULL, TABLE_LEFT},
+        {"", TABLE_LEFT},           {"PREFIX", TABLE_LEFT},      {"PEER", TABLE_LEFT},
+        {"ID", TABLE_RIGHT},        {"NEXT HOP", TABLE_LEFT},    {"AS PATH", TABLE_LEFT},
+        {"ORIGINATOR", TABLE_LEFT}, {"COMMUNITIES", TABLE_LEFT}, {"OCTETS", TABLE_RIGHT},
+        {NULL, TABLE_LEFT},
 };
 
 static void add_count(struct table *table, const json_t *object, const char *key)
@@ -61,9 +62,8 @@ static int print_statistics(struct session *session, const json_t *document)
 	const char *key;
 	json_t *value;
 
-	json_object_foreach((json_t *)document, key, value)
-		if (json_is_integer(value))
-			(void)fprintf(session->out, "%-22s %lld\n", key, (long long)json_integer_value(value));
+	json_object_foreach((json_t *)document, key, value) if (json_is_integer(value))(void)
+	        fprintf(session->out, "%-22s %lld\n", key, (long long)json_integer_value(value));
 	return 0;
 }
 
@@ -85,7 +85,8 @@ static const char *joined(const json_t *array, struct arena *arena)
 
 		text = json_is_string(item)
 		               ? arena_format(arena, "%s%s%s", text, space, json_string_value(item))
-		               : arena_format(arena, "%s%s%lld", text, space, (long long)json_integer_value(item));
+		               : arena_format(arena, "%s%s%lld", text, space,
+		                              (long long)json_integer_value(item));
 	}
 	return text == NULL ? "" : text;
 }

@@ -466,6 +466,8 @@ static int open_doors(struct gateway *gateway)
 	if (code == 0)
 		code = open_transfer(gateway);
 	if (code == 0)
+		code = gateway_open_metrics(gateway);
+	if (code == 0)
 		code = open_timer(gateway);
 	return code;
 }
@@ -533,6 +535,7 @@ void gateway_close(struct gateway *gateway, bool returns)
 	front_close(gateway->front);
 	gateway->front = NULL;
 	transfer_close(gateway->transfer, NULL, NULL);
+	scrape_close(gateway->scrape);
 	announce_close(gateway->announce);
 	if (gateway->driver != NULL)
 		driver_close(gateway->driver, on_driver_closed, gateway);

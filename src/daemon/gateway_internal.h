@@ -5,6 +5,7 @@
 
 #include "api/document.h"
 #include "api/front.h"
+#include "api/scrape.h"
 #include "api/transfer.h"
 #include "base/arena.h"
 #include "base/database.h"
@@ -85,6 +86,7 @@ struct gateway {
 	struct announce *announce;
 	struct front *front;
 	struct transfer *transfer;
+	struct scrape *scrape;
 	struct steer *steer;
 	bool enforces; /* the kernel keeps what is reserved */
 	struct slab *flow_slab;
@@ -122,6 +124,9 @@ void gateway_close_speaker(struct gateway *gateway);
 
 /* gateway.c: the first deposit of each tenant, once in the life of the database. */
 int gateway_deposit(struct gateway *gateway) CHECKED;
+
+/* gateway_metrics.c: the last of the doors. */
+int gateway_open_metrics(struct gateway *gateway) CHECKED;
 
 /* gateway_reload.c: `context` is the gateway; what came of it as a document, malloc'd. NULL: no memory. */
 char *gateway_reload(void *context);

@@ -20,18 +20,24 @@
 enum { CHANGES = 64, RELOAD_ARENA = 8 << 20 };
 
 static const char *const changeable[] = {
-        "bgp.peers",         "bgp.policies", "prices",
-        "links[].tide",      "supply.resources[].tide",
-        "services[].price",  "services[].tariff",
-        "tenants[].secret",  "tenants[].plan",
-        "tenants[].operator", "tenants[].balance",
+        "bgp.peers",
+        "bgp.policies",
+        "prices",
+        "links[].tide",
+        "supply.resources[].tide",
+        "services[].price",
+        "services[].tariff",
+        "tenants[].secret",
+        "tenants[].plan",
+        "tenants[].operator",
+        "tenants[].balance",
 };
 
 struct changes {
-	bool tenants_too;           /* tenants may come and go */
-	uint32_t count;             /* all, of which the first CHANGES are kept */
+	bool tenants_too; /* tenants may come and go */
+	uint32_t count;   /* all, of which the first CHANGES are kept */
 	char keys[CHANGES][CONFIG_KEY];
-	char fixed[CONFIG_KEY];     /* the first that needs a restart; empty: none */
+	char fixed[CONFIG_KEY]; /* the first that needs a restart; empty: none */
 };
 
 static bool is_changeable(const struct changes *changes, const char *key)
@@ -88,8 +94,8 @@ static int read_again(struct gateway *gateway, struct arena *arena, struct chang
 {
 	struct settings *settings = arena_alloc(arena, sizeof(*settings));
 	struct front_tenant *tenants;
-	int code = settings == NULL ? -ENOMEM
-	                            : settings_read(gateway->settings->file, arena, settings, problem);
+	int code =
+	        settings == NULL ? -ENOMEM : settings_read(gateway->settings->file, arena, settings, problem);
 
 	if (code < 0)
 		return code;
@@ -97,8 +103,9 @@ static int read_again(struct gateway *gateway, struct arena *arena, struct chang
 	changes->tenants_too = gateway->allowances == NULL;
 	config_compare(settings_fields, gateway->settings, settings, on_difference, changes);
 	if (changes->fixed[0] != '\0') {
-		(void)snprintf(problem->text, sizeof(problem->text), "%.200s: %s: changes only with a restart",
-		               gateway->settings->file, changes->fixed);
+		(void)snprintf(problem->text, sizeof(problem->text),
+		               "%.200s: %s: changes only with a restart", gateway->settings->file,
+		               changes->fixed);
 		return BUSBAR_ERROR_STATE;
 	}
 	code = prepare(gateway, settings, arena, &tenants);

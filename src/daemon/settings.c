@@ -162,6 +162,12 @@ static const struct config_field supply_fields[] = {
         END,
 };
 
+static const struct config_field metrics_fields[] = {
+        {"listen", CONFIG_ADDRESS, SUB(metrics, listen), .fallback = "[::1]:4183",
+         .help = "GET /metrics for whoever can reach it; \"::\" without a port: nobody"},
+        SETTINGS_END,
+};
+
 static const struct config_field front_fields[] = {
         {"receivers", CONFIG_INTEGER, SUB(front, receivers), .fallback = "1", .minimum = 1,
          .maximum = FRONT_RECEIVERS, .help = "threads that take in clients' requests"},
@@ -230,6 +236,7 @@ const struct config_field settings_fields[] = {
         {"access", CONFIG_LIST, FIELD(settings, access), .fields = access_fields,
          .element_size = sizeof(struct settings_access), .list_maximum = FRONT_PLACES - 1},
         {"front", CONFIG_SECTION, FIELD(settings, front), .fields = front_fields},
+        {"metrics", CONFIG_SECTION, FIELD(settings, metrics), .fields = metrics_fields},
         {"supply", CONFIG_SECTION, FIELD(settings, supply), .fields = supply_fields},
         {"prices", CONFIG_SECTION, FIELD(settings, prices), .fields = price_fields},
         {"gflops-per-core", CONFIG_DECIMAL, FIELD(settings, gflops_per_core), .fallback = "0",

@@ -140,6 +140,9 @@ struct settings {
 		int64_t source, stranger, tenant; /* messages a second */
 	} front;
 	struct {
+		struct config_address listen;
+	} metrics;
+	struct {
 		int64_t cores, share, memory, storage, runs, scratch, output, processes, blobs;
 		struct config_list resources;
 	} supply;

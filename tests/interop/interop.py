@@ -14,6 +14,7 @@ Gateways have no links: all that they know of each other came through a daemon t
 import ipaddress
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -196,8 +197,41 @@ services:
         """Whose paths it has, by originator (inside one AS)."""
         return sorted({NAMES[int(route["originator"].split(".")[3]) - 1] for route in self.routes() if route["peer"]})
 
+    def metrics(self):
+        """The lines of /metrics, once they are OpenMetrics and no other text."""
+        done = subprocess.run(within(self.name, "curl", "-sf", "-g", "http://[::1]:4183/metrics"), check=False,
+                              stdout=subprocess.PIPE, text=True)
+        need(done.returncode == 0, f"{self.name}: /metrics: curl {done.returncode}")
+        return open_metrics(done.stdout)
+
     def peer(self, name):
         return next(found for found in self.document("bgp", "peers")["peers"] if found["name"] == name)
+
+
+def open_metrics(text):
+    """{sample with its labels: value}; Unmet where the text breaks the format (openmetrics.io 1.0)."""
+    lines, families, samples, family = text.split("\n"), {}, {}, None
+    need(lines[-2:] == ["# EOF", ""], "metrics end with # EOF")
+    for line in lines[:-2]:
+        meta = re.fullmatch(r"# (TYPE|UNIT|HELP) ([a-z_][a-z0-9_]*) (.+)", line)
+        if meta:
+            kind, name, what = meta.groups()
+            if kind == "TYPE":
+                need(name not in families and what in ("counter", "gauge"), f"metrics: {line}")
+                need(not name.endswith("_total"), f"metrics: {line}")
+                family, families[name] = name, what
+            need(name == family, f"metrics: out of place: {line}")
+            need(kind != "UNIT" or name.endswith("_" + what), f"metrics: {line}")
+            continue
+        sample = re.fullmatch(r'([a-z_][a-z0-9_]*)(\{[a-z_]+="(?:[^"\\\n]|\\[\\"n])*"(?:,[a-z_]+="(?:[^"\\\n]|\\[\\"n])*")*\})? '
+                              r"(-?[0-9.e+-]+|NaN|[+-]Inf)", line)
+        need(sample, f"metrics: no sample: {line}")
+        need(family and sample.group(1) == family + ("_total" if families[family] == "counter" else ""),
+             f"metrics: of no family: {line}")
+        key = sample.group(1) + (sample.group(2) or "")
+        need(key not in samples, f"metrics: twice: {line}")
+        samples[key] = float(sample.group(3))
+    return samples
 
 
 # Other people's daemons.
