@@ -32,6 +32,7 @@ INSIDE = "INTEROP_INSIDE"
 SECRET = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
 AS = 65000
 PATIENCE = 30
+ANYCAST = "fd00:5e::1/128"
 NAMES = ("g1", "g2", "g3", "r1", "r2", "x")
 
 folder = None
@@ -117,6 +118,31 @@ def peer(name, to, asn=AS, **more):
     return "{" + ", ".join(f"{key.replace('_', '-')}: {value}" for key, value in words.items()) + "}"
 
 
+def wait_known(gateways):
+    """Each has the routes of all these others and has opened what they carry, and has no other's."""
+    names = sorted(gateway.name for gateway in gateways)
+    for gateway in gateways:
+        wait_until(f"{gateway.name} knows {names}", lambda gateway=gateway: gateway.sites() == names, PATIENCE)
+
+
+def settled(gateways):
+    """Every path that one announces is with every other, octet by octet, and nothing else is."""
+    own = {gateway.name: gateway.announced() for gateway in gateways}
+    wanted = {gateway.name: sorted(path for name, paths in own.items() if name != gateway.name for path in paths)
+              for gateway in gateways}
+    return {gateway.name: gateway.learned() for gateway in gateways} == wanted and own
+
+
+def check_identical(gateways):
+    """Announcements change by themselves (they are repeated), so the comparison is tried until both sides are at rest."""
+    own = wait_until("all paths and attributes are the same everywhere", lambda: settled(gateways), PATIENCE)
+    octets = sum(len(attribute) // 2 for paths in own.values() for _prefix, attribute in paths)
+    check(octets > 0, "every path arrives, with every octet of its attribute")
+    note(f"{sum(map(len, own.values()))} paths, {octets} octets of attributes")
+    anycast = [prefix for prefix, _attribute in gateways[0].learned() if prefix == ANYCAST]
+    check(len(anycast) == len(gateways) - 1, "of an anycast address the path of each site", anycast)
+
+
 class Gateway:
     """One busbard with a service, without links."""
 
@@ -199,9 +225,10 @@ services:
 
     def metrics(self):
         """The lines of /metrics, once they are OpenMetrics and no other text."""
-        done = subprocess.run(within(self.name, "curl", "-sf", "-g", "http://[::1]:4183/metrics"), check=False,
-                              stdout=subprocess.PIPE, text=True)
-        need(done.returncode == 0, f"{self.name}: /metrics: curl {done.returncode}")
+        read_it = "import sys, urllib.request as r; sys.stdout.write(r.urlopen(sys.argv[1]).read().decode())"
+        done = subprocess.run(within(self.name, sys.executable, "-c", read_it, "http://[::1]:4183/metrics"), check=False,
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        need(done.returncode == 0, f"{self.name}: /metrics: {done.stderr.strip()[-200:]}")
         return open_metrics(done.stdout)
 
     def peer(self, name):

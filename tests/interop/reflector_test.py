@@ -6,45 +6,14 @@ goes when it is withdrawn or its announcer is cut off, nothing else."""
 import sys
 
 import interop
-from interop import Gateway, check, note, peer, wait_until
+from interop import Gateway, check, peer, wait_known, wait_until
 
 CLIENTS = ("g1", "g2", "g3")
-ANYCAST = "fd00:5e::1/128"
 
 
-def is_known(gateway, others):
-    """The gateway has all routes of these others and opened what they carry."""
-    return gateway.sites() == sorted({gateway.name, *others})
-
-
-def wait_known(gateways):
-    names = [gateway.name for gateway in gateways]
-    for gateway in gateways:
-        wait_until(f"{gateway.name} knows {names}", lambda gateway=gateway: is_known(gateway, names), interop.PATIENCE)
-
-
-def settled(gateways):
-    """Every path that one announces is with every other, octet by octet, and nothing else is."""
-    own = {gateway.name: gateway.announced() for gateway in gateways}
-    wanted = {gateway.name: sorted(path for name, paths in own.items() if name != gateway.name for path in paths)
-              for gateway in gateways}
-    found = {gateway.name: gateway.learned() for gateway in gateways}
-    return found == wanted and (own, wanted)
-
-
-def identical(gateways):
-    """Announcements change by themselves (they are repeated), so the comparison is tried until both sides are at rest."""
-    own, _wanted = wait_until("all paths and attributes are the same everywhere", lambda: settled(gateways),
-                              interop.PATIENCE)
-    octets = sum(len(attribute) // 2 for paths in own.values() for _prefix, attribute in paths)
-    check(True, "every path arrives, with every octet of its attribute")
-    note(f"{sum(map(len, own.values()))} paths of {octets} octets")
-    anycast = [prefix for prefix, _attribute in gateways[0].learned() if prefix == ANYCAST]
-    check(len(anycast) == len(gateways) - 1, "of an anycast address the path of each site", anycast)
-
-
-def withdrawn(gateways):
-    """A site that ends takes its paths with it, by CEASE; one that is cut off when its hold time has passed."""
+def check_withdrawal(gateways):
+    """A service that is no longer offered goes alone; a site that ends takes all its paths, by CEASE; one that is cut
+    off when its hold time has passed."""
     gateways[2].end()
     wait_known(gateways[:2])
     check(gateways[0].learned_names() == ["g2"], "a gateway that ended took its paths and no other",
@@ -59,12 +28,27 @@ def withdrawn(gateways):
     check(True, "and it came back")
 
 
+def check_metrics(gateway):
+    found = gateway.metrics()
+    check(found['busbar_bgp_peer_established{peer="reflector"}'] == 1 and found["busbar_view_sites"] == 3,
+          "/metrics is OpenMetrics and tells of the peer and the view", found)
+
+
+def check_log(gateway):
+    """Every change of a session's state: from, by, to."""
+    states = [line for line in gateway.log().splitlines() if " old=" in line]
+    check(states and all(" event=" in line and " new=" in line for line in states), "states change on the record", states)
+    check(any("new=established" in line for line in states), "up to established", states)
+
+
 def main():
     interop.REFLECTORS[sys.argv[1]]("r1", CLIENTS).start()
     gateways = [Gateway(name, [peer("reflector", "r1", local=interop.address(name))]).start() for name in CLIENTS]
     wait_known(gateways)
-    identical(gateways)
-    withdrawn(gateways)
+    interop.check_identical(gateways)
+    check_metrics(gateways[0])
+    check_withdrawal(gateways)
+    check_log(gateways[0])
     return gateways
 
 
