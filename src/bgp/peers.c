@@ -173,6 +173,60 @@ static void unlisten(struct speaker *speaker, const struct speaker_peer *gone)
 	transport_unlisten(speaker->transport, &local);
 }
 
+/* ---- passwords ---- */
+
+static struct transport_address remote_address(const struct speaker_peer *peer)
+{
+	struct transport_address remote = {.port = 0};
+
+	memcpy(remote.address, peer->remote, sizeof(remote.address));
+	if (transport_is_link_local(peer->remote))
+		remote.interface = peer->interface;
+	return remote;
+}
+
+/* An address has one password: that of the first peer there which has any. */
+static int set_passwords(struct speaker *speaker, const struct speaker_peer *peers, uint32_t count)
+{
+	int code = 0;
+
+	for (uint32_t i = 0; i < count && code == 0; i++) {
+		struct transport_address remote = remote_address(&peers[i]);
+		const char *password = "";
+
+		for (uint32_t k = 0; k < count && password[0] == '\0'; k++) {
+			struct transport_address other = remote_address(&peers[k]);
+
+			if (memcmp(&remote, &other, sizeof(remote)) == 0)
+				password = peers[k].password;
+		}
+		code = transport_set_password(speaker->transport, &remote, password);
+	}
+	return code;
+}
+
+/* Back to those of the peers that are there. */
+static void restore_passwords(struct speaker *speaker, const struct speaker_peer *peers, uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		struct transport_address remote = remote_address(&peers[i]);
+		const char *password = "";
+
+		for (uint32_t slot = 0; slot < speaker->slots; slot++) {
+			const struct peering *peering = speaker->peerings[slot];
+			struct transport_address other;
+
+			if (peering == NULL || peering->removed || password[0] != '\0')
+				continue;
+			other = remote_address(&peering->settings);
+			if (memcmp(&remote, &other, sizeof(remote)) == 0)
+				password = peering->settings.password;
+		}
+		if (transport_set_password(speaker->transport, &remote, password) < 0)
+			log_warning("peers", "event=password-not-restored peer=\"%s\"", peers[i].name);
+	}
+}
+
 /* ---- changing ---- */
 
 static void remove_peer(struct speaker *speaker, struct peering *peering)
@@ -180,7 +234,19 @@ static void remove_peer(struct speaker *speaker, struct peering *peering)
 	log_info("peers", "event=removed peer=\"%s\" slot=%u", peering->settings.name, peering->index);
 	peering->removed = true;
 	peering_stop(peering, CEASE_DECONFIGURED);
-	unlisten(speaker, &peering->settings);
+}
+
+/* What only removed peers needed. */
+static void clear_sockets(struct speaker *speaker)
+{
+	for (uint32_t slot = 0; slot < speaker->slots; slot++) {
+		const struct peering *peering = speaker->peerings[slot];
+
+		if (peering == NULL || !peering->removed)
+			continue;
+		unlisten(speaker, &peering->settings);
+		restore_passwords(speaker, &peering->settings, 1);
+	}
 }
 
 static void commit(struct speaker *speaker, struct place *places, uint32_t count)
@@ -202,6 +268,7 @@ static void commit(struct speaker *speaker, struct place *places, uint32_t count
 		speaker->peerings[places[i].slot] = created;
 		peering_start(created);
 	}
+	clear_sockets(speaker);
 }
 
 static void abandon(struct speaker *speaker, const struct speaker_peer *peers, struct place *places,
@@ -213,6 +280,7 @@ static void abandon(struct speaker *speaker, const struct speaker_peer *peers, s
 	}
 	for (uint32_t i = 0; i < count; i++)
 		unlisten(speaker, &peers[i]);
+	restore_passwords(speaker, peers, count);
 }
 
 static int prepare(struct speaker *speaker, const struct speaker_peer *peers, struct place *places,
@@ -228,6 +296,8 @@ static int prepare(struct speaker *speaker, const struct speaker_peer *peers, st
 	for (uint32_t i = 0; i < count && code == 0; i++)
 		if (places[i].slot == NO_SLOT)
 			code = create(speaker, &places[i], &empty);
+	if (code == 0)
+		code = set_passwords(speaker, peers, count);
 	return code == 0 ? listen_all(speaker, peers, count) : code;
 }
 

@@ -22,6 +22,7 @@ static void fill_route(struct speaker_route *route, const struct update_attribut
 
 struct speaker_route show_choice(const struct table_choice *choice)
 {
+	const struct update_attributes a = attributes_view(choice->attributes);
 	struct speaker_route route = {
 	        .prefix_length = choice->length,
 	        .origin_as = choice->origin_as,
@@ -30,7 +31,7 @@ struct speaker_route show_choice(const struct table_choice *choice)
 	};
 
 	memcpy(route.prefix, choice->address, sizeof(route.prefix));
-	fill_route(&route, attributes_view(choice->attributes));
+	fill_route(&route, &a);
 	return route;
 }
 
@@ -42,25 +43,25 @@ struct shower {
 static void show_path(void *context, const struct table_path *shown)
 {
 	const struct shower *shower = context;
-	const struct update_attributes *a = attributes_view(shown->attributes);
+	const struct update_attributes a = attributes_view(shown->attributes);
 	struct speaker_path path = {
 	        .route = {.prefix_length = shown->length,
 	                  .origin_as = shown->origin_as,
 	                  .originator = shown->originator,
 	                  .peer = (uint32_t)shown->peer},
-	        .origin_code = a->origin,
+	        .origin_code = a.origin,
 	        .chosen = shown->chosen,
 	        .best = shown->best,
 	        .stale = shown->stale,
-	        .has_preference = a->has_local_preference,
-	        .has_med = a->has_med,
+	        .has_preference = a.has_local_preference,
+	        .has_med = a.has_med,
 	        .path_id = shown->path_id,
-	        .preference = a->local_preference,
-	        .med = a->med,
+	        .preference = a.local_preference,
+	        .med = a.med,
 	};
 
 	memcpy(path.route.prefix, shown->address, sizeof(path.route.prefix));
-	fill_route(&path.route, a);
+	fill_route(&path.route, &a);
 	shower->show(shower->context, &path);
 }
 
@@ -93,6 +94,11 @@ static void fill_negotiated(struct speaker_peer_status *status, const struct ses
 	status->add_path_send = session->add_path_send;
 	status->add_path_receive = session->add_path_receive;
 	status->extended_messages = session->extended_messages;
+	status->route_refresh = session->route_refresh;
+	status->enhanced_refresh = session->enhanced_refresh;
+	status->graceful_restart = session->graceful_restart;
+	status->graceful_notification = session->graceful_notification;
+	status->peer_restart_time = session->remote.restart_time;
 	status->hold = (uint32_t)(session->hold_time / CLOCK_SECOND);
 }
 
@@ -115,6 +121,7 @@ int speaker_peer_status(const struct speaker *speaker, uint32_t slot, struct spe
 	        .received = peering->received,
 	        .sent = peering->sent,
 	        .paths = table_peer_paths(speaker->table, (int)slot),
+	        .stale_paths = table_peer_stale(speaker->table, (int)slot),
 	        .advertised = output_advertised(peering->output),
 	        .waiting = output_waiting(peering->output),
 	        .announced_in = peering->announced_in,

@@ -11,6 +11,7 @@
 #include "bgp/peers.h"
 #include "bgp/pending.h"
 #include "bgp/show.h"
+#include "bgp/tell.h"
 #include "busbar-error.h"
 #include <errno.h>
 #include <stdlib.h>
@@ -19,13 +20,13 @@
 /* ---- reports ---- */
 
 static void mark(struct speaker *speaker, bool add_path, const uint8_t address[16], uint8_t length,
-                 uint32_t number)
+                 const struct table_choice *choice)
 {
 	for (uint32_t i = 0; i < speaker->slots; i++) {
 		struct peering *peering = speaker->peerings[i];
 
 		if (peering != NULL && peering->up != NULL && peering->advertise.add_path == add_path)
-			peering_mark(peering, address, length, number);
+			tell_mark(peering, address, length, choice);
 	}
 }
 
@@ -34,7 +35,7 @@ static void on_origin_changed(void *context, const struct table_choice *choice, 
 	struct speaker *speaker = context;
 	struct speaker_route route;
 
-	mark(speaker, true, choice->address, choice->length, choice->number);
+	mark(speaker, true, choice->address, choice->length, choice);
 	if (choice->peer == TABLE_LOCAL || speaker->callbacks.route == NULL || speaker->closing)
 		return;
 	route = show_choice(choice);
@@ -48,7 +49,7 @@ static void on_best_changed(void *context, const uint8_t address[16], uint8_t le
 	bool foreign = choice != NULL && choice->peer != TABLE_LOCAL;
 	struct speaker_route route;
 
-	mark(speaker, false, address, length, 0);
+	mark(speaker, false, address, length, choice);
 	if (speaker->callbacks.best == NULL || speaker->closing || (!foreign && !was_foreign))
 		return;
 	if (foreign)
@@ -62,8 +63,14 @@ static const struct table_report report = {on_origin_changed, on_best_changed};
 
 static int64_t next_deadline(const struct speaker *speaker)
 {
-	int64_t deadline = table_dirty(speaker->table) ? 0 : pending_deadline(speaker);
+	int64_t deadline = pending_deadline(speaker);
 
+	if (speaker->deferring_until > 0)
+		deadline = MINIMUM(deadline, speaker->deferring_until);
+	else if (table_dirty(speaker->table))
+		deadline = 0;
+	if (speaker->starting)
+		deadline = MINIMUM(deadline, speaker->starting_until);
 	for (uint32_t i = 0; i < speaker->slots; i++)
 		if (speaker->peerings[i] != NULL)
 			deadline = MINIMUM(deadline, peering_deadline(speaker->peerings[i]));
@@ -81,6 +88,52 @@ static void shut_down(struct speaker *speaker)
 	transport_close(speaker->transport, finish, speaker);
 }
 
+/* RFC 4724 section 4.1: whoever restarts itself or never says when it has told all is not waited for. */
+static bool has_told_all(const struct peering *peering)
+{
+	const struct message_open *remote;
+
+	if (peering == NULL || peering->removed)
+		return true;
+	if (peering->up == NULL)
+		return false;
+	remote = &peering->up->session.remote;
+	return peering->told_all || remote->restarting || !remote->graceful_restart;
+}
+
+/* The end of what follows our own start: of the wait for the peers' routes, and of telling peers about it. */
+static void review_start(struct speaker *speaker, int64_t now)
+{
+	bool complete = true;
+
+	if (!speaker->starting)
+		return;
+	for (uint32_t i = 0; i < speaker->slots; i++)
+		complete = complete && has_told_all(speaker->peerings[i]);
+	if (speaker->deferring_until > 0 && (complete || speaker->deferring_until <= now)) {
+		log_info("speaker", "event=decisions-begin complete=%d", complete);
+		speaker->deferring_until = 0;
+	}
+	if (!complete && speaker->starting_until > now)
+		return;
+	speaker->starting = false;
+	for (uint32_t i = 0; i < speaker->slots; i++)
+		for (int side = 0; speaker->peerings[i] != NULL && side < PEERING_SIDES; side++)
+			session_set_restarting(&speaker->peerings[i]->machines[side].session, false);
+}
+
+static void decide_and_tell(struct speaker *speaker)
+{
+	int64_t now;
+
+	table_publish(speaker->table, &report, speaker);
+	peers_sweep(speaker);
+	now = clock_monotonic(&clock_system);
+	for (uint32_t i = 0; i < speaker->slots; i++)
+		if (speaker->peerings[i] != NULL)
+			tell_due(speaker->peerings[i], now);
+}
+
 static void on_woken(void *context)
 {
 	struct speaker *speaker = context;
@@ -94,12 +147,9 @@ static void on_woken(void *context)
 	for (uint32_t i = 0; i < speaker->slots; i++)
 		if (speaker->peerings[i] != NULL)
 			peering_tick(speaker->peerings[i], now);
-	table_publish(speaker->table, &report, speaker);
-	peers_sweep(speaker);
-	now = clock_monotonic(&clock_system);
-	for (uint32_t i = 0; i < speaker->slots; i++)
-		if (speaker->peerings[i] != NULL)
-			peering_advertise(speaker->peerings[i], now);
+	review_start(speaker, now);
+	if (speaker->deferring_until == 0)
+		decide_and_tell(speaker);
 	transport_wake_at(speaker->transport, next_deadline(speaker));
 }
 
@@ -149,12 +199,25 @@ static int fill(struct speaker *speaker, const struct speaker_settings *settings
 	speaker->settings.domain = domain;
 	speaker->settings.peers = NULL;
 	speaker->port = settings->port;
+	speaker->starting = true;
 	speaker->table = table_create(&table);
 	if (domain == NULL || speaker->table == NULL)
 		return -ENOMEM;
 	if (settings->domain_count > 0)
 		memcpy(domain, settings->domain, settings->domain_count * sizeof(*domain));
 	return 0;
+}
+
+/* Our start, as peers may see it, is over with the longest time that one of them keeps our routes. */
+static void begin(struct speaker *speaker)
+{
+	int64_t now = clock_monotonic(&clock_system);
+	int64_t longest = speaker->settings.deferral;
+
+	for (uint32_t i = 0; i < speaker->slots; i++)
+		longest = MAXIMUM(longest, speaker->peerings[i]->settings.restart_time);
+	speaker->starting_until = now + longest;
+	speaker->deferring_until = speaker->settings.deferral > 0 ? now + speaker->settings.deferral : 0;
 }
 
 int speaker_create(struct uv_loop_s *loop, const struct speaker_settings *settings,
@@ -175,6 +238,8 @@ int speaker_create(struct uv_loop_s *loop, const struct speaker_settings *settin
 		return code;
 	}
 	code = speaker_reconfigure(speaker, settings->peers, settings->peer_count);
+	if (code == 0)
+		begin(speaker);
 	if (code < 0) {
 		log_error("speaker", "event=create port=%u error=\"%s\"", speaker->port, error_text(code));
 		transport_close(speaker->transport, finish, speaker);
@@ -267,5 +332,5 @@ int speaker_refresh(struct speaker *speaker, uint32_t slot)
 {
 	struct peering *peering = slot < speaker->slots ? speaker->peerings[slot] : NULL;
 
-	return peering != NULL ? peering_refresh(peering) : BUSBAR_ERROR_NOT_FOUND;
+	return peering != NULL ? tell_ask(peering) : BUSBAR_ERROR_NOT_FOUND;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What speaker.c (interface, rounds), peers.c (the set of peers), show.c (looking), peering.c (sessions) and
- * pending.c (strangers) share.
+ * What speaker.c (interface, rounds), peers.c (the set of peers), show.c (looking), peering.c (sessions),
+ * receive.c and tell.c (routes in and out) and pending.c (strangers) share.
  */
 #ifndef BGP_SPEAKER_INTERNAL_H
 #define BGP_SPEAKER_INTERNAL_H
@@ -36,9 +36,12 @@ struct peering {
 	struct machine *up; /* the established one */
 	struct output *output;
 	struct advertise advertise; /* of the established session */
-	bool owes_end_of_rib;
-	bool overflowed; /* a change could not be noted: only a new session puts it right */
-	bool removed;    /* is no peer any more; goes when its routes are gone */
+	bool owes_end_of_rib, owes_refresh, owes_refresh_end;
+	bool told_all;        /* its End-of-RIB has come */
+	int64_t stale_until;  /* when stale routes go; INT64_MAX: there are none */
+	int64_t barred_until; /* no connection before */
+	bool overflowed;      /* a change could not be noted: only a new session puts it right */
+	bool removed;         /* is no peer any more; goes when its routes are gone */
 	/* The rest is for show. */
 	struct speaker_messages received, sent;
 	uint64_t announced_in, withdrawn_in, refused_in, flaps;
@@ -61,6 +64,9 @@ struct speaker {
 	size_t pending_count;
 	struct speaker_statistics statistics; /* the counters alone */
 	uint16_t port;
+	bool starting;           /* since the start; peers hear that we have lost what they told */
+	int64_t starting_until;  /* at the latest */
+	int64_t deferring_until; /* no decision before, unless all peers have told all; 0: no more */
 	bool closing;
 	bool silent; /* closes without goodbye */
 	void (*closed)(void *context);

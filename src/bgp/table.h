@@ -88,7 +88,12 @@ int table_update(struct table *table, int peer, const struct update_prefix *pref
 void table_withdraw(struct table *table, int peer, const struct update_prefix *prefix);
 /* Withdraws everything the peer told. */
 void table_flush(struct table *table, int peer);
+/* What the peer told counts as stale until it tells it again; table_flush_stale() withdraws what it did not.
+ */
+void table_mark_stale(struct table *table, int peer);
+void table_flush_stale(struct table *table, int peer);
 size_t table_peer_paths(const struct table *table, int peer);
+size_t table_peer_stale(const struct table *table, int peer);
 /* Whether paths of the peer are known, or were and are still to be reported as gone. */
 bool table_peer_known(const struct table *table, int peer);
 

@@ -151,7 +151,7 @@ static void test_one_choice_per_origin(void **state)
 	publish(&fixture);
 	T_TRUE(table_origin(fixture.table, prefix_of(0, 0).address, 64, 9, &choice));
 	T_EQ(choice.peer, 1); /* the longer path steps in */
-	T_EQ(attributes_view(choice.attributes)->as_count, 3);
+	T_EQ(attributes_view(choice.attributes).as_count, 3);
 	T_TRUE(table_best(fixture.table, prefix_of(0, 0).address, 64, &choice));
 	T_EQ(choice.origin_as, 8);
 	table_free(fixture.table);
@@ -166,7 +166,7 @@ static void test_reports_only_changes(void **state)
 	T_OK(put(&fixture, 0, 0, 0, via_a, 2, "two"));
 	publish(&fixture);
 	T_EQ(fixture.count, 2); /* a burst is decided once */
-	T_BYTES(attributes_view(fixture.seen[0].choice.attributes)->opaque, "two", 3);
+	T_BYTES(attributes_view(fixture.seen[0].choice.attributes).opaque, "two", 3);
 	T_OK(put(&fixture, 0, 0, 0, via_a, 2, "two"));
 	T_TRUE(!table_dirty(fixture.table));
 	T_OK(put(&fixture, 1, 0, 0, long_way, 3, "worse"));
@@ -355,7 +355,7 @@ static void check_model(const struct fixture *fixture, struct entry model[PEERS]
 				shortest = MINIMUM(shortest, model[peer][number][id].as_count);
 	T_EQ(any, shortest < 9);
 	if (any)
-		T_EQ(attributes_view(choice.attributes)->as_count, shortest);
+		T_EQ(attributes_view(choice.attributes).as_count, shortest);
 }
 
 static void test_random_changes(void **state)
