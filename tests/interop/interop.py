@@ -32,6 +32,7 @@ INSIDE = "INTEROP_INSIDE"
 SECRET = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
 AS = 65000
 PATIENCE = 30
+PASSWORD = "not-to-be-seen"
 ANYCAST = "fd00:5e::1/128"
 NAMES = ("g1", "g2", "g3", "r1", "r2", "x")
 
@@ -156,8 +157,8 @@ class Gateway:
         self.configure()
 
     def configure(self):
-        services = "".join(f"  - {{name: {service}, address: \"fd00:5e::{1 + index}\", command: [/bin/cat]}}\n"
-                           for index, service in enumerate(self.services))
+        services = "".join(f"\n  - {{name: {service}, address: \"fd00:5e::{1 + index}\", command: [/bin/cat]}}"
+                           for index, service in enumerate(self.services)) or " []"
         lines = "".join(f"    - {line}\n" for line in self.peers)
         write(f"{self.name}.yaml", f"""node: {self.name}
 identity: {{site: {self.site}, gateway: 1}}
@@ -176,8 +177,8 @@ bgp:
   peers:
 {lines}{self.extra}access: [{{listen: "[::1]:4179", prefix: "2001:db8:c:{self.site:x}::/64"}}]
 supply: {{cores: 1, memory: 1 GiB, resources: [{{kind: cpu, price: 0.00002, tariff: 0.00003}}]}}
-services:
-{services}tenants:
+services:{services}
+tenants:
   - {{name: demo, key: 1, secret: {SECRET}, balance: 100}}
   - {{name: operator, key: 2, secret: {SECRET[::-1]}, operator: true}}
 """)
@@ -273,13 +274,14 @@ def find_program(name, package):
 class Bird:
     """BIRD: `clients` of the same AS get everything from each other, with ADD-PATH."""
 
-    PACKAGE = "bird2"
+    SECURITY = f'  password "{PASSWORD}"; ttl security on;\n'
+    RESTART = "  graceful restart on; graceful restart time 60;\n"
 
-    def __init__(self, name, clients, more=""):
-        self.name, self.clients, self.more = name, clients, more
-        self.program = find_program("bird", self.PACKAGE)
+    def __init__(self, name, clients, more="", options=""):
+        self.name, self.clients, self.more, self.options = name, clients, more, options
+        self.program = find_program("bird", "bird2")
 
-    def start(self, options=""):
+    def start(self):
         sessions = "".join(f"protocol bgp {client} from common {{ neighbor {address(client)} as {AS}; }}\n"
                            for client in self.clients)
         write(f"{self.name}.conf", f"""log "{path(self.name + ".log")}" all;
@@ -291,8 +293,7 @@ template bgp common {{
   error wait time 1, 2; error forget time 5; connect delay time 1; connect retry time 1;
   direct;
   enable extended messages yes;
-  {options}
-  ipv6 {{ import all; export all; add paths yes; }};
+{self.options}  ipv6 {{ import all; export all; add paths yes; }};
 }}
 {sessions}{self.more}""")
         self.process = start(self.name, f"{self.name}.out", self.program, "-f", "-c", path(f"{self.name}.conf"), "-s",
@@ -306,8 +307,20 @@ template bgp common {{
 class GoBgp:
     """GoBGP, the same."""
 
-    def __init__(self, name, clients):
-        self.name, self.clients = name, clients
+    SECURITY = f'''  [neighbors.ttl-security.config]
+    enabled = true
+    ttl-min = 255
+'''
+    RESTART = """  [neighbors.graceful-restart.config]
+    enabled = true
+    restart-time = 60
+"""
+
+    def __init__(self, name, clients, options=""):
+        self.name, self.clients, self.options = name, clients, options
+        self.restart = "    [neighbors.afi-safis.mp-graceful-restart.config]\n      enabled = true\n" \
+            if options is self.RESTART else ""
+        self.password = f'    auth-password = "{PASSWORD}"\n' if options is self.SECURITY else ""
         self.program = find_program("gobgpd", "gobgpd")
 
     def start(self):
@@ -316,7 +329,7 @@ class GoBgp:
   [neighbors.config]
     neighbor-address = "{address(client)}"
     peer-as = {AS}
-  [neighbors.timers.config]
+{self.password}  [neighbors.timers.config]
     idle-hold-time-after-reset = 1
     connect-retry = 1
   [neighbors.transport.config]
@@ -325,10 +338,10 @@ class GoBgp:
   [neighbors.route-reflector.config]
     route-reflector-client = true
     route-reflector-cluster-id = "{router_id(self.name)}"
-  [[neighbors.afi-safis]]
+{self.options}  [[neighbors.afi-safis]]
     [neighbors.afi-safis.config]
       afi-safi-name = "ipv6-unicast"
-    [neighbors.afi-safis.add-paths.config]
+{self.restart}    [neighbors.afi-safis.add-paths.config]
       receive = true
       send-max = 16
 """ for client in self.clients)
@@ -346,6 +359,9 @@ class GoBgp:
 
 class Frr:
     """FRR, the same: bgpd with zebra beside it, which tells it that next hops can be reached."""
+
+    SECURITY = f" neighbor CL password {PASSWORD}\n neighbor CL ttl-security hops 1\n"
+    RESTART = " bgp graceful-restart restart-time 60\n bgp graceful-restart\n"
 
     def __init__(self, name, clients, more="", options=""):
         self.name, self.clients, self.more, self.options = name, clients, more, options
