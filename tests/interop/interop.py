@@ -102,6 +102,29 @@ def make_network():
         ip("-n", name, "link", "set", "lan", "up")
 
 
+def put_behind(name, router):
+    """Moves a node behind a router, one hop from the bridge; it keeps its address, for which the router answers."""
+    ip("link", "delete", f"to-{name}")
+    ip("-n", router, "link", "add", "far", "type", "veth", "peer", "name", "lan", "netns", name)
+    for key in ("all/forwarding", "lan/proxy_ndp"):
+        subprocess.run(within(router, "sh", "-c", f"echo 1 >/proc/sys/net/ipv6/conf/{key}"), check=True)
+    ip("-n", router, "address", "add", "fe80::1/64", "dev", "far", "nodad")
+    ip("-n", router, "link", "set", "far", "up")
+    ip("-n", router, "route", "add", address(name), "dev", "far")
+    ip("-n", router, "neighbour", "add", "proxy", address(name), "dev", "lan")
+    ip("-n", name, "address", "add", f"{address(name)}/128", "dev", "lan", "nodad")
+    ip("-n", name, "link", "set", "lan", "up")
+    ip("-n", name, "route", "add", "default", "via", "fe80::1", "dev", "lan")
+
+
+def drops(name, counters):
+    """What TCP in a namespace has dropped, of these causes (/proc/net/netstat)."""
+    done = subprocess.run(within(name, "cat", "/proc/net/netstat"), check=True, stdout=subprocess.PIPE, text=True)
+    names, values = (line.split()[1:] for line in done.stdout.splitlines() if line.startswith("TcpExt:"))
+    found = dict(zip(names, map(int, values)))
+    return sum(found[counter] for counter in counters)
+
+
 def cut(name):
     """The node's line is pulled."""
     ip("link", "set", f"to-{name}", "down")

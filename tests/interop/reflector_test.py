@@ -42,7 +42,7 @@ def check_log(gateway):
 
 
 def main():
-    interop.REFLECTORS[sys.argv[1]]("r1", CLIENTS).start()
+    interop.REFLECTORS[sys.argv[-1]]("r1", CLIENTS).start()
     gateways = [Gateway(name, [peer("reflector", "r1", local=interop.address(name))]).start() for name in CLIENTS]
     wait_known(gateways)
     interop.check_identical(gateways)

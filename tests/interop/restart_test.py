@@ -59,7 +59,7 @@ def restart(gateway, by, number, what):
 
 
 def main():
-    kind = interop.REFLECTORS[sys.argv[1]]
+    kind = interop.REFLECTORS[sys.argv[-1]]
     kind("r1", CLIENTS, options=kind.RESTART).start()
     gateways = [Gateway(name, [peer("reflector", "r1", local=address(name), restart_time="60 s")]).start()
                 for name in CLIENTS]
