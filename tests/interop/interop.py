@@ -173,14 +173,20 @@ class Gateway:
     def __init__(self, name, peers, asn=AS, members=(), extra=""):
         self.name, self.site, self.asn = name, NAMES.index(name) + 1, asn
         self.peers, self.members, self.extra = peers, members, extra
-        self.services = ["echo"]
+        self.services, self.service_price, self.cores = ["echo"], "0", 1
         self.process = None
-        write(f"{name}.client", f'gateway: "[::1]:4179"\ntenant: demo\nkey: 1\nsecret: {SECRET}\n'
-                                f"operator: {{key: 2, secret: {SECRET[::-1]}}}\n")
+        write(f"{name}.client", self.client(2, SECRET[::-1]))
         self.configure()
 
+    @staticmethod
+    def client(key, secret):
+        """A client's configuration whose operator has this key."""
+        return (f'gateway: "[::1]:4179"\ntenant: demo\nkey: 1\nsecret: {SECRET}\n'
+                f"operator: {{key: {key}, secret: {secret}}}\n")
+
     def configure(self):
-        services = "".join(f"\n  - {{name: {service}, address: \"fd00:5e::{1 + index}\", command: [/bin/cat]}}"
+        services = "".join(f"\n  - {{name: {service}, address: \"fd00:5e::{1 + index}\", command: [/bin/cat],"
+                           f" price: {self.service_price}}}"
                            for index, service in enumerate(self.services)) or " []"
         lines = "".join(f"    - {line}\n" for line in self.peers)
         write(f"{self.name}.yaml", f"""node: {self.name}
@@ -199,7 +205,7 @@ bgp:
   minimum-interval: 50 ms
   peers:
 {lines}{self.extra}access: [{{listen: "[::1]:4179", prefix: "2001:db8:c:{self.site:x}::/64"}}]
-supply: {{cores: 1, memory: 1 GiB, resources: [{{kind: cpu, price: 0.00002, tariff: 0.00003}}]}}
+supply: {{cores: {self.cores}, memory: 1 GiB, resources: [{{kind: cpu, price: 0.00002, tariff: 0.00003}}]}}
 services:{services}
 tenants:
   - {{name: demo, key: 1, secret: {SECRET}, balance: 100}}
@@ -218,8 +224,8 @@ tenants:
     def end(self, number=signal.SIGTERM):
         end(self.process, number)
 
-    def busbar(self, *words):
-        return subprocess.run(within(self.name, BUSBAR, "--config", path(f"{self.name}.client"), *words), check=False,
+    def busbar(self, *words, config=None):
+        return subprocess.run(within(self.name, BUSBAR, "--config", config or path(f"{self.name}.client"), *words), check=False,
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
     def document(self, *words):
