@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "map/map.h"
 #include "map/path.h"
+#include "view/age.h"
 #include <errno.h>
 #include <string.h>
 
@@ -24,18 +25,18 @@ struct way {
 
 /* ---- the choice ---- */
 
-static const struct service_offer *find_service(const struct view *view, const struct identifier *about)
+static const struct view_service *find_service(const struct view *view, const struct identifier *about)
 {
 	for (size_t i = 0; i < view_service_count(view); i++) {
-		const struct service_offer *offer = view_service_at(view, i);
+		const struct view_service *service = view_service_at(view, i);
 
-		if (memcmp(offer->address, about->octets, sizeof(offer->address)) == 0)
-			return offer;
+		if (memcmp(service->address, about->octets, sizeof(service->address)) == 0)
+			return service;
 	}
 	return NULL;
 }
 
-static int choose_for_service(struct way *way, const struct service_offer *offer, struct arena *arena,
+static int choose_for_service(struct way *way, const struct view_service *service, struct arena *arena,
                               json_t **ret_plan)
 {
 	struct demand *demand = arena_alloc(arena, sizeof(*demand));
@@ -47,8 +48,8 @@ static int choose_for_service(struct way *way, const struct service_offer *offer
 	if (demand == NULL)
 		return -ENOMEM;
 	memset(demand, 0, sizeof(*demand));
-	text_copy(demand->body.service, sizeof(demand->body.service), offer->name);
-	text_copy(demand->body.version, sizeof(demand->body.version), offer->version);
+	text_copy(demand->body.service, sizeof(demand->body.service), service->title->name);
+	text_copy(demand->body.version, sizeof(demand->body.version), service->title->version);
 	code = map_demand(way->source->view, &request, arena, &plan);
 	if (code < 0)
 		return code;
@@ -71,22 +72,30 @@ static int choose_for_site(struct way *way, struct gateway_identity site, struct
 		return code;
 	way->site = site;
 	if (frontier.first[node] != PATH_LABELS)
-		path_describe(way->source->view, &request, &frontier, frontier.first[node], true, &way->path);
+		path_describe(way->source->view, &request, &frontier, frontier.first[node], &way->path);
 	return 0;
 }
 
 /* ---- the description ---- */
 
-static const char *source_of(const struct way *way, struct gateway_identity owner)
+/* Of values: who says so, how long ago, and whether that was too long ago. */
+static json_t *stamp_object(const struct way *way, const struct site *owner, const struct view_stamp *stamp)
 {
-	return gateway_equal(owner, way->source->identity) ? "own" : "bgp";
+	bool own = gateway_equal(owner->identity, way->source->identity);
+
+	return json_pack("{s:s, s:o, s:b}", "source", own ? "own" : view_source_names[stamp->source],
+	                 "age_ms", document_milliseconds(way->now - stamp->measured), "stale",
+	                 view_staleness(stamp, way->now) > 0);
 }
 
-static void add_origin(const struct way *way, json_t *object, const struct site *owner)
+/* Delay, jitter and loss: as this gateway measured them, if it did, else as the owner says. */
+static json_t *measured_object(const struct way *way, const struct site *owner, uint32_t link)
 {
-	json_object_set_new(object, "source", json_string(source_of(way, owner->identity)));
-	json_object_set_new(object, "age_ms", document_milliseconds(way->now - owner->measured));
-	json_object_set_new(object, "stale", json_boolean(view_site_stale(owner, way->now)));
+	const struct view_facts *facts = view_facts(owner);
+
+	if ((facts->links_measured >> link & 1) == 0)
+		return stamp_object(way, owner, &facts->structure);
+	return json_pack("{s:s, s:n, s:b}", "source", view_source_names[VIEW_MEASURED], "age_ms", "stale", 0);
 }
 
 static void add_hop(struct way *way, struct gateway_identity from, struct gateway_identity toward,
@@ -98,13 +107,19 @@ static void add_hop(struct way *way, struct gateway_identity from, struct gatewa
 	                           document_gateway(way->source, toward), "direction", direction);
 
 	if (link != NULL && object != NULL) {
+		const struct view_stamp *stamp = &view_facts(owner)->structure;
+
 		json_object_set_new(object, "delay_ms", document_milliseconds(link->delay));
 		json_object_set_new(object, "jitter_ms", document_milliseconds(link->jitter));
 		json_object_set_new(object, "loss_ppm", json_integer((json_int_t)link->loss));
+		json_object_set_new(object, "measured",
+		                    measured_object(way, owner, (uint32_t)(link - owner->links)));
 		json_object_set_new(object, "capacity_bps", json_integer((json_int_t)link->capacity));
 		json_object_set_new(object, "free_bps", json_integer((json_int_t)link->free));
-		json_object_set_new(object, "price", document_money(link_price(link, 0)));
-		add_origin(way, object, owner);
+		json_object_set_new(object, "price",
+		                    document_money(
+		                            view_link_price(link, 0, view_staleness(stamp, way->now))));
+		json_object_set_new(object, "offered", stamp_object(way, owner, stamp));
 	}
 	json_array_append_new(way->hops, object);
 }
@@ -121,7 +136,7 @@ static void add_gateway(struct way *way, struct gateway_identity identity)
 	if (site != NULL && object != NULL) {
 		json_object_set_new(object, "model", json_string(supply_model_names[site->model]));
 		json_object_set_new(object, "start_ms", document_milliseconds(site->start));
-		add_origin(way, object, site);
+		json_object_set_new(object, "offered", stamp_object(way, site, &view_facts(site)->amounts));
 	}
 	json_array_append_new(way->gateways, object);
 }
@@ -154,12 +169,13 @@ static struct gateway_identity site_of(const struct identifier *about)
 static int choose(struct way *way, const struct identifier *about, struct arena *arena, json_t **ret_plan)
 {
 	struct gateway_identity site = site_of(about);
-	const struct service_offer *offer;
+	const struct view_service *service;
 
 	if (!gateway_is_none(site))
 		return choose_for_site(way, site, arena);
-	offer = find_service(way->source->view, about);
-	return offer == NULL ? BUSBAR_ERROR_UNKNOWN_SERVICE : choose_for_service(way, offer, arena, ret_plan);
+	service = find_service(way->source->view, about);
+	return service == NULL ? BUSBAR_ERROR_UNKNOWN_SERVICE
+	                       : choose_for_service(way, service, arena, ret_plan);
 }
 
 int document_path_object(const struct document_source *source, const struct identifier *about,

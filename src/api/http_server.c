@@ -13,7 +13,7 @@ enum { CONNECTION_MEMORY = 64 * 1024 };
 
 static void on_timer(uv_timer_t *timer);
 
-static void run(struct http_server *server)
+void http_server_run(struct http_server *server)
 {
 	MHD_UNSIGNED_LONG_LONG milliseconds;
 
@@ -28,12 +28,12 @@ static void run(struct http_server *server)
 
 static void on_timer(uv_timer_t *timer)
 {
-	run(timer->data);
+	http_server_run(timer->data);
 }
 
 static void on_poll(uv_poll_t *poll, int status, int events)
 {
-	run(poll->data);
+	http_server_run(poll->data);
 }
 
 static void log_library(void *context, const char *format, va_list arguments)
@@ -51,11 +51,11 @@ static struct MHD_Daemon *start(const struct http_server_settings *settings)
 
 	memcpy(&name.sin6_addr, settings->address, sizeof(name.sin6_addr));
 	errno = 0;
-	return MHD_start_daemon(MHD_USE_EPOLL | MHD_USE_IPv6 | MHD_USE_ERROR_LOG, 0, NULL, NULL,
-	                        settings->handle, settings->context, MHD_OPTION_EXTERNAL_LOGGER, log_library,
-	                        NULL, MHD_OPTION_SOCK_ADDR, (const struct sockaddr *)&name,
-	                        MHD_OPTION_CONNECTION_LIMIT, settings->connections,
-	                        MHD_OPTION_CONNECTION_TIMEOUT, settings->idle_seconds,
+	return MHD_start_daemon(MHD_USE_EPOLL | MHD_USE_IPv6 | MHD_USE_ERROR_LOG | MHD_ALLOW_SUSPEND_RESUME,
+	                        0, NULL, NULL, settings->handle, settings->context,
+	                        MHD_OPTION_EXTERNAL_LOGGER, log_library, NULL, MHD_OPTION_SOCK_ADDR,
+	                        (const struct sockaddr *)&name, MHD_OPTION_CONNECTION_LIMIT,
+	                        settings->connections, MHD_OPTION_CONNECTION_TIMEOUT, settings->idle_seconds,
 	                        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
 	                        MHD_OPTION_NOTIFY_COMPLETED, settings->completed, settings->context,
 	                        MHD_OPTION_END);

@@ -35,6 +35,8 @@ struct http_server {
 int http_server_open(struct http_server *server, uv_loop_t *loop,
                      const struct http_server_settings *settings) CHECKED;
 uint16_t http_server_port(const struct http_server *server);
+/* After MHD_resume_connection(): what was resumed goes on. */
+void http_server_run(struct http_server *server);
 /* Ends all connections; `closed` comes from the loop. */
 void http_server_close(struct http_server *server, void (*closed)(void *context), void *context);
 

@@ -2,8 +2,8 @@
 /*
  * Metrics as OpenMetrics text (openmetrics.io 1.0): families with type, unit and help, samples with labels.
  *
- * The order is the text's own: a family, then all its samples. What would make another text than OpenMetrics is
- * an error of the program (asserted): a unit that does not end the name, a sample without a family.
+ * The order is the text's own: a family, then all its samples. What would make another text than OpenMetrics
+ * is an error of the program (asserted): a unit that does not end the name, a sample without a family.
  */
 #ifndef API_METRICS_H
 #define API_METRICS_H

@@ -21,8 +21,10 @@ int run_call(struct session *session);
 int reserve_demand(struct session *session);
 int reserve_release(struct session *session);
 int reserve_follow(struct session *session);
-/* trace.c */
+/* trace.c: of a task's path, or path_show() */
 int trace_show(struct session *session);
+/* path.c */
+int path_show(struct session *session);
 /* task.c */
 int task_show_list(struct session *session);
 int task_show_one(struct session *session);

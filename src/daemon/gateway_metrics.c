@@ -49,13 +49,15 @@ static void put_transfer(struct gateway *gateway, struct metrics *metrics)
 	struct transfer_statistics statistics;
 
 	transfer_statistics(gateway->transfer, &statistics);
-	metrics_family(metrics, METRICS_COUNTER, "busbar_transfer_requests", NULL, "Blobs asked for and given.");
+	metrics_family(metrics, METRICS_COUNTER, "busbar_transfer_requests", NULL,
+	               "Blobs asked for and given.");
 	metrics_count(metrics, statistics.served, "outcome", "served", NULL);
 	metrics_count(metrics, statistics.stored, "outcome", "stored", NULL);
 	metrics_count(metrics, statistics.unauthorized, "outcome", "unauthorized", NULL);
 	metrics_count(metrics, statistics.refused, "outcome", "refused", NULL);
 	metrics_count(metrics, statistics.broken, "outcome", "broken", NULL);
-	metrics_family(metrics, METRICS_COUNTER, "busbar_transfer_bytes", "bytes", "Of blobs served and stored.");
+	metrics_family(metrics, METRICS_COUNTER, "busbar_transfer_bytes", "bytes",
+	               "Of blobs served and stored.");
 	metrics_count(metrics, statistics.served_octets, "direction", "out", NULL);
 	metrics_count(metrics, statistics.stored_octets, "direction", "in", NULL);
 }
@@ -79,7 +81,8 @@ static void put_view(struct gateway *gateway, struct metrics *metrics)
 	          (double)view_site_count(gateway->view));
 	put_gauge(metrics, "busbar_view_services", NULL, "Services of sites that are known.",
 	          (double)view_service_count(gateway->view));
-	put_gauge(metrics, "busbar_view_bytes", "bytes", "Memory of the view.", (double)view_bytes(gateway->view));
+	put_gauge(metrics, "busbar_view_bytes", "bytes", "Memory of the view.",
+	          (double)view_bytes(gateway->view));
 	put_causes(metrics, "busbar_attributes_refused", "Attributes of routes that were not believed.",
 	           gateway->collect == NULL ? NULL : collect_refusals(gateway->collect));
 }
@@ -122,8 +125,8 @@ static void put_resources(struct gateway *gateway, struct metrics *metrics)
 	put_resource(gateway, metrics, "busbar_resource_capacity",
 	             "What is offered, in the kind's unit (cores, bytes).", resource_capacity);
 	put_resource(gateway, metrics, "busbar_resource_free", "What of it is free.", resource_free);
-	put_resource(gateway, metrics, "busbar_resource_price", "Price of scarcity, per unit of price and second.",
-	             resource_money);
+	put_resource(gateway, metrics, "busbar_resource_price",
+	             "Price of scarcity, per unit of price and second.", resource_money);
 }
 
 /* ---- links ---- */
@@ -191,7 +194,8 @@ static void put_probes(struct gateway *gateway, struct metrics *metrics)
 {
 	const struct settings_link *links = gateway->settings->links.items;
 
-	metrics_family(metrics, METRICS_COUNTER, "busbar_probe_replies", NULL, "Probes of links that were answered.");
+	metrics_family(metrics, METRICS_COUNTER, "busbar_probe_replies", NULL,
+	               "Probes of links that were answered.");
 	for (uint32_t i = 0; i < gateway->link_count; i++)
 		metrics_count(metrics, gateway->links[i].probes, "link", links[i].name, NULL);
 	metrics_family(metrics, METRICS_COUNTER, "busbar_probes_refused", NULL,
@@ -343,7 +347,7 @@ static char *render(void *context)
 
 int gateway_open_metrics(struct gateway *gateway)
 {
-	const struct config_address *listen = &gateway->settings->metrics.listen;
+	const struct config_address *listen = &gateway->settings->openmetrics.listen;
 	struct scrape_settings settings = {.port = (uint16_t)listen->port,
 	                                   .clock = gateway->clock,
 	                                   .render = render,
