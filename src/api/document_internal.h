@@ -20,6 +20,7 @@ char *document_text(json_t *object);
 
 json_t *document_plan_object(const struct document_source *source, const struct plan *plan);
 json_t *document_resource_object(const struct resource_offer *offer);
+json_t *document_service_object(const struct document_source *source, const struct view_service *service);
 json_t *document_view_object(const struct document_source *source);
 /* A part as it was planned, with the reasons against others where they are on record. */
 json_t *document_part_object(const struct document_source *source, const struct plan_record *record);

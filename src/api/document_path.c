@@ -20,6 +20,7 @@ struct way {
 	int64_t now;
 	struct gateway_identity site;
 	struct plan_path path;
+	json_t *service; /* as it is at the site; NULL: a site was asked for, or none serves */
 	json_t *hops, *gateways;
 };
 
@@ -56,6 +57,10 @@ static int choose_for_service(struct way *way, const struct view_service *servic
 	if (plan.part_count > 0) {
 		way->site = plan.parts[0].site;
 		way->path = plan.parts[0].path;
+		way->service =
+		        document_service_object(way->source,
+		                                view_service_of(way->source->view, service->title->name,
+		                                                service->title->version, way->site));
 	}
 	*ret_plan = document_plan_object(way->source, &plan);
 	return 0;
@@ -192,10 +197,11 @@ int document_path_object(const struct document_source *source, const struct iden
 	way.hops = json_array();
 	way.gateways = json_array();
 	describe(&way);
-	*ret_object = json_pack("{s:s, s:o, s:b, s:o, s:o, s:o, s:o}", "node", source->node, "site",
+	*ret_object = json_pack("{s:s, s:o, s:b, s:o, s:o, s:o, s:o, s:o}", "node", source->node, "site",
 	                        gateway_is_none(way.site) ? json_null() : document_gateway(source, way.site),
 	                        "reachable", way.path.hop_count > 0, "network_ms",
 	                        document_milliseconds(way.path.delay_up + way.path.delay_down), "hops",
-	                        way.hops, "gateways", way.gateways, "plan", plan);
+	                        way.hops, "gateways", way.gateways, "plan", plan, "service",
+	                        way.service == NULL ? json_null() : way.service);
 	return 0;
 }

@@ -51,7 +51,7 @@ static json_t *site_object(const struct document_source *source, const struct si
 	return object;
 }
 
-static json_t *service_object(const struct document_source *source, const struct view_service *service)
+json_t *document_service_object(const struct document_source *source, const struct view_service *service)
 {
 	char address[INET6_ADDRSTRLEN];
 	json_t *object =
@@ -77,7 +77,8 @@ json_t *document_view_object(const struct document_source *source)
 	for (size_t i = 0; i < view_site_count(source->view); i++)
 		json_array_append_new(sites, site_object(source, view_site_at(source->view, i), now));
 	for (size_t i = 0; i < view_service_count(source->view); i++)
-		json_array_append_new(services, service_object(source, view_service_at(source->view, i)));
+		json_array_append_new(services,
+		                      document_service_object(source, view_service_at(source->view, i)));
 	return json_pack("{s:s, s:I, s:I, s:o, s:o}", "node", source->node, "time", (json_int_t)now, "bytes",
 	                 (json_int_t)view_bytes(source->view), "sites", sites, "services", services);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* trace SITE | SERVICE: the way there as the gateway would choose it now, and what it knows of everything on it. */
+/* trace SITE | SERVICE: the way there as the gateway would choose it now, and what it knows of everything on
+ * it. */
 #include "base/unit.h"
 #include "busbar-error.h"
 #include "cli/command.h"
@@ -14,15 +15,15 @@
 enum { ABOUT_TEXT = 33 };
 
 static const struct table_column hop_columns[] = {
-        {"FROM", TABLE_LEFT},      {"TOWARD", TABLE_LEFT}, {"WAY", TABLE_LEFT},    {"DELAY", TABLE_RIGHT},
-        {"JITTER", TABLE_RIGHT},   {"LOSS", TABLE_RIGHT},  {"SOURCE", TABLE_LEFT}, {"AGE", TABLE_RIGHT},
-        {"FREE", TABLE_RIGHT},     {"CAPACITY", TABLE_RIGHT}, {"PRICE", TABLE_RIGHT}, {"SOURCE", TABLE_LEFT},
-        {"AGE", TABLE_RIGHT},      {NULL, TABLE_LEFT},
+        {"FROM", TABLE_LEFT},    {"TOWARD", TABLE_LEFT},    {"WAY", TABLE_LEFT},    {"DELAY", TABLE_RIGHT},
+        {"JITTER", TABLE_RIGHT}, {"LOSS", TABLE_RIGHT},     {"SOURCE", TABLE_LEFT}, {"AGE", TABLE_RIGHT},
+        {"FREE", TABLE_RIGHT},   {"CAPACITY", TABLE_RIGHT}, {"PRICE", TABLE_RIGHT}, {"SOURCE", TABLE_LEFT},
+        {"AGE", TABLE_RIGHT},    {NULL, TABLE_LEFT},
 };
 static const struct table_column gateway_columns[] = {
-        {"GATEWAY", TABLE_LEFT}, {"MODEL", TABLE_LEFT},  {"KIND", TABLE_LEFT},    {"FREE", TABLE_RIGHT},
+        {"GATEWAY", TABLE_LEFT},   {"MODEL", TABLE_LEFT},  {"KIND", TABLE_LEFT},   {"FREE", TABLE_RIGHT},
         {"CAPACITY", TABLE_RIGHT}, {"PRICE", TABLE_RIGHT}, {"START", TABLE_RIGHT}, {"SOURCE", TABLE_LEFT},
-        {"AGE", TABLE_RIGHT},    {NULL, TABLE_LEFT},
+        {"AGE", TABLE_RIGHT},      {NULL, TABLE_LEFT},
 };
 
 /* ---- what is meant ---- */
@@ -70,7 +71,8 @@ static int find(const json_t *view, const char *word, char about[ABOUT_TEXT])
 	}
 	for (size_t i = 0; i < document_count(view, "services"); i++)
 		if (is_service(document_at(view, "services", i), word))
-			return about_service(document_text(document_at(view, "services", i), "address"), about);
+			return about_service(document_text(document_at(view, "services", i), "address"),
+			                     about);
 	return BUSBAR_ERROR_NOT_FOUND;
 }
 
@@ -99,7 +101,8 @@ static void add_bitrate(struct table *table, const json_t *object, const char *k
 /* Who says so, and how long ago. */
 static void add_stamp(struct table *table, const json_t *stamp)
 {
-	table_cell(table, "%s%s", document_text(stamp, "source"), document_flag(stamp, "stale") ? ", stale" : "");
+	table_cell(table, "%s%s", document_text(stamp, "source"),
+	           document_flag(stamp, "stale") ? ", stale" : "");
 	add_milliseconds(table, stamp, "age_ms");
 }
 
@@ -139,6 +142,22 @@ static void add_gateway(struct table *table, const json_t *gateway)
 		add_resource(table, gateway, document_at(gateway, "resources", i));
 }
 
+static void print_service(FILE *stream, const json_t *service)
+{
+	char text[DOCUMENT_TEXT];
+
+	if (!json_is_object(service))
+		return;
+	table_put_text(stream, document_text(service, "name"));
+	(void)fputc(':', stream);
+	table_put_text(stream, document_text(service, "version"));
+	(void)fprintf(stream, ": score %lld of 10, %lld running, %s a call, price %s\n",
+	              (long long)document_integer(service, "score"),
+	              (long long)document_integer(service, "running"),
+	              document_duration(document_number(service, "time_ms"), text),
+	              document_text(service, "price"));
+}
+
 static int print_path(struct session *session, const json_t *path)
 {
 	struct table *hops = table_create(hop_columns, session->arena);
@@ -163,6 +182,7 @@ static int print_path(struct session *session, const json_t *path)
 	} else {
 		(void)fputs("no way there\n", session->out);
 	}
+	print_service(session->out, json_object_get(path, "service"));
 	quote_print_reasons(json_object_get(json_object_get(path, "plan"), "reasons"), session->out);
 	return 0;
 }
