@@ -13,7 +13,8 @@
  *
  * A client that moved asks here for a task that another gateway keeps, its anchor: the request is passed on
  * when it is authentic, and what the anchor has to say is passed back to the client. Key numbers are the same
- * in all gateways of a domain; whose the task is is checked by the anchor.
+ * in all gateways of a domain; whose the task is is checked by the anchor. Likewise an edge with a controller
+ * passes on whatever its clients ask of their tasks.
  */
 #ifndef API_FRONT_H
 #define API_FRONT_H
@@ -50,6 +51,7 @@ struct front_rates {
 struct front_tenant {
 	char name[32];
 	uint32_t key;
+	uint32_t number; /* of the allowances' tenants */
 	uint8_t secret[SEAL_SECRET];
 	bool spot;
 	bool operator;
@@ -84,7 +86,12 @@ struct front_settings {
 	int (*answer)(void *context, struct gateway_identity to, const struct answer *answer);
 	int (*carry)(void *context, struct gateway_identity to, const struct identifier *task,
 	             const uint8_t digest[32]);
+	/* Reads the configuration again: what came of it as a document, malloc'd. NULL: it cannot. */
+	char *(*reload)(void *context);
 	void *context;
+	/* The gateway that maps for the clients here; none: this one does. */
+	struct gateway_identity controller;
+	bool controls; /* this gateway maps for clients at others */
 };
 
 /* Where clients send to: an address with the one-way delays of their access link, and its ceilings (0: none).
@@ -99,6 +106,8 @@ struct front_listen {
 int front_create(uv_loop_t *loop, const struct front_settings *settings, struct front **ret_front) CHECKED;
 /* The port. */
 int front_listen(struct front *front, const struct front_listen *listen) CHECKED;
+/* These are the tenants from now on; they outlive the front door, as do those before. -ENOMEM. */
+int front_set_tenants(struct front *front, const struct front_tenant *tenants, uint32_t count) CHECKED;
 /* Demands are mapped on this state of the view from now on; from the view's thread. */
 void front_publish(struct front *front, struct view *view);
 /* An instance of a resident service; the descriptor (supply/resident.h) is the callee's. */
@@ -111,7 +120,7 @@ void front_task_finished(struct front *front, const struct identifier *task);
 void front_task_granted(struct front *front, const struct identifier *task);
 /* A reservation is where its client is now, or is not for `code`. */
 void front_task_moved(struct front *front, const struct identifier *task, int code);
-/* A FOLLOW or RELAY from another gateway, authenticated. */
+/* A FOLLOW, RELAY or ASK from another gateway, authenticated. */
 void front_answer(struct front *front, const struct answer *answer);
 /* What was to be carried to a gateway is there, or is not for `code`. */
 void front_carried(struct front *front, struct gateway_identity to, const struct identifier *task, int code);

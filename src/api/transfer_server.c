@@ -1,28 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The server: libmicrohttpd without threads, one daemon per listening address.
+ * The server, one for each listening address.
  *
  * The order of checks is authorization, path, method, size. A refused upload is read to its end and thrown
  * away, so that the client hears the answer; one that is large is refused before its first octet, or cut off.
+ *
+ * A connection whose blob has to be elsewhere as well is suspended meanwhile: it ends no earlier than that
+ * transfer, which ends with the transfers' queue at the latest, before the servers are stopped.
  */
 #include "api/transfer_http.h"
 #include "api/transfer_internal.h"
 #include "base/error.h"
 #include "base/hex.h"
-#include "base/log.h"
-#include <arpa/inet.h>
 #include <errno.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#define TAG "transfer"
-
 enum {
 	IDLE_SECONDS = 5,
-	CONNECTION_MEMORY = 64 * 1024,
 	SLOW_OCTETS = 1000, /* least octets a second of an upload, ... */
 	GRACE_SECONDS = 5,  /* ... after this long */
 };
@@ -31,6 +28,7 @@ enum method { METHOD_GET, METHOD_PUT, METHOD_OTHER };
 
 /* One request. */
 struct exchange {
+	struct transfer_listener *listener;
 	struct transfer *transfer;
 	enum method method;
 	uint8_t digest[STORE_DIGEST];
@@ -38,7 +36,10 @@ struct exchange {
 	uint64_t size, received;     /* octets of the body */
 	int64_t started;             /* monotonic clock */
 	bool accepted;               /* neither refused nor answered without its body */
-	unsigned status;             /* to be answered once the body was read; 0: none yet */
+	bool tenant;                 /* a tenant's, not a gateway's */
+	bool went_through;           /* it is, or was to be, where it has to be as well */
+	struct MHD_Connection *suspended;
+	unsigned status; /* to be answered once the body was read; 0: none yet */
 	int error;
 };
 
@@ -222,6 +223,72 @@ static enum MHD_Result answer(struct exchange *exchange, struct MHD_Connection *
 	return answer_text(connection, exchange->status, exchange->error);
 }
 
+static void on_through(void *context, int error)
+{
+	struct exchange *exchange = context;
+	struct MHD_Connection *connection = exchange->suspended;
+
+	exchange->suspended = NULL;
+	if (error < 0)
+		refuse(exchange, error);
+	MHD_resume_connection(connection);
+	if (!exchange->transfer->closing)
+		http_server_run(&exchange->listener->server);
+}
+
+/* The blob goes to, or comes from, where it has to be as well. */
+static int send_through(struct exchange *exchange)
+{
+	struct transfer *transfer = exchange->transfer;
+	struct transfer_way way = {.port = TRANSFER_PORT};
+	int code = transfer->settings.through(transfer->settings.context, &way);
+
+	if (code < 0)
+		return code;
+	return exchange->method == METHOD_PUT
+	               ? transfer_put(transfer, exchange->digest, &way, on_through, exchange)
+	               : transfer_fetch(transfer, exchange->digest, 0, &way, on_through, exchange);
+}
+
+static bool must_go_through(const struct exchange *exchange)
+{
+	int wanted = exchange->method == METHOD_PUT ? 0 : BUSBAR_ERROR_NOT_FOUND;
+
+	return exchange->transfer->settings.through && exchange->tenant && exchange->method != METHOD_OTHER &&
+	       exchange->error == wanted && !exchange->went_through;
+}
+
+static enum MHD_Result answer_with_blob(struct exchange *exchange, struct MHD_Connection *connection)
+{
+	int descriptor = store_read(exchange->transfer->settings.store, exchange->digest, &exchange->size);
+
+	if (descriptor >= 0)
+		return answer_blob(exchange, connection, descriptor);
+	refuse(exchange, descriptor);
+	return answer(exchange, connection);
+}
+
+/* The answer waits until the blob is wherever it has to be; until then nothing more is read. */
+static enum MHD_Result answer_or_suspend(struct exchange *exchange, struct MHD_Connection *connection)
+{
+	int code;
+
+	if (exchange->method == METHOD_GET && exchange->went_through && exchange->error == 0)
+		return answer_with_blob(exchange, connection);
+	if (!must_go_through(exchange))
+		return answer(exchange, connection);
+	exchange->went_through = true;
+	exchange->error = 0;
+	code = send_through(exchange);
+	if (code < 0) {
+		refuse(exchange, code);
+		return answer(exchange, connection);
+	}
+	exchange->suspended = connection;
+	MHD_suspend_connection(connection);
+	return MHD_YES;
+}
+
 /* True when a concluded request is to be answered now: there is no body, it waits for us, or it is large. */
 static bool answers_at_once(struct MHD_Connection *connection)
 {
@@ -233,27 +300,30 @@ static bool answers_at_once(struct MHD_Connection *connection)
 	return code < 0 || size > TRANSFER_HTTP_EXPECT || header_of(connection, MHD_HTTP_HEADER_EXPECT);
 }
 
-static enum MHD_Result first_call(struct transfer *transfer, struct MHD_Connection *connection,
+static enum MHD_Result first_call(struct transfer_listener *listener, struct MHD_Connection *connection,
                                   const char *path, const char *method, void **state)
 {
 	struct exchange *exchange = calloc(1, sizeof(*exchange));
+	struct transfer *transfer = listener->transfer;
 	int code;
 
 	if (!exchange)
 		return MHD_NO;
 	*state = exchange;
+	exchange->listener = listener;
 	exchange->transfer = transfer;
 	exchange->started = clock_monotonic(&transfer->settings.clock);
 	exchange->method = strcmp(method, "GET") == 0   ? METHOD_GET
 	                   : strcmp(method, "PUT") == 0 ? METHOD_PUT
 	                                                : METHOD_OTHER;
 	code = begin(exchange, connection, path, method);
+	exchange->tenant = authorization_is_tenants(header_of(connection, MHD_HTTP_HEADER_AUTHORIZATION));
 	if (code >= 0 && exchange->method == METHOD_GET)
 		return answer_blob(exchange, connection, code);
 	if (code < 0)
 		refuse(exchange, code);
 	if (exchange->status && answers_at_once(connection))
-		return answer(exchange, connection);
+		return answer_or_suspend(exchange, connection);
 	return MHD_YES;
 }
 
@@ -305,11 +375,13 @@ static void tell_arrived(const struct exchange *exchange)
 
 static enum MHD_Result last_call(struct exchange *exchange, struct MHD_Connection *connection)
 {
-	if (exchange->writer)
+	bool arrived = exchange->writer;
+
+	if (arrived)
 		finish_put(exchange);
-	if (exchange->status == MHD_HTTP_CREATED)
+	if (arrived && exchange->status == MHD_HTTP_CREATED)
 		tell_arrived(exchange);
-	return answer(exchange, connection);
+	return answer_or_suspend(exchange, connection);
 }
 
 static enum MHD_Result handle(void *context, struct MHD_Connection *connection, const char *url,
@@ -320,7 +392,7 @@ static enum MHD_Result handle(void *context, struct MHD_Connection *connection, 
 	enum MHD_Result result;
 
 	if (!*state)
-		return first_call(listener->transfer, connection, url, method, state);
+		return first_call(listener, connection, url, method, state);
 	if (*size == 0)
 		return last_call(*state, connection);
 	result = take(*state, bytes, *size);
@@ -351,107 +423,40 @@ static void on_completed(void *context, struct MHD_Connection *connection, void 
 	*state = NULL;
 }
 
-/* The daemon on our loop. */
-
-static void on_timer(uv_timer_t *timer);
-
-static void run(struct transfer_listener *listener)
-{
-	MHD_UNSIGNED_LONG_LONG milliseconds;
-
-	(void)MHD_run(listener->server);
-	if (listener->transfer->closing)
-		return;
-	if (MHD_get_timeout(listener->server, &milliseconds) == MHD_YES)
-		(void)uv_timer_start(&listener->timer, on_timer, milliseconds, 0);
-	else
-		(void)uv_timer_stop(&listener->timer);
-}
-
-static void on_timer(uv_timer_t *timer)
-{
-	run(timer->data);
-}
-
-static void on_poll(uv_poll_t *poll, int status, int events)
-{
-	run(poll->data);
-}
-
-static void log_library(void *context, const char *format, va_list arguments)
-{
-	char text[200];
-
-	(void)vsnprintf(text, sizeof(text), format, arguments);
-	text[strcspn(text, "\n")] = '\0';
-	log_debug(TAG, "http=\"%s\"", text);
-}
-
-static struct MHD_Daemon *start_server(struct transfer_listener *listener, const struct sockaddr_in6 *address)
-{
-	return MHD_start_daemon(MHD_USE_EPOLL | MHD_USE_IPv6 | MHD_USE_ERROR_LOG, 0, NULL, NULL, handle,
-	                        listener, MHD_OPTION_EXTERNAL_LOGGER, log_library, NULL, MHD_OPTION_SOCK_ADDR,
-	                        (const struct sockaddr *)address, MHD_OPTION_CONNECTION_LIMIT,
-	                        (unsigned)listener->transfer->settings.connections,
-	                        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_SECONDS,
-	                        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
-	                        MHD_OPTION_NOTIFY_COMPLETED, on_completed, listener, MHD_OPTION_END);
-}
-
-static uint16_t bound_port(struct MHD_Daemon *server)
-{
-	const union MHD_DaemonInfo *information = MHD_get_daemon_info(server, MHD_DAEMON_INFO_BIND_PORT);
-
-	return information ? information->port : 0;
-}
+/* Addresses. */
 
 int transfer_server_listen(struct transfer *transfer, const uint8_t address[16], uint16_t port,
                            uint16_t *ret_port)
 {
 	struct transfer_listener *listener = &transfer->listeners[transfer->listener_count];
-	struct sockaddr_in6 name = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
-	const union MHD_DaemonInfo *information;
+	struct http_server_settings server = {.port = port,
+	                                      .connections = transfer->settings.connections,
+	                                      .idle_seconds = IDLE_SECONDS,
+	                                      .handle = handle,
+	                                      .completed = on_completed,
+	                                      .context = listener};
 	int code;
 
 	if (transfer->listener_count == TRANSFER_LISTENERS)
 		return BUSBAR_ERROR_TABLE_FULL;
-	memcpy(&name.sin6_addr, address, sizeof(name.sin6_addr));
+	memcpy(server.address, address, sizeof(server.address));
 	listener->transfer = transfer;
-	errno = 0;
-	listener->server = start_server(listener, &name);
-	if (!listener->server)
-		return errno ? -errno : -EIO;
-	information = MHD_get_daemon_info(listener->server, MHD_DAEMON_INFO_EPOLL_FD);
-	code = information ? uv_poll_init(transfer->loop, &listener->poll, information->epoll_fd) : -EIO;
-	if (code < 0) {
-		MHD_stop_daemon(listener->server);
-		return code;
-	}
-	(void)uv_timer_init(transfer->loop, &listener->timer);
-	listener->poll.data = listener->timer.data = listener;
-	transfer->handles += 2;
-	transfer->listener_count++;
-	code = uv_poll_start(&listener->poll, UV_READABLE, on_poll);
+	code = http_server_open(&listener->server, transfer->loop, &server);
 	if (code < 0)
-		return code; /* transfer_close() takes the listener down */
-	*ret_port = bound_port(listener->server);
+		return code;
+	transfer->handles++;
+	transfer->listener_count++;
+	*ret_port = http_server_port(&listener->server);
 	return 0;
 }
 
-static void on_handle_closed(uv_handle_t *handle)
+static void on_closed(void *context)
 {
-	struct transfer_listener *listener = handle->data;
-
-	transfer_handle_closed(listener->transfer);
+	transfer_handle_closed(context);
 }
 
 void transfer_server_close(struct transfer *transfer)
 {
-	for (uint32_t i = 0; i < transfer->listener_count; i++) {
-		struct transfer_listener *listener = &transfer->listeners[i];
-
-		uv_close((uv_handle_t *)&listener->poll, on_handle_closed);
-		uv_close((uv_handle_t *)&listener->timer, on_handle_closed);
-		MHD_stop_daemon(listener->server);
-	}
+	for (uint32_t i = 0; i < transfer->listener_count; i++)
+		http_server_close(&transfer->listeners[i].server, on_closed, transfer);
 }

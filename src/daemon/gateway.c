@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "daemon/gateway_internal.h"
+#include "daemon/settings_announce.h"
 #include "supply/host.h"
 #include "supply/local.h"
 #include "wire/segment.h"
@@ -106,8 +107,7 @@ static int open_accounts(struct gateway *gateway)
 	return code;
 }
 
-/* The first deposit of each tenant, once in the life of the database. */
-static int deposit(struct gateway *gateway)
+int gateway_deposit(struct gateway *gateway)
 {
 	const struct settings_tenant *tenants = gateway->settings->tenants.items;
 
@@ -225,7 +225,8 @@ static int open_announce(struct gateway *gateway)
 	                 .model = (enum supply_model)settings->model,
 	                 .gflops_per_core = gateway->gflops_per_core,
 	                 .start = gateway->driver == NULL ? 0 : driver_start_latency(gateway->driver)},
-	        .interval = settings->bgp.minimum_interval,
+	        .news = settings_news(settings),
+	        .metrics = settings_metrics(settings),
 	        .ring = &gateway->ring,
 	        .clock = gateway->clock,
 	        .services = gateway->services,
@@ -271,7 +272,13 @@ static int open_owner(struct gateway *gateway, const char *runs)
 	return owner.folder == NULL ? -ENOMEM : owner_create(&owner, &rooms, &ports, &gateway->owner);
 }
 
-/* Tasks exist where tenants enter the network. */
+/* Tasks exist where tenants enter the network, or at the controller of that place. */
+static bool keeps_tasks(const struct settings *settings)
+{
+	return settings->controller.serves ||
+	       (settings->access.count > 0 && gateway_is_none(settings_controller(settings)));
+}
+
 static int open_tasks(struct gateway *gateway)
 {
 	struct task_settings tasks = {.identity = gateway->identity,
@@ -287,7 +294,7 @@ static int open_tasks(struct gateway *gateway)
 	                           .ring = &gateway->ring};
 	struct task_ports ports = gateway_task_ports;
 
-	if (gateway->settings->access.count == 0)
+	if (!keeps_tasks(gateway->settings))
 		return 0;
 	memcpy(tasks.address, gateway->address, sizeof(tasks.address));
 	ports.context = gateway;
@@ -343,7 +350,10 @@ static int open_front(struct gateway *gateway)
 	                               .late = gateway_on_late,
 	                               .answer = gateway_front_answer,
 	                               .carry = gateway_front_carry,
-	                               .context = gateway};
+	                               .reload = gateway_reload,
+	                               .context = gateway,
+	                               .controller = settings_controller(gateway->settings),
+	                               .controls = gateway->settings->controller.serves};
 	int code = front_create(gateway->loop, &front, &gateway->front);
 
 	memcpy(own.octets, gateway->address, sizeof(own.octets));
@@ -363,12 +373,15 @@ static int open_transfer(struct gateway *gateway)
 	        .identity = gateway->identity,
 	        .clock = gateway->clock,
 	        .maximum = (uint64_t)gateway->settings->supply.blobs,
+	        .context = gateway,
 	};
 	uint8_t reserved[16];
 	uint16_t port;
 	int code;
 
 	segment_transfers_address(gateway->locator, reserved);
+	if (!gateway_is_none(settings_controller(gateway->settings)))
+		transfer.through = gateway_way_to_controller;
 	if (gateway->steer != NULL)
 		memcpy(transfer.source, gateway->address, sizeof(transfer.source));
 	code = transfer_create(gateway->loop, &transfer, &gateway->transfer);
@@ -426,7 +439,7 @@ static int open_rooms(struct gateway *gateway)
 	if (code == 0)
 		code = open_accounts(gateway);
 	if (code == 0)
-		code = deposit(gateway);
+		code = gateway_deposit(gateway);
 	if (code == 0)
 		code = open_store(gateway);
 	if (code == 0)
@@ -465,6 +478,8 @@ static int open_doors(struct gateway *gateway)
 		gateway->source.requests_refused = front_refusals(gateway->front);
 	if (code == 0)
 		code = open_transfer(gateway);
+	if (code == 0)
+		code = gateway_open_metrics(gateway);
 	if (code == 0)
 		code = open_timer(gateway);
 	return code;
@@ -521,17 +536,19 @@ static void on_timer_closed(uv_handle_t *handle)
 	(void)handle;
 }
 
-void gateway_close(struct gateway *gateway)
+void gateway_close(struct gateway *gateway, bool returns)
 {
 	if (gateway == NULL || gateway->closing)
 		return;
 	gateway->closing = true;
+	gateway->returns = returns;
 	gateway_close_network(gateway);
 	if (gateway->timer_open)
 		uv_close((uv_handle_t *)&gateway->timer, on_timer_closed);
 	front_close(gateway->front);
 	gateway->front = NULL;
 	transfer_close(gateway->transfer, NULL, NULL);
+	scrape_close(gateway->scrape);
 	announce_close(gateway->announce);
 	if (gateway->driver != NULL)
 		driver_close(gateway->driver, on_driver_closed, gateway);
@@ -555,6 +572,7 @@ struct gateway *gateway_free(struct gateway *gateway)
 	(void)ledger_close(gateway->ledger);
 	(void)usage_close(gateway->usage);
 	(void)database_close(gateway->database);
+	gateway_free_past(gateway);
 	(void)arena_free(gateway->arena);
 	free(gateway);
 	return NULL;
