@@ -157,14 +157,13 @@ static void note_edge(void *context, const struct speaker_path *path)
 /* Attribute 42 is not sealed: what a foreign AS says there counts for nothing. */
 static void test_edge_metadata_from_outside(void **state)
 {
-	static const char *const lists[] = {LIST "802a050001020304",
-	                                    "800e1a000201"
-	                                    "10fd000000000000000000000000000009"
-	                                    "00"
-	                                    "20fd0a0000"
-	                                    "40010100"
-	                                    "40020602010000fdeb"
-	                                    "802a050001020304"};
+	static const char *const lists[] = {LIST "802a050001020304", "800e1a000201"
+	                                                             "10fd000000000000000000000000000009"
+	                                                             "00"
+	                                                             "20fd0a0000"
+	                                                             "40010100"
+	                                                             "40020602010000fdeb"
+	                                                             "802a050001020304"};
 
 	for (int peer = INSIDE; peer <= FOREIGN; peer++) {
 		struct fixture *fixture = open_fixture(domain_of_two, 2);
