@@ -276,13 +276,14 @@ void stamp_tlv_get_probe(const uint8_t *packet, size_t base, size_t size, const 
 	take(&walk, base, size, &probe->tlvs);
 	if (probe->tlvs.error != 0)
 		return;
-	probe->padding = walk.padding;
-	if (walk.load != NULL)
-		probe->room = walk.load->size;
 	if (walk.way != NULL && !read_way(walk.way, probe)) {
 		probe->tlvs.error = BUSBAR_ERROR_MALFORMED;
 		probe->tlvs.broken_at = (size_t)(walk.way->value - probe->tlvs.bytes) - HEAD;
+		return;
 	}
+	probe->padding = walk.padding;
+	if (walk.load != NULL)
+		probe->room = walk.load->size;
 }
 
 static int error_of_flags(uint8_t flags)
