@@ -11,7 +11,7 @@
 #include "probe/limit.h"
 #include "probe/mailbox.h"
 #include "probe/probe.h"
-#include "probe/session.h"
+#include "probe/probe_session.h"
 #include "probe/socket.h"
 #include <pthread.h>
 
@@ -38,13 +38,13 @@ struct report {
 
 /* A session, as both threads see it. Made once for a number, and kept. */
 struct channel {
-	struct heap_node node; /* by session_next() */
+	struct heap_node node; /* by probe_session_next() */
 	uint32_t number;
 	struct mailbox orders, reports;
 	struct order wanted;    /* the loop's thread, as `state` */
 	enum probe_state state; /* reported last */
 	struct order current;   /* the other thread, as `session` */
-	struct session session;
+	struct probe_session session;
 };
 
 /* Does not change once it is in the table. */

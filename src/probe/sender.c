@@ -6,17 +6,17 @@
 
 static void schedule(struct probe *probe, struct channel *channel)
 {
-	heap_update(probe->heap, &channel->node, session_next(&channel->session));
+	heap_update(probe->heap, &channel->node, probe_session_next(&channel->session));
 }
 
 static void report(struct probe *probe, struct channel *channel, const struct stamp_reply *reply)
 {
 	struct report *report = mailbox_slot(&channel->reports);
-	struct session *session = &channel->session;
+	struct probe_session *session = &channel->session;
 
 	report->life = channel->current.life;
 	report->news.state = session->state;
-	report->news.lost = !session_measure(session, &report->news.measurement);
+	report->news.lost = !probe_session_measure(session, &report->news.measurement);
 	report->news.has_load = reply != NULL && reply->has_load;
 	if (report->news.has_load)
 		report->news.load = reply->load;
@@ -28,7 +28,7 @@ static void report(struct probe *probe, struct channel *channel, const struct st
 
 static void begin(struct probe *probe, struct channel *channel, const struct order *order, int64_t now)
 {
-	session_begin(&channel->session, &order->target, order->interval, now);
+	probe_session_begin(&channel->session, &order->target, order->interval, now);
 	probe->active[channel->number] = channel;
 	/* There is room: the heap is as large as the table. */
 	if (channel->node.position == 0)
@@ -50,7 +50,7 @@ void sender_take_order(struct probe *probe, struct channel *channel, int64_t now
 		return;
 	}
 	if (again)
-		session_set_interval(&channel->session, order->interval, now);
+		probe_session_set_interval(&channel->session, order->interval, now);
 	else
 		begin(probe, channel, order, now);
 	schedule(probe, channel);
@@ -78,7 +78,7 @@ static void send_probe(struct probe *probe, struct channel *channel, int64_t now
 
 	memcpy(message.way, target->way, sizeof(message.way));
 	message.sent = clock_wall(&clock_system);
-	message.sequence = session_send(&channel->session, message.sent, now);
+	message.sequence = probe_session_send(&channel->session, message.sent, now);
 	counter_add(&probe->counters.sent);
 	thread_send(probe, &probe->outlets[channel->current.socket], &to,
 	            (const uint8_t(*)[16])target->segments, target->segment_count, bytes,
@@ -89,11 +89,11 @@ void sender_run(struct probe *probe, int64_t now)
 {
 	while (heap_least(probe->heap) <= now) {
 		struct channel *channel = CONTAINER_OF(heap_peek(probe->heap), struct channel, node);
-		bool news = session_step(&channel->session, SESSION_WAITED, now);
+		bool news = probe_session_step(&channel->session, PROBE_SESSION_WAITED, now);
 
 		if (channel->session.due <= now) {
 			send_probe(probe, channel, now);
-			news = session_loses(&channel->session) || news;
+			news = probe_session_loses(&channel->session) || news;
 		}
 		schedule(probe, channel);
 		if (news)
@@ -131,7 +131,7 @@ void sender_receive(struct probe *probe, uint32_t outlet, const struct socket_pa
 	if (code == 0) {
 		channel = find(probe, outlet, &packet->from, reply.session);
 		code = channel == NULL ? BUSBAR_ERROR_NOT_FOUND
-		                       : session_receive(&channel->session, &reply, packet->arrived);
+		                       : probe_session_receive(&channel->session, &reply, packet->arrived);
 	}
 	if (code < 0) {
 		counter_add(&probe->counters.rejected[error_index(code)]);
@@ -140,7 +140,7 @@ void sender_receive(struct probe *probe, uint32_t outlet, const struct socket_pa
 	counter_add(&probe->counters.received);
 	if (reply.tlvs.error < 0)
 		counter_add(&probe->counters.extensions[error_index(reply.tlvs.error)]);
-	(void)session_step(&channel->session, SESSION_ANSWERED, now);
+	(void)probe_session_step(&channel->session, PROBE_SESSION_ANSWERED, now);
 	schedule(probe, channel);
 	report(probe, channel, &reply);
 }

@@ -4,19 +4,20 @@
  *
  * States: PENDING until the first answer; HEARD; SILENT. A session falls silent when the PROBE_SILENCE-th
  * probe after the newest that was answered has waited as long as a round trip takes at worst as known; before
- * the first answer that is SESSION_PATIENCE. Every taken reply makes it HEARD.
+ * the first answer that is PROBE_SESSION_PATIENCE. Every taken reply makes it HEARD.
  *
- * Timers: `due`, when the next probe leaves; `deadline`, when it falls silent. session_next() is the earlier.
+ * Timers: `due`, when the next probe leaves; `deadline`, when it falls silent. probe_session_next() is the
+ * earlier.
  */
-#ifndef PROBE_SESSION_H
-#define PROBE_SESSION_H
+#ifndef PROBE_PROBE_SESSION_H
+#define PROBE_PROBE_SESSION_H
 
 #include "base/clock.h"
 #include "probe/statistics.h"
 
-#define SESSION_PATIENCE CLOCK_SECOND
+#define PROBE_SESSION_PATIENCE CLOCK_SECOND
 
-struct session {
+struct probe_session {
 	struct probe_target target;
 	int64_t interval;
 	enum probe_state state;
@@ -29,25 +30,27 @@ struct session {
 	int64_t due;
 };
 
-enum session_event { SESSION_ANSWERED, SESSION_WAITED };
+enum probe_session_event { PROBE_SESSION_ANSWERED, PROBE_SESSION_WAITED };
 
 /* Probes at once, and then every interval. */
-void session_begin(struct session *session, const struct probe_target *target, int64_t interval, int64_t now);
-void session_set_interval(struct session *session, int64_t interval, int64_t now);
+void probe_session_begin(struct probe_session *session, const struct probe_target *target, int64_t interval,
+                         int64_t now);
+void probe_session_set_interval(struct probe_session *session, int64_t interval, int64_t now);
 /* The earliest time at which there is something to do. */
-int64_t session_next(const struct session *session);
+int64_t probe_session_next(const struct probe_session *session);
 /* A probe leaves with `stamp` in it; its sequence number. */
-uint32_t session_send(struct session *session, int64_t stamp, int64_t now);
+uint32_t probe_session_send(struct probe_session *session, int64_t stamp, int64_t now);
 /*
  * A reply from the session's target, which arrived at `arrived` by the wall clock. 0, or REPLAYED for one
  * that answers no probe of the window (any more), MALFORMED for impossible times.
  */
-int session_receive(struct session *session, const struct stamp_reply *reply, int64_t arrived) CHECKED;
+int probe_session_receive(struct probe_session *session, const struct stamp_reply *reply,
+                          int64_t arrived) CHECKED;
 /* The state machine: true when the state changed. */
-bool session_step(struct session *session, enum session_event event, int64_t now);
+bool probe_session_step(struct probe_session *session, enum probe_session_event event, int64_t now);
 /* When the whole window became lost: true once. */
-bool session_loses(struct session *session);
+bool probe_session_loses(struct probe_session *session);
 /* False when there is no measurement but its counts. */
-bool session_measure(const struct session *session, struct probe_measurement *ret_measurement);
+bool probe_session_measure(const struct probe_session *session, struct probe_measurement *ret_measurement);
 
 #endif

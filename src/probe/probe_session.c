@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "probe/session.h"
+#include "probe/probe_session.h"
 
 #include "base/error.h"
 #include <string.h>
@@ -7,37 +7,38 @@
 /* What is on its way at a time must fit the window, whatever the interval. */
 enum { ROUND_TRIP_SHARE = PROBE_WINDOW / 2, JITTERS = 8, JITTER_SCALE = 16 };
 
-void session_begin(struct session *session, const struct probe_target *target, int64_t interval, int64_t now)
+void probe_session_begin(struct probe_session *session, const struct probe_target *target, int64_t interval,
+                         int64_t now)
 {
-	*session = (struct session){.target = *target, .interval = interval, .due = now};
+	*session = (struct probe_session){.target = *target, .interval = interval, .due = now};
 	statistics_init(&session->statistics);
 }
 
-static int64_t spacing(const struct session *session)
+static int64_t spacing(const struct probe_session *session)
 {
-	int64_t round_trip =
-	        session->statistics.received == 0 ? SESSION_PATIENCE : session->statistics.last_round_trip;
+	int64_t round_trip = session->statistics.received == 0 ? PROBE_SESSION_PATIENCE
+	                                                       : session->statistics.last_round_trip;
 
 	return MAXIMUM(session->interval, round_trip / ROUND_TRIP_SHARE);
 }
 
-void session_set_interval(struct session *session, int64_t interval, int64_t now)
+void probe_session_set_interval(struct probe_session *session, int64_t interval, int64_t now)
 {
 	session->interval = interval;
 	session->due = MINIMUM(session->due, now + spacing(session));
 }
 
 /* A round trip at worst, as far as it is known. */
-static int64_t patience(const struct session *session)
+static int64_t patience(const struct probe_session *session)
 {
 	const struct statistics *statistics = &session->statistics;
 
 	if (statistics->received == 0)
-		return SESSION_PATIENCE;
+		return PROBE_SESSION_PATIENCE;
 	return statistics->last_round_trip + 2 * JITTERS * (statistics->jitter / JITTER_SCALE);
 }
 
-static int64_t deadline(const struct session *session)
+static int64_t deadline(const struct probe_session *session)
 {
 	uint32_t sequence = session->statistics.answered + PROBE_SILENCE - 1;
 
@@ -49,14 +50,14 @@ static int64_t deadline(const struct session *session)
 	return session->times[sequence % PROBE_WINDOW] + patience(session);
 }
 
-int64_t session_next(const struct session *session)
+int64_t probe_session_next(const struct probe_session *session)
 {
 	int64_t silent_at = deadline(session);
 
 	return MINIMUM(session->due, silent_at);
 }
 
-uint32_t session_send(struct session *session, int64_t stamp, int64_t now)
+uint32_t probe_session_send(struct probe_session *session, int64_t stamp, int64_t now)
 {
 	uint32_t sequence = statistics_sent(&session->statistics);
 
@@ -67,7 +68,7 @@ uint32_t session_send(struct session *session, int64_t stamp, int64_t now)
 	return sequence;
 }
 
-static int take_reply(struct session *session, const struct stamp_reply *reply, int64_t arrived)
+static int take_reply(struct probe_session *session, const struct stamp_reply *reply, int64_t arrived)
 {
 	int64_t round_trip = (arrived - reply->sender_sent) - (reply->sent - reply->received);
 	int64_t toward = reply->received - reply->sender_sent;
@@ -85,7 +86,7 @@ static int take_reply(struct session *session, const struct stamp_reply *reply, 
 	return 0;
 }
 
-int session_receive(struct session *session, const struct stamp_reply *reply, int64_t arrived)
+int probe_session_receive(struct probe_session *session, const struct stamp_reply *reply, int64_t arrived)
 {
 	int code = take_reply(session, reply, arrived);
 
@@ -96,7 +97,7 @@ int session_receive(struct session *session, const struct stamp_reply *reply, in
 	return code;
 }
 
-static bool set_state(struct session *session, enum probe_state state)
+static bool set_state(struct probe_session *session, enum probe_state state)
 {
 	bool changed = session->state != state;
 
@@ -104,18 +105,18 @@ static bool set_state(struct session *session, enum probe_state state)
 	return changed;
 }
 
-bool session_step(struct session *session, enum session_event event, int64_t now)
+bool probe_session_step(struct probe_session *session, enum probe_session_event event, int64_t now)
 {
 	switch (event) {
-	case SESSION_ANSWERED:
+	case PROBE_SESSION_ANSWERED:
 		return set_state(session, PROBE_HEARD);
-	case SESSION_WAITED:
+	case PROBE_SESSION_WAITED:
 		return deadline(session) <= now && set_state(session, PROBE_SILENT);
 	}
 	return false;
 }
 
-bool session_loses(struct session *session)
+bool probe_session_loses(struct probe_session *session)
 {
 	if (session->lost || !statistics_is_lost(&session->statistics))
 		return false;
@@ -123,7 +124,7 @@ bool session_loses(struct session *session)
 	return true;
 }
 
-bool session_measure(const struct session *session, struct probe_measurement *ret_measurement)
+bool probe_session_measure(const struct probe_session *session, struct probe_measurement *ret_measurement)
 {
 	struct probe_measurement measurement = {.sent = session->statistics.sent,
 	                                        .received = session->statistics.received,
