@@ -103,6 +103,15 @@ static void get_links(struct cursor *cursor, struct site_load *load)
 	}
 }
 
+static bool is_zero(const uint8_t *bytes, size_t size)
+{
+	uint8_t all = 0;
+
+	for (size_t i = 0; i < size; i++)
+		all |= bytes[i];
+	return all == 0;
+}
+
 int load_codec_decode(const uint8_t *room, size_t size, struct site_load *ret_load)
 {
 	struct cursor cursor = cursor_open(room, size);
@@ -121,9 +130,8 @@ int load_codec_decode(const uint8_t *room, size_t size, struct site_load *ret_lo
 		get_resources(&cursor, &load);
 		get_links(&cursor, &load);
 	}
-	while (cursor_left(&cursor) > 0)
-		if (cursor_u8(&cursor) != 0)
-			cursor_fail(&cursor, BUSBAR_ERROR_MALFORMED);
+	if (!is_zero(cursor.next, cursor_left(&cursor)))
+		cursor_fail(&cursor, BUSBAR_ERROR_MALFORMED);
 	if (cursor.error == 0 && version == 0)
 		cursor_fail(&cursor, BUSBAR_ERROR_MISSING_FIELD);
 	if (cursor.error != 0)

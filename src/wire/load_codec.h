@@ -12,8 +12,8 @@
 #include "model/load.h"
 #include <stddef.h>
 
-/* Room for seven resources of any size, and for a dozen links of usual ones. */
-enum { LOAD_CODEC_ROOM = 384 };
+/* Room for all seven resources and for five links, of usual sizes. */
+enum { LOAD_CODEC_ROOM = 192 };
 
 /* Fills the whole room. TOO_LARGE when even the load without links does not fit; then the room is zeros. */
 int load_codec_encode(const struct site_load *load, uint8_t *room, size_t size) CHECKED;
