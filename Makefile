@@ -6,7 +6,7 @@ BUILD := build
 SANITIZED := build-sanitized
 FUZZING := build-fuzz
 
-.PHONY: all build demo check fuzz bench bench-demand bench-demo bench-guarantee bench-journal format lint install clean packages check-power model
+.PHONY: all build demo check fuzz bench bench-control bench-demand bench-demo bench-guarantee bench-journal format lint install clean packages check-power model
 
 all: build
 
@@ -41,10 +41,13 @@ model: | packages
 fuzz: | packages
 	@tools/fuzz $(FUZZING)
 
-bench: bench-demo bench-guarantee bench-journal bench-demand
+bench: bench-demo bench-guarantee bench-journal bench-demand bench-control
 
 bench-demo: build
 	@bench/demo $(BUILD)
+
+bench-control: build
+	@bench/control $(BUILD)
 
 bench-demand: build
 	@bench/demand $(BUILD)

@@ -148,6 +148,11 @@ static bool within_window(int64_t time, int64_t now)
 	return apart <= AUTHORIZATION_WINDOW * CLOCK_SECOND;
 }
 
+bool authorization_is_tenants(const char *text)
+{
+	return text != NULL && strncmp(text, "Busbar tenant:", 14) == 0;
+}
+
 int authorization_check(const char *text, const struct authorization_keys *keys, const char *method,
                         const char *path, int64_t now)
 {

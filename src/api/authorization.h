@@ -13,6 +13,7 @@
 #include "base/compiler.h"
 #include "wire/datagram.h"
 #include "wire/seal.h"
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -33,6 +34,9 @@ int authorization_of_tenant(uint32_t key, const uint8_t secret[SEAL_SECRET], con
                             const char *path, int64_t now, char ret_text[AUTHORIZATION_TEXT]) CHECKED;
 int authorization_of_gateway(const struct seal_key *key, struct gateway_identity identity, const char *method,
                              const char *path, int64_t now, char ret_text[AUTHORIZATION_TEXT]) CHECKED;
+
+/* Whether the header, which may be NULL, says that it is a tenant's; authorization_check() says if it is. */
+bool authorization_is_tenants(const char *text);
 
 /*
  * 0 when the header was made with a known key, for this method and path, within the window around `now`.

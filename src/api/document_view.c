@@ -2,6 +2,7 @@
 /* The capability view and the accounts as documents. */
 #include "api/document_internal.h"
 #include "base/error.h"
+#include "view/age.h"
 #include <errno.h>
 
 static json_t *resource_object(const struct resource_offer *offer)
@@ -44,15 +45,16 @@ static json_t *site_object(const struct document_source *source, const struct si
 	json_object_set_new(object, "gflops_per_core", json_real((double)site->gflops_per_core / 1e6));
 	json_object_set_new(object, "start_ms", document_milliseconds(site->start));
 	json_object_set_new(object, "age_ms", document_milliseconds(now - site->measured));
-	json_object_set_new(object, "stale", json_boolean(view_site_stale(site, now)));
+	json_object_set_new(object, "stale",
+	                    json_boolean(view_staleness(&view_facts(site)->amounts, now) > 0));
 	return object;
 }
 
-static json_t *service_object(const struct document_source *source, const struct service_offer *service)
+static json_t *service_object(const struct document_source *source, const struct view_service *service)
 {
-	return json_pack("{s:s, s:s, s:o, s:i, s:I, s:o, s:o, s:o, s:o}", "name", service->name, "version",
-	                 service->version, "site", document_gateway(source, service->site), "score",
-	                 (int)service->score, "running", (json_int_t)service->running, "time_ms",
+	return json_pack("{s:s, s:s, s:o, s:i, s:I, s:o, s:o, s:o, s:o}", "name", service->title->name,
+	                 "version", service->title->version, "site", document_gateway(source, service->site),
+	                 "score", (int)service->score, "running", (json_int_t)service->running, "time_ms",
 	                 document_milliseconds(service->time), "cpu",
 	                 document_amount(RESOURCE_CPU, service->cpu), "price", document_money(service->price),
 	                 "tariff", document_money(service->tariff));

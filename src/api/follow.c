@@ -20,11 +20,11 @@
 /* A client here whose task is kept elsewhere. */
 struct follower {
 	struct identifier request;
-	struct gateway_identity anchor;
-	const struct front_place *place;
+	struct gateway_identity keeper; /* anchor or controller */
 	int descriptor;
 	struct sockaddr_in6 sender;
-	int64_t heard; /* monotonic */
+	int64_t heard;  /* monotonic */
+	int64_t silent; /* since then the keeper has not replied */
 };
 
 const size_t follow_size = sizeof(struct follower);
@@ -87,6 +87,36 @@ static struct follower *find_follower(struct front *front, const struct identifi
 	return take_follower(front, request);
 }
 
+int64_t follow_remember(struct front *front, const struct request *request, struct gateway_identity keeper)
+{
+	const struct identifier *identifier = &request->datagram.identifier;
+	int64_t now = monotonic(front);
+	struct follower *follower;
+	bool again;
+
+	if (front->settings.answer == NULL)
+		return BUSBAR_ERROR_NOT_SUPPORTED;
+	again = hash_get(front->followers, identifier->octets) != NULL;
+	follower = find_follower(front, identifier);
+	if (follower == NULL)
+		return BUSBAR_ERROR_TABLE_FULL;
+	*follower = (struct follower){.request = *identifier,
+	                              .keeper = keeper,
+	                              .descriptor = request->descriptor,
+	                              .sender = request->sender,
+	                              .heard = now,
+	                              .silent = again ? follower->silent : now};
+	return now - follower->silent;
+}
+
+void follow_forget(struct front *front, const struct identifier *request)
+{
+	struct follower *follower = hash_get(front->followers, request->octets);
+
+	if (follower != NULL)
+		forget(front, follower);
+}
+
 static int pass_on(struct front *front, const struct request *request)
 {
 	const struct front_place *place = request->place;
@@ -97,28 +127,19 @@ static int pass_on(struct front *front, const struct request *request)
 	                                   .key = datagram->key,
 	                                   .request = datagram->identifier,
 	                                   .sent = datagram->sent,
-	                                   .access_up = place->access_up,
-	                                   .access_down = place->access_down,
-	                                   .access_ceiling_up = place->access_ceiling_up,
-	                                   .access_ceiling_down = place->access_ceiling_down}};
-	struct follower *follower;
+	                                   .access = {.up = place->access_up,
+	                                              .down = place->access_down,
+	                                              .ceiling_up = place->access_ceiling_up,
+	                                              .ceiling_down = place->access_ceiling_down}}};
+	int64_t silence = follow_remember(front, request, datagram->follow.anchor);
 	int code;
 
-	if (front->settings.answer == NULL)
-		return BUSBAR_ERROR_NOT_SUPPORTED;
-	follower = find_follower(front, &datagram->identifier);
-	if (follower == NULL)
-		return BUSBAR_ERROR_TABLE_FULL;
-	*follower = (struct follower){.request = datagram->identifier,
-	                              .anchor = datagram->follow.anchor,
-	                              .place = place,
-	                              .descriptor = request->descriptor,
-	                              .sender = request->sender,
-	                              .heard = monotonic(front)};
+	if (silence < 0)
+		return (int)silence;
 	memcpy(answer.follow.client.address, &request->sender.sin6_addr, 16);
 	code = front->settings.answer(front->settings.context, datagram->follow.anchor, &answer);
 	if (code < 0)
-		forget(front, follower);
+		follow_forget(front, &datagram->identifier);
 	return code;
 }
 
@@ -132,7 +153,7 @@ static bool is_at(const struct follower *follower, const struct answer_client *c
 static int pass_back(struct front *front, const struct answer *answer)
 {
 	const struct answer_relay *relay = &answer->relay;
-	const struct follower *follower;
+	struct follower *follower;
 	struct request request = {.at_once = true};
 	struct datagram reply;
 	int code = datagram_decode(relay->datagram, relay->size, front_secret, front, NULL, &reply, NULL);
@@ -142,9 +163,10 @@ static int pass_back(struct front *front, const struct answer *answer)
 	if (reply.type < DATAGRAM_ERROR)
 		return BUSBAR_ERROR_MALFORMED;
 	follower = hash_get(front->followers, reply.identifier.octets);
-	if (follower == NULL || !gateway_equal(follower->anchor, answer->sender) ||
+	if (follower == NULL || !gateway_equal(follower->keeper, answer->sender) ||
 	    !is_at(follower, &relay->client))
 		return BUSBAR_ERROR_NOT_FOUND;
+	follower->silent = monotonic(front);
 	request.descriptor = follower->descriptor;
 	request.sender = follower->sender;
 	reply_octets(front, &request, relay->datagram, relay->size);
@@ -228,10 +250,10 @@ static int take_word(struct front *front, const struct answer *answer)
 	                                       .identifier = word->request,
 	                                       .sent = word->sent}};
 	struct task_place place = {.edge = answer->sender,
-	                           .access_up = word->access_up,
-	                           .access_down = word->access_down,
-	                           .access_ceiling_up = word->access_ceiling_up,
-	                           .access_ceiling_down = word->access_ceiling_down};
+	                           .access_up = word->access.up,
+	                           .access_down = word->access.down,
+	                           .access_ceiling_up = word->access.ceiling_up,
+	                           .access_ceiling_down = word->access.ceiling_down};
 
 	if (request.tenant == NULL)
 		return BUSBAR_ERROR_UNKNOWN_TENANT;
@@ -244,11 +266,13 @@ static int take_word(struct front *front, const struct answer *answer)
 
 void front_answer(struct front *front, const struct answer *answer)
 {
-	int code = answer->type == ANSWER_FOLLOW ? take_word(front, answer) : pass_back(front, answer);
+	int code = answer->type == ANSWER_FOLLOW ? take_word(front, answer)
+	           : answer->type == ANSWER_ASK  ? ask_take(front, answer)
+	                                         : pass_back(front, answer);
 
 	if (code == 0)
 		return;
-	log_debug(TAG, "event=not-followed cause=\"%s\"", error_text(code));
+	log_debug(TAG, "event=not-taken cause=\"%s\"", error_text(code));
 	(void)__atomic_fetch_add(&front->refusals[error_index(code)], 1, __ATOMIC_RELAXED);
 }
 

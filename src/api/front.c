@@ -11,7 +11,7 @@
 
 #define TAG "front"
 
-enum { MAP_ARENA = 64 << 20, SERVED_A_TURN = 32 };
+enum { MAP_ARENA = 64 << 20, ASK_ARENA = 1 << 20, SERVED_A_TURN = 32 };
 
 int64_t front_wall(const struct front *front)
 {
@@ -165,6 +165,7 @@ static int make_tables(struct front *front)
 	const struct front_settings *settings = &front->settings;
 
 	front->arena = arena_create(MAP_ARENA);
+	front->ask_arena = settings->controls ? arena_create(ASK_ARENA) : NULL;
 	front->recent = recent_create(FRONT_RECENT, 2 * FRONT_AGE, settings->seed);
 	front->waiting_slab = slab_create(sizeof(struct waiting), FRONT_WAITING);
 	front->waiting = hash_create(sizeof(struct identifier), FRONT_WAITING, settings->seed);
@@ -177,7 +178,7 @@ static int make_tables(struct front *front)
 	if (front->outbox == NULL || front->arena == NULL || front->recent == NULL ||
 	    front->waiting_slab == NULL || front->waiting == NULL || front->follower_slab == NULL ||
 	    front->followers == NULL || front->sources == NULL || front->strangers == NULL ||
-	    front->tenants == NULL)
+	    front->tenants == NULL || (settings->controls && front->ask_arena == NULL))
 		return -ENOMEM;
 	return 0;
 }
@@ -264,6 +265,7 @@ static void free_front(struct front *front)
 	rate_free(front->tenants);
 	outbox_free(front->outbox);
 	arena_free(front->arena);
+	arena_free(front->ask_arena);
 	if (front->lock_made)
 		(void)pthread_mutex_destroy(&front->lock);
 	free(front);

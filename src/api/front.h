@@ -13,7 +13,8 @@
  *
  * A client that moved asks here for a task that another gateway keeps, its anchor: the request is passed on
  * when it is authentic, and what the anchor has to say is passed back to the client. Key numbers are the same
- * in all gateways of a domain; whose the task is is checked by the anchor.
+ * in all gateways of a domain; whose the task is is checked by the anchor. Likewise an edge with a controller
+ * passes on whatever its clients ask of their tasks.
  */
 #ifndef API_FRONT_H
 #define API_FRONT_H
@@ -85,6 +86,9 @@ struct front_settings {
 	int (*carry)(void *context, struct gateway_identity to, const struct identifier *task,
 	             const uint8_t digest[32]);
 	void *context;
+	/* The gateway that maps for the clients here; none: this one does. */
+	struct gateway_identity controller;
+	bool controls; /* this gateway maps for clients at others */
 };
 
 /* Where clients send to: an address with the one-way delays of their access link, and its ceilings (0: none).
@@ -111,7 +115,7 @@ void front_task_finished(struct front *front, const struct identifier *task);
 void front_task_granted(struct front *front, const struct identifier *task);
 /* A reservation is where its client is now, or is not for `code`. */
 void front_task_moved(struct front *front, const struct identifier *task, int code);
-/* A FOLLOW or RELAY from another gateway, authenticated. */
+/* A FOLLOW, RELAY or ASK from another gateway, authenticated. */
 void front_answer(struct front *front, const struct answer *answer);
 /* What was to be carried to a gateway is there, or is not for `code`. */
 void front_carried(struct front *front, struct gateway_identity to, const struct identifier *task, int code);

@@ -41,7 +41,9 @@ struct request {
 	bool at_once;   /* the reply speaks of no state: it waits for no disk */
 	struct sockaddr_in6 sender;
 	struct gateway_identity via; /* the client is there, and is told by way of it; none: here */
+	struct task_place there;     /* of a client elsewhere that asks through its edge */
 	size_t size;
+	const uint8_t *octets;             /* as received, in the arena; NULL where nobody else is asked */
 	const struct front_tenant *tenant; /* NULL before authentication */
 	struct datagram datagram;
 	struct demand demand;
@@ -91,8 +93,9 @@ struct front {
 	struct hash *followers; /* request -> struct follower */
 	int64_t swept;          /* when followers were last looked through */
 	struct kept kept[FRONT_DOCUMENTS];
-	struct arena *arena;   /* for what the loop maps itself */
-	struct outbox *outbox; /* replies of the loop */
+	struct arena *arena;     /* for what the loop maps itself */
+	struct arena *ask_arena; /* of a request that came through an edge; NULL: none does */
+	struct outbox *outbox;   /* replies of the loop */
 	uv_async_t wake;
 	bool wake_open, closing;
 
@@ -112,6 +115,10 @@ struct front {
 
 int64_t front_wall(const struct front *front);
 const struct front_tenant *front_find_tenant(const struct front *front, uint32_t key);
+
+/* Age, then use of the identifier. 0: new, 1: the same request again, else EXPIRED or REPLAYED. Any thread.
+ */
+int front_check_fresh(struct front *front, const struct request *request, const uint8_t *octets) CHECKED;
 
 /* Requests that the loop is to serve, newest last; they come back to their receiver afterwards. Any thread.
  */
@@ -152,7 +159,20 @@ void serve_carried(struct front *front, const struct request *request, const str
 /* follow.c: clients that moved. */
 extern const size_t follow_size; /* of what is kept of a follower */
 void follow_serve(struct front *front, struct request *request);
+/*
+ * Remembers whose replies from `keeper` go to this client. How long it has been asking without one (ns), or
+ * TABLE_FULL, or NOT_SUPPORTED where no other gateway can be spoken to.
+ */
+int64_t follow_remember(struct front *front, const struct request *request, struct gateway_identity keeper);
+void follow_forget(struct front *front, const struct identifier *request);
 void follow_forget_all(struct front *front);
+
+/* ask.c: edges that do not map, and their controller. */
+/* Whether the controller is to serve it; then ask_serve() passes it on. */
+bool ask_concerns(const struct front *front, const struct request *request);
+void ask_serve(struct front *front, struct request *request);
+/* An ASK from an edge. */
+int ask_take(struct front *front, const struct answer *answer) CHECKED;
 
 /* slice.c: documents in slices. */
 void slice_quote(struct front *front, struct request *request);

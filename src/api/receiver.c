@@ -131,8 +131,7 @@ static bool brings_demand(enum datagram_type type)
 
 /* Checks, in the order that front.h states. */
 
-/* Age, then use of the identifier. 1: the same request again. */
-static int check_fresh(struct front *front, const struct request *request, const uint8_t *bytes)
+int front_check_fresh(struct front *front, const struct request *request, const uint8_t *bytes)
 {
 	int64_t now = front_wall(front);
 	int64_t age = now - request->datagram.sent;
@@ -176,7 +175,20 @@ static int check(struct front *front, struct request *request, const uint8_t *by
 		(void)rate_take(front->strangers, &request->sender.sin6_addr, SOURCE_PREFIX, now);
 	if (code == 0 && !rate_take(front->tenants, &request->datagram.key, sizeof(uint32_t), now))
 		code = BUSBAR_ERROR_RATE;
-	return code == 0 ? check_fresh(front, request, bytes) : code;
+	return code == 0 ? front_check_fresh(front, request, bytes) : code;
+}
+
+/* What is to be passed on whole is kept whole; what is to be served here is mapped. False: no memory. */
+static bool prepare(struct receiver *receiver, struct request *request, const uint8_t *bytes,
+                    const struct view *view, bool again)
+{
+	if (ask_concerns(receiver->front, request)) {
+		request->octets = arena_copy(request->arena, bytes, request->size);
+		return request->octets != NULL;
+	}
+	if (!again && view != NULL && brings_demand(request->datagram.type))
+		map_request(receiver, request, view);
+	return true;
 }
 
 /* The request is handed over, or refused and free again. */
@@ -195,13 +207,14 @@ static void receive(struct receiver *receiver, struct request *request, const ui
 		request->demand.identifier = request->datagram.identifier;
 		if (call_take(receiver->desk, request, code == 1))
 			return;
-		if (code == 0 && view != NULL && brings_demand(request->datagram.type))
-			map_request(receiver, request, view);
-		request->at_once = false;
-		request->next = NULL;
-		*receiver->last = request;
-		receiver->last = &request->next;
-		return;
+		if (prepare(receiver, request, bytes, view, code == 1)) {
+			request->at_once = false;
+			request->next = NULL;
+			*receiver->last = request;
+			receiver->last = &request->next;
+			return;
+		}
+		reply_error(front, request, -ENOMEM);
 	}
 	receiver_return(receiver, request);
 }
@@ -233,6 +246,7 @@ static void take_message(struct receiver *receiver, uint32_t place, const struct
 	request->size = message->msg_len;
 	request->via = (struct gateway_identity){0};
 	request->tenant = NULL;
+	request->octets = NULL;
 	request->at_once = true;
 	request->only_known = request->mapped = false;
 	/* Nothing of whom the place was before. */

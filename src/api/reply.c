@@ -52,10 +52,11 @@ const outbox_send reply_batch = send_batch;
 /* By way of the gateway where the client is: it has the socket that the client listens to. */
 static void relay(struct front *front, const struct request *request, const uint8_t *bytes, size_t size)
 {
-	struct answer answer = {.type = ANSWER_RELAY,
-	                        .program = request->datagram.follow.task,
-	                        .relay = {.client.port = ntohs(request->sender.sin6_port),
-	                                  .size = (uint32_t)size}};
+	const struct datagram *datagram = &request->datagram;
+	struct answer answer = {
+	        .type = ANSWER_RELAY,
+	        .program = datagram->type == DATAGRAM_FOLLOW ? datagram->follow.task : datagram->identifier,
+	        .relay = {.client.port = ntohs(request->sender.sin6_port), .size = (uint32_t)size}};
 	int code;
 
 	memcpy(answer.relay.client.address, &request->sender.sin6_addr, 16);

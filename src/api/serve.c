@@ -169,19 +169,27 @@ void front_task_granted(struct front *front, const struct identifier *task)
 		tell(front, waiting);
 }
 
+static struct task_place place_here(const struct front *front, const struct request *request)
+{
+	struct task_place place = {.edge = front->settings.source->identity,
+	                           .access_up = request->place->access_up,
+	                           .access_down = request->place->access_down,
+	                           .access_ceiling_up = request->place->access_ceiling_up,
+	                           .access_ceiling_down = request->place->access_ceiling_down};
+
+	memcpy(place.client, &request->sender.sin6_addr, sizeof(place.client));
+	return place;
+}
+
 struct task_request serve_task_request(const struct front *front, const struct request *request)
 {
 	struct task_request task = {.demand = &request->demand,
 	                            .tenant = request->tenant->name,
 	                            .spot = request->tenant->spot,
 	                            .plan = request->mapped ? &request->plan : NULL,
-	                            .place = {.edge = front->settings.source->identity,
-	                                      .access_up = request->place->access_up,
-	                                      .access_down = request->place->access_down,
-	                                      .access_ceiling_up = request->place->access_ceiling_up,
-	                                      .access_ceiling_down = request->place->access_ceiling_down}};
+	                            .place = gateway_is_none(request->via) ? place_here(front, request)
+	                                                                   : request->there};
 
-	memcpy(task.place.client, &request->sender.sin6_addr, sizeof(task.place.client));
 	return task;
 }
 
@@ -274,6 +282,10 @@ static void serve_cancel(struct front *front, struct request *request)
 
 void serve(struct front *front, struct request *request)
 {
+	if (ask_concerns(front, request)) {
+		ask_serve(front, request);
+		return;
+	}
 	switch (request->datagram.type) {
 	case DATAGRAM_QUOTE:
 		slice_quote(front, request);

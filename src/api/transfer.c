@@ -60,6 +60,7 @@ void transfer_close(struct transfer *transfer, transfer_closed closed, void *con
 	transfer->closing = true;
 	transfer->closed = closed;
 	transfer->closed_context = context;
-	transfer_server_close(transfer);
+	/* What waits for an own transfer goes on before its server is stopped. */
 	transfer_queue_close(transfer);
+	transfer_server_close(transfer);
 }

@@ -53,7 +53,10 @@ struct transfer_settings {
 	uint32_t parallel;    /* own transfers at once; 0: the default */
 	/* A blob has come by PUT; may be NULL. */
 	void (*arrived)(void *context, const uint8_t digest[STORE_DIGEST], uint64_t size);
-	void *context; /* of arrived */
+	/* Where a tenant's blob must be as well before its PUT has succeeded, and may be when it is not here;
+	 * 0, or why it cannot be there. NULL: nowhere. */
+	int (*through)(void *context, struct transfer_way *ret_way);
+	void *context; /* of both */
 };
 
 struct transfer_statistics {

@@ -4,6 +4,9 @@
  *
  * The order of checks is authorization, path, method, size. A refused upload is read to its end and thrown
  * away, so that the client hears the answer; one that is large is refused before its first octet, or cut off.
+ *
+ * A connection whose blob has to be elsewhere as well is suspended meanwhile: it ends no earlier than that
+ * transfer, which ends with the transfers' queue at the latest, before the servers are stopped.
  */
 #include "api/transfer_http.h"
 #include "api/transfer_internal.h"
@@ -31,6 +34,7 @@ enum method { METHOD_GET, METHOD_PUT, METHOD_OTHER };
 
 /* One request. */
 struct exchange {
+	struct transfer_listener *listener;
 	struct transfer *transfer;
 	enum method method;
 	uint8_t digest[STORE_DIGEST];
@@ -38,7 +42,10 @@ struct exchange {
 	uint64_t size, received;     /* octets of the body */
 	int64_t started;             /* monotonic clock */
 	bool accepted;               /* neither refused nor answered without its body */
-	unsigned status;             /* to be answered once the body was read; 0: none yet */
+	bool tenant;                 /* a tenant's, not a gateway's */
+	bool went_through;           /* it is, or was to be, where it has to be as well */
+	struct MHD_Connection *suspended;
+	unsigned status; /* to be answered once the body was read; 0: none yet */
 	int error;
 };
 
@@ -222,6 +229,74 @@ static enum MHD_Result answer(struct exchange *exchange, struct MHD_Connection *
 	return answer_text(connection, exchange->status, exchange->error);
 }
 
+static void run(struct transfer_listener *listener);
+
+static void on_through(void *context, int error)
+{
+	struct exchange *exchange = context;
+	struct MHD_Connection *connection = exchange->suspended;
+
+	exchange->suspended = NULL;
+	if (error < 0)
+		refuse(exchange, error);
+	MHD_resume_connection(connection);
+	if (!exchange->transfer->closing)
+		run(exchange->listener);
+}
+
+/* The blob goes to, or comes from, where it has to be as well. */
+static int send_through(struct exchange *exchange)
+{
+	struct transfer *transfer = exchange->transfer;
+	struct transfer_way way = {.port = TRANSFER_PORT};
+	int code = transfer->settings.through(transfer->settings.context, &way);
+
+	if (code < 0)
+		return code;
+	return exchange->method == METHOD_PUT
+	               ? transfer_put(transfer, exchange->digest, &way, on_through, exchange)
+	               : transfer_fetch(transfer, exchange->digest, 0, &way, on_through, exchange);
+}
+
+static bool must_go_through(const struct exchange *exchange)
+{
+	int wanted = exchange->method == METHOD_PUT ? 0 : BUSBAR_ERROR_NOT_FOUND;
+
+	return exchange->transfer->settings.through && exchange->tenant && exchange->method != METHOD_OTHER &&
+	       exchange->error == wanted && !exchange->went_through;
+}
+
+static enum MHD_Result answer_with_blob(struct exchange *exchange, struct MHD_Connection *connection)
+{
+	int descriptor = store_read(exchange->transfer->settings.store, exchange->digest, &exchange->size);
+
+	if (descriptor >= 0)
+		return answer_blob(exchange, connection, descriptor);
+	refuse(exchange, descriptor);
+	return answer(exchange, connection);
+}
+
+/* The answer waits until the blob is wherever it has to be; until then nothing more is read. */
+static enum MHD_Result answer_or_suspend(struct exchange *exchange, struct MHD_Connection *connection)
+{
+	int code;
+
+	if (exchange->method == METHOD_GET && exchange->went_through && exchange->error == 0)
+		return answer_with_blob(exchange, connection);
+	if (!must_go_through(exchange))
+		return answer(exchange, connection);
+	exchange->went_through = true;
+	exchange->error = 0;
+	code = send_through(exchange);
+	if (code < 0) {
+		refuse(exchange, code);
+		return answer(exchange, connection);
+	}
+	exchange->suspended = connection;
+	MHD_suspend_connection(connection);
+	return MHD_YES;
+}
+
 /* True when a concluded request is to be answered now: there is no body, it waits for us, or it is large. */
 static bool answers_at_once(struct MHD_Connection *connection)
 {
@@ -233,27 +308,30 @@ static bool answers_at_once(struct MHD_Connection *connection)
 	return code < 0 || size > TRANSFER_HTTP_EXPECT || header_of(connection, MHD_HTTP_HEADER_EXPECT);
 }
 
-static enum MHD_Result first_call(struct transfer *transfer, struct MHD_Connection *connection,
+static enum MHD_Result first_call(struct transfer_listener *listener, struct MHD_Connection *connection,
                                   const char *path, const char *method, void **state)
 {
 	struct exchange *exchange = calloc(1, sizeof(*exchange));
+	struct transfer *transfer = listener->transfer;
 	int code;
 
 	if (!exchange)
 		return MHD_NO;
 	*state = exchange;
+	exchange->listener = listener;
 	exchange->transfer = transfer;
 	exchange->started = clock_monotonic(&transfer->settings.clock);
 	exchange->method = strcmp(method, "GET") == 0   ? METHOD_GET
 	                   : strcmp(method, "PUT") == 0 ? METHOD_PUT
 	                                                : METHOD_OTHER;
 	code = begin(exchange, connection, path, method);
+	exchange->tenant = authorization_is_tenants(header_of(connection, MHD_HTTP_HEADER_AUTHORIZATION));
 	if (code >= 0 && exchange->method == METHOD_GET)
 		return answer_blob(exchange, connection, code);
 	if (code < 0)
 		refuse(exchange, code);
 	if (exchange->status && answers_at_once(connection))
-		return answer(exchange, connection);
+		return answer_or_suspend(exchange, connection);
 	return MHD_YES;
 }
 
@@ -305,11 +383,13 @@ static void tell_arrived(const struct exchange *exchange)
 
 static enum MHD_Result last_call(struct exchange *exchange, struct MHD_Connection *connection)
 {
-	if (exchange->writer)
+	bool arrived = exchange->writer;
+
+	if (arrived)
 		finish_put(exchange);
-	if (exchange->status == MHD_HTTP_CREATED)
+	if (arrived && exchange->status == MHD_HTTP_CREATED)
 		tell_arrived(exchange);
-	return answer(exchange, connection);
+	return answer_or_suspend(exchange, connection);
 }
 
 static enum MHD_Result handle(void *context, struct MHD_Connection *connection, const char *url,
@@ -320,7 +400,7 @@ static enum MHD_Result handle(void *context, struct MHD_Connection *connection, 
 	enum MHD_Result result;
 
 	if (!*state)
-		return first_call(listener->transfer, connection, url, method, state);
+		return first_call(listener, connection, url, method, state);
 	if (*size == 0)
 		return last_call(*state, connection);
 	result = take(*state, bytes, *size);
@@ -389,9 +469,10 @@ static void log_library(void *context, const char *format, va_list arguments)
 
 static struct MHD_Daemon *start_server(struct transfer_listener *listener, const struct sockaddr_in6 *address)
 {
-	return MHD_start_daemon(MHD_USE_EPOLL | MHD_USE_IPv6 | MHD_USE_ERROR_LOG, 0, NULL, NULL, handle,
-	                        listener, MHD_OPTION_EXTERNAL_LOGGER, log_library, NULL, MHD_OPTION_SOCK_ADDR,
-	                        (const struct sockaddr *)address, MHD_OPTION_CONNECTION_LIMIT,
+	return MHD_start_daemon(MHD_USE_EPOLL | MHD_USE_IPv6 | MHD_USE_ERROR_LOG | MHD_ALLOW_SUSPEND_RESUME,
+	                        0, NULL, NULL, handle, listener, MHD_OPTION_EXTERNAL_LOGGER, log_library,
+	                        NULL, MHD_OPTION_SOCK_ADDR, (const struct sockaddr *)address,
+	                        MHD_OPTION_CONNECTION_LIMIT,
 	                        (unsigned)listener->transfer->settings.connections,
 	                        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_SECONDS,
 	                        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "daemon/gateway_internal.h"
+#include "daemon/settings_announce.h"
 #include "supply/host.h"
 #include "supply/local.h"
 #include "wire/segment.h"
@@ -226,7 +227,8 @@ static int open_announce(struct gateway *gateway)
 	                 .model = (enum supply_model)settings->model,
 	                 .gflops_per_core = gateway->gflops_per_core,
 	                 .start = gateway->driver == NULL ? 0 : driver_start_latency(gateway->driver)},
-	        .interval = settings->bgp.minimum_interval,
+	        .news = settings_news(settings),
+	        .metrics = settings_metrics(settings),
 	        .ring = &gateway->ring,
 	        .clock = gateway->clock,
 	        .services = gateway->services,
@@ -272,7 +274,13 @@ static int open_owner(struct gateway *gateway, const char *runs)
 	return owner.folder == NULL ? -ENOMEM : owner_create(&owner, &rooms, &ports, &gateway->owner);
 }
 
-/* Tasks exist where tenants enter the network. */
+/* Tasks exist where tenants enter the network, or at the controller of that place. */
+static bool keeps_tasks(const struct settings *settings)
+{
+	return settings->controller.serves ||
+	       (settings->access.count > 0 && gateway_is_none(settings_controller(settings)));
+}
+
 static int open_tasks(struct gateway *gateway)
 {
 	struct task_settings tasks = {.identity = gateway->identity,
@@ -288,7 +296,7 @@ static int open_tasks(struct gateway *gateway)
 	                           .ring = &gateway->ring};
 	struct task_ports ports = gateway_task_ports;
 
-	if (gateway->settings->access.count == 0)
+	if (!keeps_tasks(gateway->settings))
 		return 0;
 	memcpy(tasks.address, gateway->address, sizeof(tasks.address));
 	ports.context = gateway;
@@ -344,7 +352,9 @@ static int open_front(struct gateway *gateway)
 	                               .late = gateway_on_late,
 	                               .answer = gateway_front_answer,
 	                               .carry = gateway_front_carry,
-	                               .context = gateway};
+	                               .context = gateway,
+	                               .controller = settings_controller(gateway->settings),
+	                               .controls = gateway->settings->controller.serves};
 	int code = front_create(gateway->loop, &front, &gateway->front);
 
 	memcpy(own.octets, gateway->address, sizeof(own.octets));
@@ -364,12 +374,15 @@ static int open_transfer(struct gateway *gateway)
 	        .identity = gateway->identity,
 	        .clock = gateway->clock,
 	        .maximum = (uint64_t)gateway->settings->supply.blobs,
+	        .context = gateway,
 	};
 	uint8_t reserved[16];
 	uint16_t port;
 	int code;
 
 	segment_transfers_address(gateway->locator, reserved);
+	if (!gateway_is_none(settings_controller(gateway->settings)))
+		transfer.through = gateway_way_to_controller;
 	if (gateway->steer != NULL)
 		memcpy(transfer.source, gateway->address, sizeof(transfer.source));
 	code = transfer_create(gateway->loop, &transfer, &gateway->transfer);

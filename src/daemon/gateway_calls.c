@@ -65,9 +65,13 @@ static int open_resident(struct gateway *gateway, const struct owner_service *se
 	        .seed = gateway->seed + number,
 	};
 	room->gateway = gateway;
+	room->service = (uint32_t)(service - gateway->services);
+	room->instances = instances;
 	code = resident_create(gateway->driver, settings, &ports, &room->resident);
 	if (code < 0)
 		return code;
+	announce_instances(gateway->announce, room->service,
+	                   (struct metric_instances){.configured = instances});
 	text_copy(gateway->residents[number].name, SERVICE_NAME, service->offer.name);
 	text_copy(gateway->residents[number].version, SERVICE_VERSION, service->offer.version);
 	gateway->residents[number].patience = service->offer.time * PLAN_TIME_MARGIN;
@@ -146,19 +150,34 @@ int64_t gateway_tick_calls(struct gateway *gateway)
 	return next;
 }
 
+static void tell_instances(struct gateway *gateway, const struct gateway_resident *room)
+{
+	const struct metric_instances instances = {.configured = room->instances,
+	                                           .well = resident_running(room->resident)};
+
+	if (!gateway->closing)
+		announce_instances(gateway->announce, room->service, instances);
+}
+
 bool gateway_resident_started(struct gateway *gateway, const struct identifier *id)
 {
-	for (uint32_t i = 0; i < gateway->resident_count; i++)
-		if (resident_started(gateway->resident_rooms[i].resident, id))
-			return true;
+	for (uint32_t i = 0; i < gateway->resident_count; i++) {
+		if (!resident_started(gateway->resident_rooms[i].resident, id))
+			continue;
+		tell_instances(gateway, &gateway->resident_rooms[i]);
+		return true;
+	}
 	return false;
 }
 
 bool gateway_resident_ended(struct gateway *gateway, const struct driver_end *end)
 {
-	for (uint32_t i = 0; i < gateway->resident_count; i++)
-		if (resident_ended(gateway->resident_rooms[i].resident, end))
-			return true;
+	for (uint32_t i = 0; i < gateway->resident_count; i++) {
+		if (!resident_ended(gateway->resident_rooms[i].resident, end))
+			continue;
+		tell_instances(gateway, &gateway->resident_rooms[i]);
+		return true;
+	}
 	return false;
 }
 

@@ -71,6 +71,7 @@ struct gateway {
 	struct gateway_resident {
 		struct gateway *gateway;
 		struct resident *resident;
+		uint32_t service, instances; /* number, and how many are kept */
 	} resident_rooms[ALLOWANCE_SERVICES];
 	struct exchange *exchange;
 	struct announce *announce;
@@ -99,6 +100,8 @@ struct gateway {
 void gateway_on_program(void *context, uint8_t *bytes, size_t size, const struct packet *packet);
 void gateway_on_answer(void *context, const struct answer *answer);
 int gateway_front_answer(void *context, struct gateway_identity to, const struct answer *answer);
+/* What clients put here for their tasks is to be where these are kept. */
+int gateway_way_to_controller(void *context, struct transfer_way *ret_way);
 int gateway_front_carry(void *context, struct gateway_identity to, const struct identifier *task,
                         const uint8_t digest[32]);
 extern const struct owner_ports gateway_owner_ports;

@@ -33,7 +33,7 @@ void gateway_on_answer(void *context, const struct answer *answer)
 
 	if (answer->type == ANSWER_ACKNOWLEDGE)
 		owner_acknowledged(gateway->owner, &answer->program, answer->acknowledged);
-	else if (answer->type == ANSWER_FOLLOW || answer->type == ANSWER_RELAY)
+	else if (answer->type == ANSWER_FOLLOW || answer->type == ANSWER_RELAY || answer->type == ANSWER_ASK)
 		tell_front(gateway, answer);
 	else if (gateway->tasks != NULL)
 		task_answer(gateway->tasks, answer);
@@ -209,6 +209,19 @@ int gateway_front_answer(void *context, struct gateway_identity to, const struct
 	ours.sender = gateway->identity;
 	exchange_answer(gateway->exchange, &ours, &way);
 	return 0;
+}
+
+int gateway_way_to_controller(void *context, struct transfer_way *ret_way)
+{
+	struct gateway *gateway = context;
+	struct transfer_way way = {.port = TRANSFER_PORT};
+	int code = gateway->closing
+	                   ? BUSBAR_ERROR_STATE
+	                   : find_address(gateway, settings_controller(gateway->settings), way.address);
+
+	if (code == 0)
+		*ret_way = way;
+	return code;
 }
 
 /* A blob on its way to the gateway where a client is now. */

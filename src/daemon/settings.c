@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/hex.h"
 #include "base/text.h"
+#include "daemon/settings_announce.h"
 #include "daemon/watch.h"
 #include <errno.h>
 #include <limits.h>
@@ -174,6 +175,15 @@ static const struct config_field price_fields[] = {
         END,
 };
 
+static const struct config_field controller_fields[] = {
+        {"site", CONFIG_INTEGER, SUB(controller, site), .fallback = "0", .maximum = UINT32_MAX,
+         .help = "of the gateway that maps for the clients here; 0: this one does"},
+        {"gateway", CONFIG_INTEGER, SUB(controller, gateway), .fallback = "1", .maximum = UINT16_MAX},
+        {"serves", CONFIG_BOOLEAN, SUB(controller, serves), .fallback = "false",
+         .help = "this gateway maps for clients at others"},
+        END,
+};
+
 static const struct config_field supply_fields[] = {
         {"cores", CONFIG_DECIMAL, SUB(supply, cores), .fallback = "0", .scale = 1000000,
          .help = "as offered; 0: nothing runs here"},
@@ -265,6 +275,9 @@ const struct config_field settings_fields[] = {
         {"front", CONFIG_SECTION, FIELD(settings, front), .fields = front_fields},
         {"supply", CONFIG_SECTION, FIELD(settings, supply), .fields = supply_fields},
         {"prices", CONFIG_SECTION, FIELD(settings, prices), .fields = price_fields},
+        {"announce", CONFIG_SECTION, FIELD(settings, announce), .fields = settings_announce_fields},
+        {"metrics", CONFIG_SECTION, FIELD(settings, metrics), .fields = settings_metrics_fields},
+        {"controller", CONFIG_SECTION, FIELD(settings, controller), .fields = controller_fields},
         {"gflops-per-core", CONFIG_DECIMAL, FIELD(settings, gflops_per_core), .fallback = "0",
          .scale = 1000000, .help = "of one offered core; 0: measured at start"},
         {"services", CONFIG_LIST, FIELD(settings, services), .fields = service_fields,
@@ -308,6 +321,8 @@ static int check_texts(const struct settings *settings, const char *path, struct
 	if (settings->bgp.attribute == 42 || settings->bgp.attribute == 254)
 		return refuse(problem, path, "bgp.attribute: %d has another owner",
 		              (int)settings->bgp.attribute);
+	if (settings_check_announce(settings) != NULL)
+		return refuse(problem, path, "%s", settings_check_announce(settings));
 	if (settings->links.count > 0 && (settings->bgp.as == 0 || settings->domain.keys.count == 0))
 		return refuse(problem, path, "links: need bgp.as and a key of the domain");
 	return 0;
@@ -417,6 +432,24 @@ static int check_links(const struct settings *settings, const char *path, struct
 	return 0;
 }
 
+/* Tasks and money are kept in one place. */
+static int check_controller(const struct settings *settings, const char *path, struct config_problem *problem)
+{
+	const struct settings_tenant *tenants = settings->tenants.items;
+	const struct gateway_identity controller = settings_controller(settings);
+
+	if (gateway_is_none(controller))
+		return 0;
+	if (settings->controller.serves)
+		return refuse(problem, path, "controller: one that has a controller does not serve others");
+	if (gateway_equal(controller, settings_identity(settings)))
+		return refuse(problem, path, "controller: is this gateway itself");
+	for (size_t i = 0; i < settings->tenants.count; i++)
+		if (tenants[i].balance != 0 || tenants[i].allowance != 0)
+			return refuse(problem, path, "tenants[%zu]: the controller has their money", i);
+	return 0;
+}
+
 static int check_secrets(const struct settings *settings, struct arena *arena, const char *path,
                          struct config_problem *problem)
 {
@@ -476,6 +509,8 @@ int settings_read(const char *path, struct arena *arena, struct settings *ret_se
 	if (code == 0)
 		code = check_links(&settings, path, ret_problem);
 	if (code == 0)
+		code = check_controller(&settings, path, ret_problem);
+	if (code == 0)
 		code = check_secrets(&settings, arena, path, ret_problem);
 	if (code < 0)
 		return code;
@@ -487,6 +522,14 @@ struct gateway_identity settings_identity(const struct settings *settings)
 {
 	return (struct gateway_identity){.site = (uint32_t)settings->identity.site,
 	                                 .gateway = (uint16_t)settings->identity.gateway};
+}
+
+struct gateway_identity settings_controller(const struct settings *settings)
+{
+	if (settings->controller.site == 0)
+		return (struct gateway_identity){0};
+	return (struct gateway_identity){.site = (uint32_t)settings->controller.site,
+	                                 .gateway = (uint16_t)settings->controller.gateway};
 }
 
 struct config_address settings_block(const struct settings *settings)
@@ -548,7 +591,7 @@ static struct owner_service service_of(const struct settings *settings, const st
 	        .offer =
 	                {
 	                        .site = settings_identity(settings),
-	                        .score = 10,
+
 	                        .cpu = (uint64_t)given->cpu,
 	                        .memory = (uint64_t)given->memory,
 	                        .processes = (uint32_t)given->processes,

@@ -66,6 +66,19 @@ struct settings_tenant {
 	bool operator;
 };
 
+/* Relative changes in parts per million, numbers of losses in thousandths. */
+struct settings_announce {
+	int64_t refresh, price, amount, delay, least_delay, loss;
+	int64_t half_life, suppress, reuse, longest;
+};
+
+struct settings_metrics {
+	int64_t window, steepness, link_delay, call_delay, loss, band; /* thousandths; loss: millionths */
+	int statistic, function;                                       /* enum metric_... */
+	int computing, communication, service, composed;               /* enum metric_aggregation */
+	struct config_list weights;                                    /* int64_t, thousandths */
+};
+
 /* As read. Lists hold the structures above. */
 struct settings {
 	const char *node, *state, *cgroup, *operator, * region;
@@ -99,6 +112,12 @@ struct settings {
 	struct {
 		int64_t energy, carbon, half_life;
 	} prices;
+	struct settings_announce announce;
+	struct settings_metrics metrics;
+	struct {
+		int64_t site, gateway;
+		bool serves;
+	} controller;
 	int64_t gflops_per_core;
 	int64_t fee;
 	bool decisions;
@@ -115,6 +134,8 @@ int settings_read(const char *path, struct arena *arena, struct settings *ret_se
 
 /* What the rooms get; arrays live in the arena. */
 struct gateway_identity settings_identity(const struct settings *settings);
+/* That maps for the clients here; none: this gateway does. */
+struct gateway_identity settings_controller(const struct settings *settings);
 /* The prefix that all locators of the domain lie in: as configured, else the /32 of this one. */
 struct config_address settings_block(const struct settings *settings);
 int settings_ring(const struct settings *settings, struct seal_ring *ret_ring) CHECKED;

@@ -18,12 +18,15 @@
 /* A suspicion, which every tick renews while the silence lasts. */
 #define SUSPICION (2 * CLOCK_SECOND)
 #define NEVER (INT64_MIN / 2)
+/* Validity of what is measured of a path: intervals, but at least that. */
+#define PATH_LEAST CLOCK_SECOND
 
 enum {
 	ARENA = 4 << 20,
 	AGE_SHARE = 10,  /* a site that was used t ago is probed every t / AGE_SHARE */
 	CLOSE_LEAST = 8, /* a site that only came close, at most every so many times the fastest interval */
 	CLOSE_SHARE = 5, /* close: not dearer, or slower, than the best by more than 1/5 */
+	PATH_INTERVALS = 10,
 	NO_SESSION = -1,
 	NO_CANDIDATE = UINT16_MAX,
 };
@@ -43,6 +46,7 @@ struct candidate {
 	struct probe_target target;
 	enum probe_state state;
 	bool suspected;
+	int64_t path_told, load_measured; /* wall clocks: ours, and of the load taken last */
 };
 
 struct watch {
@@ -208,7 +212,7 @@ static void take_found(struct watch *watch, const struct path_request *request,
 		label = fastest_label(frontier, (uint32_t)node);
 		if (label == PATH_LABELS)
 			continue;
-		path_describe(watch->view, request, frontier, label, false, &path);
+		path_describe(watch->view, request, frontier, label, &path);
 		take_way(candidate, &path);
 	}
 }
@@ -411,19 +415,41 @@ static void set_state(struct watch *watch, struct candidate *candidate, enum pro
 		come_back(watch, candidate);
 }
 
-/* The one place where what probes bring enters the view. */
-static void feed(struct watch *watch, const struct candidate *candidate, const struct probe_news *news)
+/* What it may be believed for: the next one comes much earlier, unless it is lost. */
+static int64_t validity_of(const struct candidate *candidate)
 {
-	const struct probe_measurement *measurement = &news->measurement;
+	return MAXIMUM(PATH_INTERVALS * candidate->interval, PATH_LEAST);
+}
 
-	if (!news->lost && candidate->way.hop_count == 2 && !candidate->way_failed)
-		(void)view_put_link_delay(watch->view, watch->settings.identity, candidate->site,
-		                          measurement->delay, measurement->jitter, measurement->loss);
-	if (!news->has_load)
+/* Not with every reply: what it says is a window's. */
+static void take_path(struct watch *watch, struct candidate *candidate,
+                      const struct probe_measurement *measurement)
+{
+	int64_t now = clock_wall(&watch->settings.clock);
+
+	if (now - candidate->path_told < WATCH_TICK && now >= candidate->path_told)
 		return;
-	if (gateway_equal(news->load.identity, candidate->site))
+	candidate->path_told = now;
+	if (view_put_path(watch->view, candidate->site, measurement->delay, measurement->jitter,
+	                  measurement->loss, now, validity_of(candidate)) < 0)
+		log_debug(TAG, "event=path-not-taken");
+}
+
+static void take_load(struct watch *watch, struct candidate *candidate, const struct site_load *load)
+{
+	int code = gateway_equal(load->identity, candidate->site) ? 0 : BUSBAR_ERROR_NOT_FOUND;
+
+	/* Replies repeat it until it changes. */
+	if (code == 0 && load->measured == candidate->load_measured)
+		return;
+	if (code == 0)
+		code = view_put_load(watch->view, load);
+	if (code == 0)
+		candidate->load_measured = load->measured;
+	/* Routing may have been faster. */
+	if (code == 0)
 		watch->statistics.loads++;
-	else
+	else if (code != BUSBAR_ERROR_STALE)
 		watch->statistics.refused++;
 }
 
@@ -435,8 +461,10 @@ bool watch_heard(struct watch *watch, uint32_t session, const struct probe_news 
 		return false;
 	candidate = &watch->candidates[watch->owners[session]];
 	set_state(watch, candidate, news->state);
-	if (news->state == PROBE_HEARD)
-		feed(watch, candidate, news);
+	if (news->state == PROBE_HEARD && !news->lost)
+		take_path(watch, candidate, &news->measurement);
+	if (news->has_load)
+		take_load(watch, candidate, &news->load);
 	return true;
 }
 

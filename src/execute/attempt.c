@@ -633,6 +633,7 @@ static bool take_answer(struct tasks *tasks, struct attempt *attempt, struct att
 	case ANSWER_ACKNOWLEDGE:
 	case ANSWER_FOLLOW:
 	case ANSWER_RELAY:
+	case ANSWER_ASK:
 	case ANSWER_TYPES:
 		break;
 	}

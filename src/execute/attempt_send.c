@@ -46,12 +46,26 @@ static int hand_over(struct tasks *tasks, struct packet *packet, uint32_t first,
 	return MINIMUM(code, 0);
 }
 
+/* Where a path only passes this gateway first, as it may when the client is at another, it is there already.
+ */
+static uint32_t first_segment(const struct tasks *tasks, const struct program *program)
+{
+	uint32_t first = 0;
+
+	while (first + 1 < program->instruction_count &&
+	       program->instructions[first].operation == OPERATION_FORWARD &&
+	       gateway_equal(program->instructions[first].at, tasks->settings.identity))
+		first++;
+	return first;
+}
+
 int attempt_transmit(struct tasks *tasks, struct packet *packet, const void *payload, size_t payload_size)
 {
 	int code = compile_segments(&packet->program, tasks->rooms.view, packet->segments);
 
 	if (code == 0)
-		code = hand_over(tasks, packet, 0, payload, payload_size);
+		code = hand_over(tasks, packet, first_segment(tasks, &packet->program), payload,
+		                 payload_size);
 	if (code < 0)
 		log_notice(TAG, "event=not-sent cause=\"%s\"", error_text(code));
 	return code;

@@ -81,9 +81,12 @@ static void put_identity(FILE *stream, const struct topology *topology,
 	put_pair(stream, "operator", topology->operator_name);
 	put_pair(stream, "\nregion", gateway->region);
 	put_pair(stream, "\nmodel", topology_models[gateway->model]);
-	/* Prices are those of the moment, so that what happens does not depend on what happened a minute ago.
+	/*
+	 * Prices are those of the moment, and nothing is damped, so that what happens does not depend on what
+	 * happened a minute ago; every change of a price is news, so that it can be seen.
 	 */
-	fprintf(stream, "\nprices: {half-life: 0 s}\ndecisions: %s\n",
+	fprintf(stream,
+	        "\nprices: {half-life: 0 s}\nannounce: {price: 0 %%, half-life: 0 s}\ndecisions: %s\n",
 	        topology->decisions ? "true" : "false");
 }
 
@@ -272,8 +275,34 @@ static void put_services(FILE *stream, const struct topology *topology, const ch
 	}
 }
 
-static void put_tenants(FILE *stream, const struct topology *topology, bool all,
-                        const struct configuration_secrets *secrets)
+static bool controls_others(const struct topology *topology, const struct topology_gateway *gateway)
+{
+	for (size_t i = 0; i < topology->gateways.count; i++) {
+		const struct topology_gateway *other = topology_gateway(topology, i);
+
+		if (other->controller != NULL && strcmp(other->controller, gateway->name) == 0)
+			return true;
+	}
+	return false;
+}
+
+static void put_controller(FILE *stream, const struct topology *topology,
+                           const struct topology_gateway *gateway)
+{
+	const struct topology_gateway *controller;
+
+	if (controls_others(topology, gateway))
+		fputs("controller: {serves: true}\n", stream);
+	if (gateway->controller == NULL)
+		return;
+	controller = topology_gateway(topology, (size_t)topology_find(topology, gateway->controller));
+	fprintf(stream, "controller: {site: %" PRId64 ", gateway: %" PRId64 "}\n", controller->site,
+	        controller->gateway);
+}
+
+/* Where tasks are kept, there is their tenants' money. */
+static void put_tenants(FILE *stream, const struct topology *topology, const struct topology_gateway *gateway,
+                        bool all, const struct configuration_secrets *secrets)
 {
 	size_t count = 0;
 
@@ -286,7 +315,8 @@ static void put_tenants(FILE *stream, const struct topology *topology, bool all,
 		put_pair(stream, "  - {name", tenant->name);
 		fprintf(stream, ", key: %zu", i + 1);
 		put_secret(stream, ", secret", secrets->tenants[i]);
-		put_decimal(stream, ", balance", tenant->balance, TOPOLOGY_PRICE_SCALE);
+		if (gateway->controller == NULL)
+			put_decimal(stream, ", balance", tenant->balance, TOPOLOGY_PRICE_SCALE);
 		put_pair(stream, ", plan", tenant->plan);
 		fputs(tenant->is_operator ? ", operator: true}\n" : "}\n", stream);
 	}
@@ -318,7 +348,9 @@ void configuration_gateway(FILE *stream, const struct topology *topology, size_t
 	put_supply(stream, &node->supply);
 	put_power(stream, &node->supply, place);
 	put_services(stream, topology, node->name);
-	put_tenants(stream, topology, has_clients(topology, gateway), secrets);
+	put_controller(stream, topology, node);
+	put_tenants(stream, topology, node, has_clients(topology, gateway) || controls_others(topology, node),
+	            secrets);
 }
 
 void configuration_client(FILE *stream, const struct topology *topology, size_t client,

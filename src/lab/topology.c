@@ -81,6 +81,8 @@ static const struct config_field gateway_fields[] = {
         {"model", CONFIG_CHOICE, FIELD(topology_gateway, model), .required = true, .choices = topology_models,
          .help = "supply model"},
         {"region", CONFIG_TEXT, FIELD(topology_gateway, region), .required = true, .help = "where it is"},
+        {"controller", CONFIG_TEXT, FIELD(topology_gateway, controller),
+         .help = "gateway that maps for the clients here; absent: this one does"},
         {"supply", CONFIG_SECTION, FIELD(topology_gateway, supply), .fields = supply_fields,
          .help = "absent: the gateway offers no computing"},
         {0},

@@ -53,6 +53,7 @@ struct topology_gateway {
 	int64_t site, gateway, as;
 	int model; /* index into topology_models */
 	const char *region;
+	const char *controller; /* name of the gateway that maps for its clients; NULL: itself */
 	struct topology_supply supply;
 };
 

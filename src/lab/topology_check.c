@@ -85,6 +85,23 @@ static int check_supply(struct check *check, const struct topology_gateway *gate
 	return 0;
 }
 
+/* One that maps for itself. */
+static int check_controller(struct check *check, const struct topology_gateway *gateway)
+{
+	const struct topology *topology = check->topology;
+	int node = gateway->controller == NULL ? 0 : topology_find(topology, gateway->controller);
+
+	if (gateway->controller == NULL)
+		return 0;
+	if (node < 0 || !topology_node_is_gateway(topology, (size_t)node))
+		return refuse(check, BUSBAR_ERROR_NOT_FOUND, "gateway '%s': no gateway '%s'", gateway->name,
+		              gateway->controller);
+	if (topology_gateway(topology, (size_t)node)->controller != NULL)
+		return refuse(check, BUSBAR_ERROR_BAD_VALUE, "gateway '%s': controller '%s' has one itself",
+		              gateway->name, gateway->controller);
+	return 0;
+}
+
 static int check_gateways(struct check *check)
 {
 	const struct topology *topology = check->topology;
@@ -102,6 +119,8 @@ static int check_gateways(struct check *check)
 				              gateway->name, (long long)gateway->site);
 		}
 		code = check_supply(check, gateway);
+		if (code >= 0)
+			code = check_controller(check, gateway);
 	}
 	return code;
 }

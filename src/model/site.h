@@ -9,6 +9,7 @@
 #include "base/compiler.h"
 #include "model/gateway.h"
 #include "model/link.h"
+#include "model/metric.h"
 #include "model/resource.h"
 #include <stdint.h>
 
@@ -38,10 +39,11 @@ struct site {
 	int64_t start;            /* start-up latency of its driver */
 	int64_t measured;         /* wall clock of the owner, ns */
 	int64_t validity;         /* ns after which the values are unknown */
+	struct metric metrics[METRIC_KINDS]; /* computing and communication, as far as known */
 	uint32_t resource_count;
 	struct resource_offer resources[RESOURCE_KINDS];
 	uint32_t link_count;
-	struct link_offer links[SITE_LINKS];
+	struct link_offer links[SITE_LINKS]; /* last: where many sites are kept, only the first few are there */
 };
 
 /* The offer of a kind, NULL when the site has none. */

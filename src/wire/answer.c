@@ -191,16 +191,52 @@ static struct answer_client get_client(struct cursor *cursor)
 	return client;
 }
 
+static void put_access(struct writer *writer, const struct answer_access *access)
+{
+	field_put_number(writer, (uint64_t)access->up);
+	field_put_number(writer, (uint64_t)access->down);
+	field_put_number(writer, (uint64_t)access->ceiling_up);
+	field_put_number(writer, (uint64_t)access->ceiling_down);
+}
+
+static struct answer_access get_access(struct cursor *cursor)
+{
+	struct answer_access access;
+
+	access.up = number(cursor);
+	access.down = number(cursor);
+	access.ceiling_up = number(cursor);
+	access.ceiling_down = number(cursor);
+	return access;
+}
+
+/* A datagram within the answer; never empty. */
+static void put_datagram(struct writer *writer, const uint8_t *datagram, uint32_t size)
+{
+	if (size == 0 || size > ANSWER_RELAYED)
+		field_fail(writer, BUSBAR_ERROR_BAD_VALUE);
+	field_put_number(writer, size);
+	if (writer->error == 0)
+		writer_bytes(writer, datagram, size);
+}
+
+static uint32_t get_datagram(struct cursor *cursor, uint8_t datagram[ANSWER_RELAYED])
+{
+	uint32_t size = (uint32_t)field_number(cursor, ANSWER_RELAYED);
+
+	if (cursor->error == 0 && size == 0)
+		cursor_fail(cursor, BUSBAR_ERROR_MALFORMED);
+	cursor_copy(cursor, datagram, size);
+	return size;
+}
+
 static void put_follow(struct writer *writer, const struct answer *answer)
 {
 	put_client(writer, &answer->follow.client);
 	writer_u32(writer, answer->follow.key);
 	field_put_identifier(writer, &answer->follow.request);
 	field_put_amount(writer, (uint64_t)answer->follow.sent);
-	field_put_number(writer, (uint64_t)answer->follow.access_up);
-	field_put_number(writer, (uint64_t)answer->follow.access_down);
-	field_put_number(writer, (uint64_t)answer->follow.access_ceiling_up);
-	field_put_number(writer, (uint64_t)answer->follow.access_ceiling_down);
+	put_access(writer, &answer->follow.access);
 }
 
 static void get_follow(struct cursor *cursor, struct answer *answer)
@@ -209,29 +245,33 @@ static void get_follow(struct cursor *cursor, struct answer *answer)
 	answer->follow.key = cursor_u32(cursor);
 	answer->follow.request = field_identifier(cursor);
 	answer->follow.sent = (int64_t)field_amount(cursor);
-	answer->follow.access_up = number(cursor);
-	answer->follow.access_down = number(cursor);
-	answer->follow.access_ceiling_up = number(cursor);
-	answer->follow.access_ceiling_down = number(cursor);
+	answer->follow.access = get_access(cursor);
 }
 
 static void put_relay(struct writer *writer, const struct answer *answer)
 {
-	if (answer->relay.size == 0 || answer->relay.size > ANSWER_RELAYED)
-		field_fail(writer, BUSBAR_ERROR_BAD_VALUE);
 	put_client(writer, &answer->relay.client);
-	field_put_number(writer, answer->relay.size);
-	if (writer->error == 0)
-		writer_bytes(writer, answer->relay.datagram, answer->relay.size);
+	put_datagram(writer, answer->relay.datagram, answer->relay.size);
 }
 
 static void get_relay(struct cursor *cursor, struct answer *answer)
 {
 	answer->relay.client = get_client(cursor);
-	answer->relay.size = (uint32_t)field_number(cursor, ANSWER_RELAYED);
-	if (cursor->error == 0 && answer->relay.size == 0)
-		cursor_fail(cursor, BUSBAR_ERROR_MALFORMED);
-	cursor_copy(cursor, answer->relay.datagram, answer->relay.size);
+	answer->relay.size = get_datagram(cursor, answer->relay.datagram);
+}
+
+static void put_ask(struct writer *writer, const struct answer *answer)
+{
+	put_client(writer, &answer->ask.client);
+	put_access(writer, &answer->ask.access);
+	put_datagram(writer, answer->ask.datagram, answer->ask.size);
+}
+
+static void get_ask(struct cursor *cursor, struct answer *answer)
+{
+	answer->ask.client = get_client(cursor);
+	answer->ask.access = get_access(cursor);
+	answer->ask.size = get_datagram(cursor, answer->ask.datagram);
 }
 
 static void put_nothing(struct writer *writer, const struct answer *answer)
@@ -255,6 +295,7 @@ static const struct {
         [ANSWER_ACKNOWLEDGE] = {put_acknowledge, get_acknowledge},
         [ANSWER_FOLLOW] = {put_follow, get_follow},
         [ANSWER_RELAY] = {put_relay, get_relay},
+        [ANSWER_ASK] = {put_ask, get_ask},
 };
 
 static int answer_mac(const uint8_t *bytes, size_t size, const struct seal_key *key,

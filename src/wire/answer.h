@@ -6,8 +6,9 @@
  * lost, doubled and reordered: RESULT and RECEIPT are repeated by the owner until the ingress
  * ACKNOWLEDGEs them, everything else is asked for again by the program's retransmission.
  *
- * Two more are about a client that moved. Its new edge passes a FOLLOW on to the task's anchor, as often as
- * the client sends it; what the anchor has to say to the client goes back by way of that edge, in a RELAY.
+ * Three more are about clients elsewhere. The new edge of one that moved passes a FOLLOW on to the task's
+ * anchor, an edge that does not map passes whole requests to its controller in an ASK, as often as the client
+ * sends them; what anchor or controller have to say to the client goes back by way of that edge, in a RELAY.
  */
 #ifndef WIRE_ANSWER_H
 #define WIRE_ANSWER_H
@@ -30,7 +31,8 @@ enum answer_type {
 	ANSWER_RECEIPT,
 	ANSWER_ACKNOWLEDGE, /* ingress -> owner, of RESULT or RECEIPT */
 	ANSWER_FOLLOW,      /* new edge -> anchor: the client of the task `program` is here now */
-	ANSWER_RELAY,       /* anchor -> edge: a datagram for a client there */
+	ANSWER_RELAY,       /* anchor, controller -> edge: a datagram for a client there */
+	ANSWER_ASK,         /* edge -> controller: a client's request */
 	ANSWER_TYPES,
 };
 
@@ -58,14 +60,19 @@ struct answer_client {
 	uint16_t port;
 };
 
-/* A FOLLOW datagram that the edge has authenticated, and what the edge knows of the client's access link. */
+/* What the edge knows of the client's access link. */
+struct answer_access {
+	int64_t up, down;                 /* one-way delays */
+	int64_t ceiling_up, ceiling_down; /* what it takes at most; 0: none is promised */
+};
+
+/* A FOLLOW datagram that the edge has authenticated. */
 struct answer_follow {
-	struct answer_client client;                    /* its sender */
-	uint32_t key;                                   /* tenant's key number */
-	struct identifier request;                      /* to be echoed */
-	int64_t sent;                                   /* the client's clock: of two, the later one holds */
-	int64_t access_up, access_down;                 /* one-way delays */
-	int64_t access_ceiling_up, access_ceiling_down; /* what it takes at most; 0: none is promised */
+	struct answer_client client; /* its sender */
+	uint32_t key;                /* tenant's key number */
+	struct identifier request;   /* to be echoed */
+	int64_t sent;                /* the client's clock: of two, the later one holds */
+	struct answer_access access;
 };
 
 struct answer_relay {
@@ -74,9 +81,17 @@ struct answer_relay {
 	uint8_t datagram[ANSWER_RELAYED]; /* whole, with its MAC for the tenant */
 };
 
+/* A request that the edge found authentic and fresh. */
+struct answer_ask {
+	struct answer_client client; /* its sender */
+	struct answer_access access;
+	uint32_t size;
+	uint8_t datagram[ANSWER_RELAYED]; /* whole, with the tenant's MAC */
+};
+
 struct answer {
 	enum answer_type type;
-	struct identifier program; /* FOLLOW and RELAY: the task */
+	struct identifier program; /* FOLLOW: the task; ASK: the request; RELAY: what it replies to */
 	struct gateway_identity sender;
 	int64_t processing; /* ns between the packet's arrival and this answer, so that the path's delay is
 	                       known */
@@ -88,6 +103,7 @@ struct answer {
 		enum answer_type acknowledged;
 		struct answer_follow follow;
 		struct answer_relay relay;
+		struct answer_ask ask;
 	};
 };
 

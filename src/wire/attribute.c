@@ -16,14 +16,16 @@ enum {
 	SITE_TIME,   /* measured, validity */
 	SITE_RESOURCE,
 	SITE_LINK,
+	SITE_METRIC,
 	SERVICE_ADDRESS = 1,
 	SERVICE_TITLE, /* name, version */
 	SERVICE_NEED,  /* cpu, memory, processes */
 	SERVICE_DELAY, /* time, start */
 	SERVICE_STATE, /* score, running */
 	SERVICE_PRICE,
+	SERVICE_METRIC,
 };
-enum { STEEPNESS_LEAST = 1000, LOSS_MOST = 1000000, SCORE_BOUND = 11, TRUST_BOUND = 11 };
+enum { STEEPNESS_LEAST = 1000, LOSS_MOST = 1000000, SCORE_BOUND = METRIC_BEST + 1, TRUST_BOUND = 11 };
 
 static int64_t number(struct cursor *cursor)
 {
@@ -214,6 +216,66 @@ static void get_link(struct cursor *cursor, void *object, void *context)
 		site->links[site->link_count++] = link;
 }
 
+static uint32_t metric_count(const struct metric metrics[METRIC_KINDS])
+{
+	uint32_t count = 0;
+
+	for (int kind = 0; kind < METRIC_KINDS; kind++)
+		count += metrics[kind].source != 0;
+	return count;
+}
+
+/* The metric that is present and has so many before it. */
+static void put_metric(struct writer *writer, const struct metric metrics[METRIC_KINDS], uint32_t index)
+{
+	int kind = 0;
+
+	while (metrics[kind].source == 0 || index-- > 0)
+		kind++;
+	if (metrics[kind].score > METRIC_BEST)
+		field_fail(writer, BUSBAR_ERROR_BAD_VALUE);
+	writer_u8(writer, (uint8_t)kind);
+	writer_u8(writer, (uint8_t)metrics[kind].score);
+	writer_u8(writer, (uint8_t)metrics[kind].source);
+	field_put_choice(writer, metrics[kind].statistic, METRIC_STATISTICS);
+	field_put_number(writer, metrics[kind].window);
+}
+
+/* Metrics of kinds that a later version has are none to this one (R8). */
+static void get_metric(struct cursor *cursor, struct metric metrics[METRIC_KINDS])
+{
+	uint8_t kind = cursor_u8(cursor);
+	struct metric metric = {0};
+
+	if (kind >= METRIC_KINDS) {
+		(void)cursor_bytes(cursor, cursor_left(cursor));
+		return;
+	}
+	metric.score = field_choice(cursor, SCORE_BOUND) & 0xf;
+	metric.source = field_flags(cursor, METRIC_SOURCES) & METRIC_SOURCES;
+	metric.statistic = field_choice(cursor, METRIC_STATISTICS) & 0x7;
+	metric.window = (uint32_t)field_number(cursor, METRIC_WINDOW_MOST) & METRIC_WINDOW_MOST;
+	if (metric.source == 0 || metrics[kind].source != 0)
+		cursor_fail(cursor, BUSBAR_ERROR_MALFORMED);
+	else
+		metrics[kind] = metric;
+}
+
+static uint32_t site_metric_count(const void *object)
+{
+	return metric_count(((const struct site *)object)->metrics);
+}
+
+static void put_site_metric(struct writer *writer, const void *object, uint32_t index)
+{
+	put_metric(writer, ((const struct site *)object)->metrics, index);
+}
+
+static void get_site_metric(struct cursor *cursor, void *object, void *context)
+{
+	get_metric(cursor, ((struct site *)object)->metrics);
+}
+
 static const struct field_row site_rows[] = {
         {SITE_LOCATOR, false, true, one, put_locator, get_locator},
         {SITE_NAME, false, true, one, put_site_name, get_site_name},
@@ -223,6 +285,7 @@ static const struct field_row site_rows[] = {
         {SITE_TIME, false, true, one, put_time, get_time},
         {SITE_RESOURCE, true, false, resource_count, put_resource, get_resource},
         {SITE_LINK, true, false, link_count, put_link, get_link},
+        {SITE_METRIC, true, false, site_metric_count, put_site_metric, get_site_metric},
 };
 
 static void put_address(struct writer *writer, const void *object, uint32_t index)
@@ -321,6 +384,37 @@ static void get_price(struct cursor *cursor, void *object, void *context)
 	service->tariff = number(cursor);
 }
 
+static uint32_t service_metric_count(const void *object)
+{
+	return metric_count(((const struct service_offer *)object)->metrics);
+}
+
+/* A score that is told twice is the same. */
+static bool scores_agree(const struct service_offer *service)
+{
+	const struct metric *norm = &service->metrics[METRIC_NORM];
+
+	return norm->source == 0 || norm->score == service->score;
+}
+
+static void put_service_metric(struct writer *writer, const void *object, uint32_t index)
+{
+	const struct service_offer *service = object;
+
+	if (!scores_agree(service))
+		field_fail(writer, BUSBAR_ERROR_BAD_VALUE);
+	put_metric(writer, service->metrics, index);
+}
+
+static void get_service_metric(struct cursor *cursor, void *object, void *context)
+{
+	struct service_offer *service = object;
+
+	get_metric(cursor, service->metrics);
+	if (cursor->error == 0 && !scores_agree(service))
+		cursor_fail(cursor, BUSBAR_ERROR_MALFORMED);
+}
+
 static const struct field_row service_rows[] = {
         {SERVICE_ADDRESS, false, true, one, put_address, get_address},
         {SERVICE_TITLE, false, true, one, put_title, get_title},
@@ -328,6 +422,7 @@ static const struct field_row service_rows[] = {
         {SERVICE_DELAY, false, true, one, put_delay, get_delay},
         {SERVICE_STATE, false, false, one, put_state, get_state},
         {SERVICE_PRICE, false, true, one, put_price, get_price},
+        {SERVICE_METRIC, true, false, service_metric_count, put_service_metric, get_service_metric},
 };
 
 static int write_values(const struct field_row *rows, size_t count, const void *object, uint8_t *buffer,

@@ -20,6 +20,7 @@ ROOT = os.path.dirname(os.path.dirname(HERE))
 BUILD = os.path.abspath(os.environ.get("LAB_BUILD", os.path.join(ROOT, "build")))
 PROGRAM = os.environ.get("LAB_PROGRAM", os.path.join(BUILD, "src", "lab", "busbar-lab"))
 BUSBAR = os.environ.get("LAB_BUSBAR", os.path.join(BUILD, "src", "cli", "busbar"))
+STREAM = os.path.join(HERE, "stream.py")
 METRO = os.path.join(ROOT, "lab", "metro.yaml")
 NAME = os.environ.get("LAB_TEST_NAME", f"t{os.getpid()}")
 FOLDER = os.path.join("/run/busbar-lab", NAME)
@@ -182,6 +183,24 @@ def refused(node, table, error):
 def ledger():
     done = busbar("--operator", "--json", "ledger", "check")
     return json.loads(done.stdout) if done.stdout else {"ok": False, "problems": [done.stderr], "gateways": []}
+
+
+# Traffic.
+
+class Stream:
+    """stream.py in a node."""
+
+    def __init__(self, node, *words):
+        self.process = subprocess.Popen(within(node, sys.executable, STREAM, *words), stdin=subprocess.PIPE,
+                                        stdout=subprocess.PIPE, text=True)
+        need(self.process.stdout.readline() == "ready\n", f"stream in {node}")
+
+    def say(self, text):
+        self.process.stdin.write(text)
+        self.process.stdin.flush()
+
+    def end(self):
+        return json.loads(self.process.communicate()[0])
 
 
 # What is left.

@@ -164,15 +164,25 @@ static void nodes_are_separate(void **state)
 	T_TEXT(result.output, "0\n1\nlab-supervisor\n");
 }
 
+/*
+ * An upper bound on time is the lab's only where the machine gave it its processors: a machine that took them
+ * away makes a measurement worthless, a lab that is late is late every time.
+ */
+enum { MEASUREMENTS = 5 };
+
 static void check_delay(const char *lab, const char *node, const char *address, long long round_trip)
 {
 	struct echo_result echo;
 
 	(void)harness_echo(lab, node, address, "1", "100", "0"); /* neighbours get to know each other */
-	echo = harness_echo(lab, node, address, "200", "100", "2000");
-	T_EQ(echo.received, 200);
-	T_TRUE(echo.min_ns >= round_trip);
-	T_TRUE(echo.p50_ns < round_trip + MILLISECOND);
+	for (int i = 0; i < MEASUREMENTS; i++) {
+		echo = harness_echo(lab, node, address, "200", "100", "2000");
+		T_EQ(echo.received, 200);
+		T_TRUE(echo.min_ns >= round_trip);
+		if (echo.p50_ns < round_trip + MILLISECOND)
+			return;
+	}
+	fail_msg("late: %lld ns", echo.p50_ns);
 }
 
 static void delays(void **state)
@@ -194,20 +204,31 @@ static void largest_packets(void **state)
 	T_EQ(harness_echo(lab_of(state), "pc", "2001:db8:1::1", "20", "1501", "1000").refused, 20);
 }
 
+/* Whether what came back was spaced by the rate: two delays, up to 20 ms of queue, two frames. */
+static bool is_spaced(const struct echo_result *echo)
+{
+	double bits_per_second =
+	        (double)(echo->received - 1) * (1000 + 14) * 8 / ((double)echo->span_ns / 1e9);
+
+	return bits_per_second > 9.0e6 && bits_per_second < 10.5e6 && echo->received < 500 &&
+	       echo->p50_ns > 20 * MILLISECOND && echo->p50_ns < 26 * MILLISECOND;
+}
+
 /* 40 Mbit/s offered to 10: what comes back is spaced by the rate, the rest was dropped and counted. */
 static void rate(void **state)
 {
-	struct echo_result echo;
-	double bits_per_second;
-
 	(void)harness_echo(lab_of(state), "b", "fd00:2::2", "1", "100", "0");
-	echo = harness_echo(lab_of(state), "b", "fd00:2::2", "1000", "1000", "200");
-	bits_per_second = (double)(echo.received - 1) * (1000 + 14) * 8 / ((double)echo.span_ns / 1e9);
-	T_TRUE(bits_per_second > 9.0e6 && bits_per_second < 10.5e6);
-	T_TRUE(echo.received < 500);
-	T_TRUE(harness_counter(lab_of(state), WIRE_BC, "dropped") >= 1000 - echo.received);
-	/* Two delays, up to 20 ms of queue, two frames. */
-	T_TRUE(echo.p50_ns > 20 * MILLISECOND && echo.p50_ns < 26 * MILLISECOND);
+	for (int i = 0; i < MEASUREMENTS; i++) {
+		long long dropped = harness_counter(lab_of(state), WIRE_BC, "dropped");
+		struct echo_result echo =
+		        harness_echo(lab_of(state), "b", "fd00:2::2", "1000", "1000", "200");
+
+		dropped = harness_counter(lab_of(state), WIRE_BC, "dropped") - dropped;
+		T_TRUE(dropped >= 1000 - echo.received);
+		if (is_spaced(&echo))
+			return;
+	}
+	fail_msg("what came back was not spaced by the rate");
 }
 
 static void loss(void **state)

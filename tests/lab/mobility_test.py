@@ -18,7 +18,6 @@ WITHIN_MS = 100
 # What a move may interrupt: 100 ms and the paths' difference are the aim (docs/adr/0006), the limit leaves room for
 # a machine that does other things at the same time.
 AIM_MS, MOST_MS = 100 + 2 * (3 - 2), 250
-STREAM = os.path.join(lab.HERE, "stream.py")
 lab.GATEWAYS = ("edge-a", "edge-b", "core-1", "dc-1")
 
 
@@ -89,20 +88,6 @@ def refusals():
 
 # A flow.
 
-class Stream:
-    def __init__(self, node, *words):
-        self.process = subprocess.Popen(lab.within(node, sys.executable, STREAM, *words), stdin=subprocess.PIPE,
-                                        stdout=subprocess.PIPE, text=True)
-        lab.need(self.process.stdout.readline() == "ready\n", f"stream in {node}")
-
-    def say(self, text):
-        self.process.stdin.write(text)
-        self.process.stdin.flush()
-
-    def end(self):
-        return json.loads(self.process.communicate()[0])
-
-
 def reserve():
     words = ("--json", "reserve", "--service", "echo", "--up", "1 Mbit/s", "--down", "1 Mbit/s", "--for", "120 s",
              "--network-within", f"{WITHIN_MS} ms", "--guaranteed")
@@ -137,9 +122,9 @@ def report(what, server, streams):
 def move(task, nodes, soft):
     """From one node to the other; soft: the client goes on where it was until it has moved. The interruption."""
     what = f"{'soft' if soft else 'hard'}, from {nodes[0]} to {nodes[1]}"
-    server = Stream("dc-1", "serve", ADDRESS, PORT)
-    first = Stream(nodes[0], "send", ADDRESS, PORT)
-    second = Stream(nodes[1], "send", ADDRESS, PORT, lab.BUSBAR, "follow", task, ANCHOR)
+    server = lab.Stream("dc-1", "serve", ADDRESS, PORT)
+    first = lab.Stream(nodes[0], "send", ADDRESS, PORT)
+    second = lab.Stream(nodes[1], "send", ADDRESS, PORT, lab.BUSBAR, "follow", task, ANCHOR)
     first.say("0\n")
     time.sleep(0.5)
     if not soft:

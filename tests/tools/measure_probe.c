@@ -116,22 +116,13 @@ static money price_in(const struct view *view)
 	return offer->base;
 }
 
-static int take_load(struct view *view, const struct site_load *load)
-{
-	struct site site = *view_site(view, site_identity);
-
-	site.measured = load->measured;
-	site.resources[0].base = load->resources[0].base;
-	return view_put_site(view, &site);
-}
-
 /* As the daemon's watch does it. */
 static void on_heard(void *context, uint32_t session, const struct probe_news *news)
 {
 	struct prober *prober = context;
 	money before = price_in(prober->view);
 
-	if (session != 0 || !news->has_load || take_load(prober->view, &news->load) < 0 ||
+	if (session != 0 || !news->has_load || view_put_load(prober->view, &news->load) < 0 ||
 	    price_in(prober->view) == before || prober->samples == SAMPLES)
 		return;
 	prober->latencies[prober->samples++] = clock_wall(&clock_system) - news->load.measured;

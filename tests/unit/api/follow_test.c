@@ -314,7 +314,7 @@ static void a_word_is_passed_on_and_the_reply_back(void **state)
 		T_EQ(station->said.follow.client.port, here.port);
 		T_EQ(station->said.follow.key, request.key);
 		T_EQ(station->said.follow.sent, request.sent);
-		T_EQ(station->said.follow.access_up, CLOCK_MILLISECOND);
+		T_EQ(station->said.follow.access.up, CLOCK_MILLISECOND);
 	}
 	relay = relay_of(demo, &request,
 	                 (struct datagram){.type = DATAGRAM_TASK, .task = {.task = task, .state = 2}});

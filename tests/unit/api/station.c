@@ -360,7 +360,9 @@ static void open_front(struct station *station)
 	                                        .rates = {100000, 100000, 100000},
 	                                        .answer = say,
 	                                        .carry = carry,
-	                                        .context = station};
+	                                        .context = station,
+	                                        .controller = station->controller,
+	                                        .controls = station->controls};
 	struct front_listen listen = {.access_up = CLOCK_MILLISECOND, .access_down = CLOCK_MILLISECOND};
 	int port;
 
@@ -380,7 +382,10 @@ void station_open(struct station *station)
 	        .sites = SITES, .services = 16, .reservations = 256, .suspects = 8};
 	char path[80];
 
-	*station = (struct station){.identity = {4, 1}, .locator = {0xfc, 0, 0, 0, 0, 4}};
+	*station = (struct station){.identity = {4, 1},
+	                            .locator = {0xfc, 0, 0, 0, 0, 4},
+	                            .controller = station->controller,
+	                            .controls = station->controls};
 	station->output_size = 100;
 	station->take = take_message;
 	station->ring = (struct seal_ring){.count = 1, .keys = {{.identifier = 1, .secret = {1, 2, 3}}}};

@@ -58,6 +58,9 @@ struct station {
 		struct identifier id;
 		bool cancelled;
 	} runs[STATION_RUNS];
+	/* set before it is opened */
+	struct gateway_identity controller;
+	bool controls;
 	size_t output_size;
 	int run_error;
 	/* what the front door said to other gateways; only station_neighbour is known */

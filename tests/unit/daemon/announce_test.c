@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Announcements: what is said of links, what is news, and how often the network is told. */
+/* Announcements: what is said of links and instances, what is news, and how often the network is told. */
 #include "tests/t.h"
 
 #include "daemon/announce.h"
@@ -8,7 +8,7 @@
 
 #define START_OF_TIME (INT64_C(1800000000) * CLOCK_SECOND)
 #define INTERVAL (100 * CLOCK_MILLISECOND)
-#define REFRESH_MS 10000
+#define PERIOD_MS 1000
 
 static const struct gateway_identity own = {1, 1}, neighbour = {2, 1}, stranger = {3, 1};
 
@@ -56,7 +56,8 @@ static int set_up(void **state)
 	const struct view_limits limits = {.sites = 4, .services = 4, .reservations = 4, .suspects = 4};
 	struct announce_settings settings = {
 	        .site = {.identity = own, .locator = {0xfc, 0, 0, 0, 0, 1}, .name = "edge"},
-	        .interval = INTERVAL,
+	        .news = news_defaults,
+	        .metrics = metric_agent_defaults,
 	        .ring = &sample_ring,
 	        .clock = {read_wall, read_monotonic, NULL},
 	        .domain_count = 2,
@@ -71,6 +72,7 @@ static int set_up(void **state)
 	gateway->service.offer.site = own;
 	gateway->service.offer.running = 0;
 	settings.services = &gateway->service;
+	settings.news.interval = INTERVAL;
 	return announce_create(&gateway->harness.loop, &settings, gateway->view, gateway->book,
 	                       &gateway->announce);
 }
@@ -196,6 +198,7 @@ static void only_news_of_delay_is_told(void **state)
 		        after = cases[i].after * CLOCK_MICROSECOND;
 
 		lose();
+		gateway->now += 60 * CLOCK_SECOND; /* that it was lost is forgotten */
 		measure(before, 0);
 		T_EQ(own_site()->links[0].delay, before);
 		measure(after, 0);
@@ -229,35 +232,14 @@ static void only_news_of_loss_is_told(void **state)
 	T_EQ(own_site()->links[0].loss, 30000);
 }
 
-static void the_network_waits_for_the_interval(void **state)
+/* Means and prices move by themselves. */
+static void it_is_looked_at_once_a_second(void **state)
 {
-	T_EQ(due_in(), 0); /* nothing was ever said */
-	turn();
-	T_EQ(due_in(), REFRESH_MS);
+	T_EQ(due_in(), PERIOD_MS);
 	announce_changed(gateway->announce);
-	T_EQ(due_in(), INTERVAL / CLOCK_MILLISECOND);
-	/* More changes neither hasten nor delay it. */
-	gateway->now += 30 * CLOCK_MILLISECOND;
-	announce_changed(gateway->announce);
-	T_EQ(due_in(), INTERVAL / CLOCK_MILLISECOND);
-}
-
-static void what_comes_late_in_the_interval_waits_for_its_rest(void **state)
-{
-	turn();
-	gateway->now += 70 * CLOCK_MILLISECOND;
-	announce_changed(gateway->announce);
-	T_EQ(due_in(), 30);
-}
-
-static void what_comes_after_the_interval_is_said_at_once(void **state)
-{
-	turn();
-	gateway->now += INTERVAL;
-	announce_changed(gateway->announce);
-	T_EQ(due_in(), 0);
-	turn();
-	T_EQ(due_in(), REFRESH_MS);
+	T_EQ(due_in(), PERIOD_MS);
+	announce_amounts_changed(gateway->announce);
+	T_TRUE(due_in() <= 1);
 }
 
 static bool peer_knows_both(struct harness *harness)
@@ -309,37 +291,174 @@ static bool peer_heard_of_less(struct harness *harness)
 	return heard_site(&header).resources[0].free == 3000000;
 }
 
-/* Through two speakers: many changes are one announcement, with the newest values and a greater sequence. */
-static void the_network_hears_the_newest_values_once(void **state)
+static const struct identifier program = {{1}};
+
+static void claim_core(void)
 {
 	const struct program_claim claim = {.resource_count = 1,
 	                                    .resources = {{RESOURCE_CPU, 1000000, 0, MONEY_UNIT}},
-	                                    .time = CLOCK_SECOND};
-	const struct identifier program = {{1}};
+	                                    .time = 3600 * CLOCK_SECOND};
+
+	T_OK(book_claim(gateway->book, &program, own, &claim, START_OF_TIME + gateway->now, NULL));
+}
+
+static uint64_t told(void)
+{
+	return announce_counters(gateway->announce)->told;
+}
+
+/* The peer knows the site and its service, which were told at once. */
+static void open_network(void)
+{
+	open_speakers();
+	gateway->now += CLOCK_SECOND;
+	announce_set_speaker(gateway->announce, gateway->harness.nodes[0].speaker);
+	announce_changed(gateway->announce);
+	T_EQ(told(), 2);
+	harness_until(&gateway->harness, peer_knows_both);
+}
+
+static void close_network(void)
+{
+	announce_set_speaker(gateway->announce, NULL);
+}
+
+/* Through two speakers: many changes are one announcement, with the newest values and a greater sequence. */
+static void the_network_hears_the_newest_values_once(void **state)
+{
 	struct attribute_header before, after;
 	struct site site;
 	size_t reports;
 
-	open_speakers();
-	announce_set_speaker(gateway->announce, gateway->harness.nodes[0].speaker);
-	gateway->now += INTERVAL;
-	announce_changed(gateway->announce);
-	harness_until(&gateway->harness, peer_knows_both);
+	open_network();
 	site = heard_site(&before);
 	T_TRUE(gateway_equal(site.identity, own));
 	T_EQ(site.resources[0].free, 4000000);
 	T_EQ(site.validity, 30 * CLOCK_SECOND);
+	T_EQ(site.metrics[METRIC_COMPUTING].score, 10);
+	T_EQ(site.metrics[METRIC_COMPUTING].window, 10000);
 	T_EQ(before.domain_count, 2);
 	reports = gateway->harness.nodes[1].route_reports;
-	T_OK(book_claim(gateway->book, &program, own, &claim, START_OF_TIME, NULL));
+	claim_core();
+	gateway->now += INTERVAL;
 	for (int i = 0; i < 50; i++)
 		announce_changed(gateway->announce);
+	T_EQ(told(), 3);
 	harness_until(&gateway->harness, peer_heard_of_less);
 	harness_run(&gateway->harness, 50);
 	(void)heard_site(&after);
 	T_TRUE(after.sequence > before.sequence);
-	T_EQ(gateway->harness.nodes[1].route_reports, reports + 2); /* site and service */
-	announce_set_speaker(gateway->announce, NULL);
+	T_EQ(gateway->harness.nodes[1].route_reports, reports + 1); /* the service is as it was */
+	close_network();
+}
+
+/* At once when it was quiet; by the timer, when the interval has passed, otherwise. */
+static void the_network_waits_for_the_interval(void **state)
+{
+	uint64_t before;
+
+	open_network();
+	claim_core();
+	announce_changed(gateway->announce);
+	T_EQ(told(), 2);
+	T_EQ(announce_counters(gateway->announce)->early, 1);
+	gateway->now += INTERVAL;
+	harness_until(&gateway->harness, peer_heard_of_less);
+	before = told();
+	gateway->now += INTERVAL;
+	(void)book_release(gateway->book, &program, NULL);
+	announce_changed(gateway->announce);
+	T_TRUE(told() > before);
+	close_network();
+}
+
+static bool peer_knows_the_site_alone(struct harness *harness)
+{
+	return harness_count(&harness->nodes[1]) == 1;
+}
+
+static void a_service_without_instances_is_withdrawn(void **state)
+{
+	open_network();
+	announce_instances(gateway->announce, 0, (struct metric_instances){.configured = 2});
+	T_EQ(announce_counters(gateway->announce)->withdrawn, 1);
+	harness_until(&gateway->harness, peer_knows_the_site_alone);
+	/* Whoever asks here can still have one started. */
+	T_EQ(view_service_count(gateway->view), 1);
+	T_EQ(view_service_at(gateway->view, 0)->score, 0);
+	gateway->now += INTERVAL;
+	announce_instances(gateway->announce, 0, (struct metric_instances){.configured = 2, .well = 1});
+	harness_until(&gateway->harness, peer_knows_both);
+	T_TRUE(view_service_at(gateway->view, 0)->score > 0);
+	close_network();
+}
+
+static uint64_t updates_sent(void)
+{
+	struct speaker_statistics statistics;
+
+	speaker_statistics(gateway->harness.nodes[0].speaker, &statistics);
+	return statistics.updates_sent;
+}
+
+static void flap_all(int i)
+{
+	announce_instances(gateway->announce, 0,
+	                   (struct metric_instances){.configured = 4, .well = i % 2 == 0 ? 0 : 4});
+}
+
+static void flap_some(int i)
+{
+	announce_instances(gateway->announce, 0,
+	                   (struct metric_instances){.configured = 4, .well = i % 2 == 0 ? 1 : 4});
+}
+
+static void flap_link(int i)
+{
+	announce_link_session(gateway->announce, neighbour, i % 2 == 0);
+}
+
+static void swing_price(int i)
+{
+	if (i % 2 == 0)
+		claim_core();
+	else
+		(void)book_release(gateway->book, &program, NULL);
+	announce_changed(gateway->announce);
+}
+
+/* Real speakers, virtual time: so many steps, 100 ms apart. The UPDATEs that came of them. */
+static uint64_t updates_of(void (*step)(int i), int steps)
+{
+	uint64_t before = updates_sent();
+
+	for (int i = 0; i < steps; i++) {
+		gateway->now += 100 * CLOCK_MILLISECOND;
+		step(i);
+		turn();
+	}
+	harness_run(&gateway->harness, 50);
+	return updates_sent() - before;
+}
+
+enum { FLAPS = 600, FLAP_SECONDS = 60, REFRESHES = FLAP_SECONDS / 10 + 1 };
+
+/* The site itself is told every ten seconds, whatever happens. */
+static void what_flaps_ten_times_a_second_is_told_less_than_once(void **state)
+{
+	static void (*const steps[])(int i) = {flap_all, flap_some, flap_link, swing_price};
+	static const char *const names[] = {"all instances", "some instances", "a link", "a price"};
+
+	open_network();
+	measure(CLOCK_MILLISECOND, 0);
+	for (size_t i = 0; i < ARRAY_SIZE(steps); i++) {
+		uint64_t updates = updates_of(steps[i], FLAPS);
+
+		print_message("# %s: %u updates in %d s\n", names[i], (unsigned)updates, FLAP_SECONDS);
+		T_TRUE(updates < FLAP_SECONDS / 2);
+		T_TRUE(updates <= 3 * REFRESHES);
+	}
+	close_network();
 }
 
 #define CASE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
@@ -353,10 +472,11 @@ int main(void)
 	        CASE(only_news_of_delay_is_told),
 	        CASE(a_drift_becomes_news),
 	        CASE(only_news_of_loss_is_told),
-	        CASE(the_network_waits_for_the_interval),
-	        CASE(what_comes_late_in_the_interval_waits_for_its_rest),
-	        CASE(what_comes_after_the_interval_is_said_at_once),
+	        CASE(it_is_looked_at_once_a_second),
 	        CASE(the_network_hears_the_newest_values_once),
+	        CASE(the_network_waits_for_the_interval),
+	        CASE(a_service_without_instances_is_withdrawn),
+	        CASE(what_flaps_ten_times_a_second_is_told_less_than_once),
 	};
 
 	return T_RUN(tests);

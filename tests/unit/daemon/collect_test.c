@@ -84,6 +84,7 @@ static struct news *service_news(struct news *news, uint32_t number, uint8_t sco
 	*news = (struct news){.route = {.prefix_length = 0}};
 	service.site = header.sender;
 	service.score = score;
+	service.metrics[METRIC_NORM].score = score & 0xf;
 	return finish(news, service.address, 128,
 	              attribute_encode_service(&header, &service, service.address, 128,
 	                                       seal_first(&sample_ring), news->bytes, sizeof(news->bytes)));

@@ -8,7 +8,9 @@
 #include <stdio.h>
 #include <unistd.h>
 
-static const char secret[] = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+#define SECRET "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+
+static const char secret[] = SECRET;
 
 /* Reads a text as if it stood in a file; the problem's text goes to `ret_text`. */
 static int read_text(const char *text, struct arena *arena, struct settings *settings, char ret_text[512])
@@ -221,6 +223,10 @@ static void mistakes_are_said_where_they_are(void **state)
 	        {"domain: {block: \"::/0\"}\n", BUSBAR_ERROR_BAD_VALUE, "domain.block"},
 	        {"domain: {block: \"fc00:0:1::1\"}\n", BUSBAR_ERROR_BAD_VALUE, "domain.block"},
 	        {"supply: {memory: -1 GiB}\n", BUSBAR_ERROR_AMOUNT_NEGATIVE, "memory"},
+	        {"controller: {site: 1}\n", BUSBAR_ERROR_BAD_VALUE, "itself"},
+	        {"controller: {site: 2, serves: true}\n", BUSBAR_ERROR_BAD_VALUE, "serve"},
+	        {"controller: {site: 2}\ntenants: [{name: a, key: 1, balance: 1, secret: \"" SECRET "\"}]\n",
+	         BUSBAR_ERROR_BAD_VALUE, "tenants[0]"},
 	};
 	struct arena *arena = arena_create(1 << 20);
 

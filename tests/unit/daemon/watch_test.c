@@ -344,6 +344,33 @@ static void a_load_is_taken_from_its_site_alone(void **state)
 	news.load.identity = identity_of(1);
 	T_TRUE(watch_heard(bench->watch, 0, &news));
 	T_EQ(counts(bench).loads, 1);
+	T_EQ(view_site(bench->view, identity_of(1))->resources[0].free, 4);
+	T_EQ(view_site(bench->view, identity_of(1))->resources[0].base, 7);
+	T_TRUE(watch_heard(bench->watch, 0, &news)); /* the same again */
+	T_EQ(counts(bench).loads, 1);
+	news.load.measured--; /* older is as good as never said */
+	T_TRUE(watch_heard(bench->watch, 0, &news));
+	T_EQ(counts(bench).loads, 1);
+	T_EQ(counts(bench).refused, 1);
+}
+
+static void what_is_measured_of_the_way_is_in_the_view(void **state)
+{
+	struct bench *bench = *state;
+	const struct probe_news news = {.state = PROBE_HEARD,
+	                                .measurement = {.delay = 7 * MS, .jitter = MS, .loss = 5}};
+	const struct view_facts *facts;
+
+	start(bench, 64, 1000);
+	decide(bench, 1, 0, 1000);
+	tick_after(bench, 0);
+	T_TRUE(watch_heard(bench->watch, 0, &news));
+	facts = view_facts(view_site(bench->view, identity_of(1)));
+	T_EQ(facts->path.delay, 7 * MS);
+	T_EQ(facts->path.jitter, MS);
+	T_EQ(facts->path.loss, 5);
+	T_EQ(facts->path.measured, WALL + bench->now);
+	T_TRUE(facts->path.validity >= 10 * interval(bench, 1));
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -361,6 +388,7 @@ int main(void)
 	        TEST(other_suspicions_stay),
 	        TEST(sessions_of_others_are_left_to_them),
 	        TEST(a_load_is_taken_from_its_site_alone),
+	        TEST(what_is_measured_of_the_way_is_in_the_view),
 	};
 
 	return T_RUN(tests);

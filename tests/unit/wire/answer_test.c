@@ -38,6 +38,14 @@ static void assert_same_client(const struct answer_client *a, const struct answe
 	T_EQ(a->port, b->port);
 }
 
+static void assert_same_access(const struct answer_access *a, const struct answer_access *b)
+{
+	T_EQ(a->up, b->up);
+	T_EQ(a->down, b->down);
+	T_EQ(a->ceiling_up, b->ceiling_up);
+	T_EQ(a->ceiling_down, b->ceiling_down);
+}
+
 static void assert_same(const struct answer *a, const struct answer *b)
 {
 	T_EQ(a->type, b->type);
@@ -68,14 +76,16 @@ static void assert_same(const struct answer *a, const struct answer *b)
 		T_EQ(a->follow.key, b->follow.key);
 		T_TRUE(identifier_equal(&a->follow.request, &b->follow.request));
 		T_EQ(a->follow.sent, b->follow.sent);
-		T_EQ(a->follow.access_up, b->follow.access_up);
-		T_EQ(a->follow.access_down, b->follow.access_down);
-		T_EQ(a->follow.access_ceiling_up, b->follow.access_ceiling_up);
-		T_EQ(a->follow.access_ceiling_down, b->follow.access_ceiling_down);
+		assert_same_access(&a->follow.access, &b->follow.access);
 	} else if (a->type == ANSWER_RELAY) {
 		assert_same_client(&a->relay.client, &b->relay.client);
 		T_EQ(a->relay.size, b->relay.size);
 		T_BYTES(a->relay.datagram, b->relay.datagram, a->relay.size);
+	} else if (a->type == ANSWER_ASK) {
+		assert_same_client(&a->ask.client, &b->ask.client);
+		assert_same_access(&a->ask.access, &b->ask.access);
+		T_EQ(a->ask.size, b->ask.size);
+		T_BYTES(a->ask.datagram, b->ask.datagram, a->ask.size);
 	}
 }
 
@@ -185,13 +195,19 @@ static void what_no_reader_takes_is_not_written(void **state)
 	answer.follow.sent = -1;
 	T_ERROR(encode(&answer, bytes), BUSBAR_ERROR_AMOUNT_OVERFLOW);
 	answer = sample_answer(ANSWER_FOLLOW);
-	answer.follow.access_up = -1;
+	answer.follow.access.up = -1;
 	T_ERROR(encode(&answer, bytes), BUSBAR_ERROR_AMOUNT_OVERFLOW);
 	answer = sample_answer(ANSWER_RELAY);
 	answer.relay.size = 0;
 	T_ERROR(encode(&answer, bytes), BUSBAR_ERROR_BAD_VALUE);
 	answer.relay.size = ANSWER_RELAYED + 1;
 	T_ERROR(encode(&answer, bytes), BUSBAR_ERROR_BAD_VALUE);
+	answer = sample_answer(ANSWER_ASK);
+	answer.ask.size = 0;
+	T_ERROR(encode(&answer, bytes), BUSBAR_ERROR_BAD_VALUE);
+	answer = sample_answer(ANSWER_ASK);
+	answer.ask.access.down = -1;
+	T_ERROR(encode(&answer, bytes), BUSBAR_ERROR_AMOUNT_OVERFLOW);
 }
 
 /* Puts the right MAC of the sender in the message behind what was changed. */
@@ -232,6 +248,7 @@ static const struct {
         {ANSWER_RELAY, BODY_AT + 18, 94, BUSBAR_ERROR_TRUNCATED},
         {ANSWER_RELAY, BODY_AT + 18, 92, BUSBAR_ERROR_MALFORMED},
         {ANSWER_RELAY, BODY_AT + 18, 0, BUSBAR_ERROR_MALFORMED},
+        {ANSWER_ASK, BODY_AT + 18, 0x80, BUSBAR_ERROR_MALFORMED},
 };
 
 static void senders_with_a_key_are_not_trusted_either(void **state)

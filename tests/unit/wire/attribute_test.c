@@ -30,6 +30,16 @@ static void assert_same_link(const struct link_offer *a, const struct link_offer
 	T_EQ(a->tariff, b->tariff);
 }
 
+static void assert_same_metrics(const struct metric a[METRIC_KINDS], const struct metric b[METRIC_KINDS])
+{
+	for (int kind = 0; kind < METRIC_KINDS; kind++) {
+		T_EQ(a[kind].score, b[kind].score);
+		T_EQ(a[kind].source, b[kind].source);
+		T_EQ(a[kind].statistic, b[kind].statistic);
+		T_EQ(a[kind].window, b[kind].window);
+	}
+}
+
 static void assert_same_site(const struct site *a, const struct site *b)
 {
 	T_TRUE(gateway_equal(a->identity, b->identity));
@@ -50,6 +60,7 @@ static void assert_same_site(const struct site *a, const struct site *b)
 	T_EQ(a->link_count, b->link_count);
 	for (uint32_t i = 0; i < a->link_count; i++)
 		assert_same_link(&a->links[i], &b->links[i]);
+	assert_same_metrics(a->metrics, b->metrics);
 }
 
 static void assert_same_service(const struct service_offer *a, const struct service_offer *b)
@@ -67,6 +78,7 @@ static void assert_same_service(const struct service_offer *a, const struct serv
 	T_EQ(a->running, b->running);
 	T_EQ(a->price, b->price);
 	T_EQ(a->tariff, b->tariff);
+	assert_same_metrics(a->metrics, b->metrics);
 }
 
 static void assert_same_header(const struct attribute_header *a, const struct attribute_header *b)
@@ -289,6 +301,11 @@ static void little_room_is_too_large(void **state)
 		        BUSBAR_ERROR_TOO_LARGE);
 }
 
+static int encode_site(const struct site *site, uint8_t bytes[SAMPLE_BUFFER])
+{
+	return attribute_encode_site_values(site, bytes, SAMPLE_BUFFER);
+}
+
 static int encode_values(const struct site *site)
 {
 	uint8_t bytes[SAMPLE_BUFFER];
@@ -351,6 +368,90 @@ static void unknown_values_are_skipped(void **state)
 	T_ERROR(attribute_decode_service_values(bytes, (size_t)size + 5, &decoded), BUSBAR_ERROR_TRUNCATED);
 }
 
+/* Where the TLVs of a type begin: the first of them, or the end. */
+static size_t find_values(const uint8_t *bytes, size_t size, uint8_t type)
+{
+	size_t at = 0;
+
+	while (at < size && bytes[at] < type)
+		at += 3 + (size_t)(bytes[at + 1] << 8 | bytes[at + 2]);
+	return at;
+}
+
+enum { SITE_METRIC_TYPE = 9, SERVICE_METRIC_TYPE = 7, METRIC_SIZE = 3 + 6 };
+
+/* Metrics under a type that the reader does not know: everything else arrives. */
+static void a_reader_that_knows_no_metrics_reads_the_rest(void **state)
+{
+	struct service_offer service = sample_service(), decoded;
+	struct site site = sample_site(), decoded_site;
+	uint8_t bytes[SAMPLE_BUFFER];
+	size_t size = (size_t)encode_site(&site, bytes), at = find_values(bytes, size, SITE_METRIC_TYPE);
+
+	T_EQ(size - at, 2 * METRIC_SIZE);
+	bytes[at] = bytes[at + METRIC_SIZE] = 200;
+	T_OK(attribute_decode_site_values(bytes, size, &decoded_site));
+	memset(site.metrics, 0, sizeof(site.metrics));
+	decoded_site.identity = decoded_site.links[0].from = site.identity;
+	assert_same_site(&decoded_site, &site);
+	size = (size_t)attribute_encode_service_values(&service, bytes, sizeof(bytes));
+	at = find_values(bytes, size, SERVICE_METRIC_TYPE);
+	T_EQ(size - at, 2 * METRIC_SIZE);
+	bytes[at] = bytes[at + METRIC_SIZE] = 200;
+	T_OK(attribute_decode_service_values(bytes, size, &decoded));
+	memset(service.metrics, 0, sizeof(service.metrics));
+	decoded.site = service.site;
+	assert_same_service(&decoded, &service);
+}
+
+/* Octets of a metric: kind, score, source, statistic, window. */
+static void a_metric_is_checked_or_unknown(void **state)
+{
+	static const struct {
+		size_t at;
+		uint8_t value;
+		int expected;
+	} changes[] = {
+	        {3, METRIC_KINDS, 0}, /* a kind of a later version */
+	        {3, 255, 0},
+	        {3, METRIC_NORM, BUSBAR_ERROR_MALFORMED}, /* twice, and not the service's score */
+	        {4, 11, BUSBAR_ERROR_MALFORMED},
+	        {5, 0, BUSBAR_ERROR_MALFORMED},
+	        {5, METRIC_SOURCES + 1, BUSBAR_ERROR_MALFORMED},
+	        {6, METRIC_STATISTICS, BUSBAR_ERROR_MALFORMED},
+	        {7, 0x80, BUSBAR_ERROR_MALFORMED},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(changes); i++) {
+		struct service_offer service = sample_service(), decoded;
+		uint8_t bytes[SAMPLE_BUFFER];
+		int size = attribute_encode_service_values(&service, bytes, sizeof(bytes));
+		size_t at = find_values(bytes, (size_t)size, SERVICE_METRIC_TYPE);
+
+		T_EQ(bytes[at + 3], METRIC_SERVICE);
+		bytes[at + changes[i].at] = changes[i].value;
+		T_ERROR(attribute_decode_service_values(bytes, (size_t)size, &decoded), changes[i].expected);
+		if (changes[i].expected != 0)
+			continue;
+		T_EQ(decoded.metrics[METRIC_SERVICE].source, 0);
+		T_EQ(decoded.metrics[METRIC_NORM].score, 7);
+	}
+}
+
+static void a_score_is_told_once(void **state)
+{
+	struct service_offer service = sample_service();
+	uint8_t bytes[SAMPLE_BUFFER];
+	int size = attribute_encode_service_values(&service, bytes, sizeof(bytes));
+
+	service.score = 6;
+	T_ERROR(attribute_encode_service_values(&service, bytes, sizeof(bytes)), BUSBAR_ERROR_BAD_VALUE);
+	service = sample_service();
+	T_EQ(attribute_encode_service_values(&service, bytes, sizeof(bytes)), size);
+	bytes[find_values(bytes, (size_t)size, 5) + 3] = 6;
+	T_ERROR(attribute_decode_service_values(bytes, (size_t)size, &service), BUSBAR_ERROR_MALFORMED);
+}
+
 static void values_are_checked_when_they_are_read(void **state)
 {
 	struct site site = sample_site(), decoded = {.trust = 77};
@@ -384,6 +485,9 @@ int main(void)
 	        cmocka_unit_test(little_room_is_too_large),
 	        cmocka_unit_test(what_no_reader_takes_is_not_written),
 	        cmocka_unit_test(unknown_values_are_skipped),
+	        cmocka_unit_test(a_reader_that_knows_no_metrics_reads_the_rest),
+	        cmocka_unit_test(a_metric_is_checked_or_unknown),
+	        cmocka_unit_test(a_score_is_told_once),
 	        cmocka_unit_test(values_are_checked_when_they_are_read),
 	};
 

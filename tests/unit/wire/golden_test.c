@@ -199,6 +199,7 @@ ANSWER(receipt, ANSWER_RECEIPT)
 ANSWER(acknowledge, ANSWER_ACKNOWLEDGE)
 ANSWER(follow, ANSWER_FOLLOW)
 ANSWER(relay, ANSWER_RELAY)
+ANSWER(ask, ANSWER_ASK)
 
 static int encode_receipt(uint8_t *buffer)
 {
@@ -383,6 +384,7 @@ static const struct golden {
          again_answer},
         {"answer-follow", "FOLLOW of a client that moved", AUTHENTICATED, encode_answer_follow, again_answer},
         {"answer-relay", "RELAY of a datagram to it", AUTHENTICATED, encode_answer_relay, again_answer},
+        {"answer-ask", "ASK for a client at an edge", AUTHENTICATED, encode_answer_ask, again_answer},
         {"receipt", "a receipt alone, as its owner keeps it", OPEN, encode_receipt, again_receipt},
         {"attribute-site", "BGP attribute of a site", AUTHENTICATED, encode_site, again_attribute},
         {"attribute-service", "BGP attribute of a service", AUTHENTICATED, encode_service, again_attribute},

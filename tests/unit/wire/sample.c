@@ -212,36 +212,46 @@ struct program sample_refresh(void)
 	return program;
 }
 
+static struct metric sample_metric(uint32_t score)
+{
+	return (struct metric){.score = score & 0xf,
+	                       .source = METRIC_MEASURED | METRIC_NORMALIZATION | METRIC_AGGREGATION,
+	                       .statistic = METRIC_MEAN,
+	                       .window = 10000};
+}
+
 struct site sample_site(void)
 {
-	struct site site = {.identity = data_centre,
-	                    .name = "dc-1",
-	                    .operator= "demo",
-	                    .region = "demo-east",
-	                    .model = SUPPLY_CLOUD,
-	                    .trust = 8,
-	                    .gflops_per_core = 14200000,
-	                    .core_grams = 350,
-	                    .start = 28 * CLOCK_MILLISECOND,
-	                    .measured = SAMPLE_TIME,
-	                    .validity = 30 * CLOCK_SECOND,
-	                    .resource_count = 2,
-	                    .resources = {{RESOURCE_CPU, 64000000, 48000000, 600, 8000, 500},
-	                                  {RESOURCE_MEMORY, UINT64_C(256) << 30, UINT64_C(200) << 30, 90,
-	                                   4000, 70}},
-	                    .link_count = 1,
-	                    .links = {{.from = data_centre,
-	                               .toward = core,
-	                               .delay = 4 * CLOCK_MILLISECOND,
-	                               .least = 3900 * CLOCK_MICROSECOND,
-	                               .jitter = 80 * CLOCK_MICROSECOND,
-	                               .ceilings = {6 * CLOCK_MILLISECOND, 9 * CLOCK_MILLISECOND},
-	                               .loss = 12,
-	                               .capacity = UINT64_C(1000000000),
-	                               .free = UINT64_C(640000000),
-	                               .base = 100,
-	                               .steepness = 16000,
-	                               .tariff = 120}}};
+	struct site site = {
+	        .identity = data_centre,
+	        .name = "dc-1",
+	        .operator= "demo",
+	        .region = "demo-east",
+	        .model = SUPPLY_CLOUD,
+	        .trust = 8,
+	        .gflops_per_core = 14200000,
+	        .core_grams = 350,
+	        .start = 28 * CLOCK_MILLISECOND,
+	        .measured = SAMPLE_TIME,
+	        .validity = 30 * CLOCK_SECOND,
+	        .resource_count = 2,
+	        .resources = {{RESOURCE_CPU, 64000000, 48000000, 600, 8000, 500},
+	                      {RESOURCE_MEMORY, UINT64_C(256) << 30, UINT64_C(200) << 30, 90, 4000, 70}},
+	        .link_count = 1,
+	        .links = {{.from = data_centre,
+	                   .toward = core,
+	                   .delay = 4 * CLOCK_MILLISECOND,
+	                   .least = 3900 * CLOCK_MICROSECOND,
+	                   .jitter = 80 * CLOCK_MICROSECOND,
+	                   .ceilings = {6 * CLOCK_MILLISECOND, 9 * CLOCK_MILLISECOND},
+	                   .loss = 12,
+	                   .capacity = UINT64_C(1000000000),
+	                   .free = UINT64_C(640000000),
+	                   .base = 100,
+	                   .steepness = 16000,
+	                   .tariff = 120}},
+	        .metrics = {
+	                [METRIC_COMPUTING] = sample_metric(8), [METRIC_COMMUNICATION] = sample_metric(6)}};
 
 	memcpy(site.locator, sample_prefix, sizeof(site.locator));
 	return site;
@@ -249,19 +259,21 @@ struct site sample_site(void)
 
 struct service_offer sample_service(void)
 {
-	return (struct service_offer){.site = data_centre,
-	                              .address = {0xfc, 0, 0, 0xff, [15] = 0x11},
-	                              .name = "cloud-render",
-	                              .version = "3",
-	                              .score = 7,
-	                              .cpu = 2000000,
-	                              .memory = UINT64_C(1) << 30,
-	                              .processes = 32,
-	                              .time = 900 * CLOCK_MILLISECOND,
-	                              .start = 28 * CLOCK_MILLISECOND,
-	                              .running = 3,
-	                              .price = 4,
-	                              .tariff = 5};
+	return (struct service_offer){
+	        .site = data_centre,
+	        .address = {0xfc, 0, 0, 0xff, [15] = 0x11},
+	        .name = "cloud-render",
+	        .version = "3",
+	        .score = 7,
+	        .cpu = 2000000,
+	        .memory = UINT64_C(1) << 30,
+	        .processes = 32,
+	        .time = 900 * CLOCK_MILLISECOND,
+	        .start = 28 * CLOCK_MILLISECOND,
+	        .running = 3,
+	        .price = 4,
+	        .tariff = 5,
+	        .metrics = {[METRIC_SERVICE] = sample_metric(9), [METRIC_NORM] = sample_metric(7)}};
 }
 
 struct attribute_header sample_header(enum attribute_content content)
@@ -353,6 +365,8 @@ static struct receipt sample_receipt(void)
 
 static const struct answer_client sample_client = {{0x20, 0x01, 0x0d, 0xb8, [15] = 0xc1}, 40001};
 
+static const struct answer_access sample_access = {1000000, 1000001, 2000000, 2000001};
+
 struct answer sample_answer(enum answer_type type)
 {
 	struct answer answer = {.type = type,
@@ -385,15 +399,18 @@ struct answer sample_answer(enum answer_type type)
 		                                       .key = SAMPLE_TENANT,
 		                                       .request = program_identifier,
 		                                       .sent = SAMPLE_TIME + 5,
-		                                       .access_up = 1000000,
-		                                       .access_down = 1000001,
-		                                       .access_ceiling_up = 2000000,
-		                                       .access_ceiling_down = 2000001};
+		                                       .access = sample_access};
 	}
 	if (type == ANSWER_RELAY) {
 		answer.program = task_identifier;
 		answer.relay = (struct answer_relay){.client = sample_client, .size = 93};
 		fill(answer.relay.datagram, answer.relay.size, '0');
+	}
+	if (type == ANSWER_ASK) {
+		answer.program = task_identifier;
+		answer.ask =
+		        (struct answer_ask){.client = sample_client, .access = sample_access, .size = 120};
+		fill(answer.ask.datagram, answer.ask.size, 'a');
 	}
 	return answer;
 }
@@ -492,6 +509,19 @@ static struct resource_offer random_offer(struct random *random, enum resource_k
 	return offer;
 }
 
+/* Each of them present or not. */
+static void random_metrics(struct random *random, struct metric metrics[METRIC_KINDS])
+{
+	for (int kind = 0; kind < METRIC_KINDS; kind++) {
+		if (random_below(random, 2) == 0)
+			continue;
+		metrics[kind].score = random_below(random, METRIC_BEST + 1) & 0xf;
+		metrics[kind].source = (1 + random_below(random, METRIC_SOURCES)) & METRIC_SOURCES;
+		metrics[kind].statistic = random_below(random, METRIC_STATISTICS) & 0x7;
+		metrics[kind].window = random_u64(random) & METRIC_WINDOW_MOST;
+	}
+}
+
 struct site sample_random_site(struct random *random)
 {
 	struct site site = {.identity = somebody(random),
@@ -530,6 +560,7 @@ struct site sample_random_site(struct random *random)
 		                            .steepness = offer.steepness,
 		                            .tariff = offer.tariff};
 	}
+	random_metrics(random, site.metrics);
 	return site;
 }
 
@@ -572,6 +603,9 @@ struct service_offer sample_random_service(struct random *random)
 	random_fill(random, service.address, sizeof(service.address));
 	generate_text(random, sizeof(service.name), service.name);
 	generate_text(random, sizeof(service.version), service.version);
+	random_metrics(random, service.metrics);
+	if (service.metrics[METRIC_NORM].source != 0)
+		service.score = (uint8_t)service.metrics[METRIC_NORM].score;
 	return service;
 }
 
@@ -652,6 +686,15 @@ static struct answer_client random_client(struct random *random)
 	return client;
 }
 
+static struct answer_access random_access(struct random *random)
+{
+	struct answer_access access = {.up = signed_number(random), .down = signed_number(random)};
+
+	access.ceiling_up = signed_number(random);
+	access.ceiling_down = signed_number(random);
+	return access;
+}
+
 struct answer sample_random_answer(struct random *random, enum answer_type type)
 {
 	struct answer answer = {.type = type,
@@ -689,16 +732,19 @@ struct answer sample_random_answer(struct random *random, enum answer_type type)
 		answer.follow = (struct answer_follow){.client = random_client(random),
 		                                       .key = (uint32_t)random_u64(random),
 		                                       .sent = signed_number(random),
-		                                       .access_up = signed_number(random),
-		                                       .access_down = signed_number(random),
-		                                       .access_ceiling_up = signed_number(random),
-		                                       .access_ceiling_down = signed_number(random)};
+		                                       .access = random_access(random)};
 		random_fill(random, answer.follow.request.octets, 16);
 	}
 	if (type == ANSWER_RELAY) {
 		answer.relay.client = random_client(random);
 		answer.relay.size = 1 + (uint32_t)random_below(random, ANSWER_RELAYED);
 		random_fill(random, answer.relay.datagram, answer.relay.size);
+	}
+	if (type == ANSWER_ASK) {
+		answer.ask.client = random_client(random);
+		answer.ask.access = random_access(random);
+		answer.ask.size = 1 + (uint32_t)random_below(random, ANSWER_RELAYED);
+		random_fill(random, answer.ask.datagram, answer.ask.size);
 	}
 	return answer;
 }
