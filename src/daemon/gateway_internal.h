@@ -88,6 +88,8 @@ struct gateway {
 	struct watch *watch;
 	uv_prepare_t load_prepare;
 	bool load_prepare_open, load_changed; /* since it was told */
+	enum watch_effect watch_effect;       /* since the view was published, */
+	int64_t view_published;               /* monotonic clock */
 	uint32_t link_count;
 	struct gateway_link links[SITE_LINKS];
 

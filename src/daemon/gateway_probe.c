@@ -12,6 +12,7 @@
 #define TAG "gateway"
 /* Of what is told: longer than the slowest prober waits. */
 #define VALIDITY (5 * CLOCK_SECOND)
+#define PUBLISH_PAUSE (2 * CLOCK_MILLISECOND)
 
 /* What is heard. Sessions of links come first, and in their order. */
 
@@ -31,7 +32,21 @@ static void on_heard(void *context, uint32_t session, const struct probe_news *n
 	if (session < gateway->link_count)
 		on_link(gateway, &gateway->links[session], news);
 	else if (gateway->watch != NULL)
-		(void)watch_heard(gateway->watch, session, news);
+		gateway->watch_effect =
+		        MAXIMUM(gateway->watch_effect, watch_heard(gateway->watch, session, news));
+}
+
+/* Decisions of other threads see new values within PUBLISH_PAUSE, new states at once. */
+static void publish_view(struct gateway *gateway)
+{
+	int64_t now = clock_monotonic(&gateway->clock);
+
+	if (gateway->front == NULL || gateway->closing ||
+	    (gateway->watch_effect == WATCH_VALUES && now - gateway->view_published < PUBLISH_PAUSE))
+		return;
+	gateway->watch_effect = WATCH_NONE;
+	gateway->view_published = now;
+	front_publish(gateway->front, gateway->view);
 }
 
 void gateway_on_decided(void *context, const struct plan *plan)
@@ -73,7 +88,7 @@ static void put_links(const struct gateway *gateway, struct site_load *load)
 	}
 }
 
-static void publish(struct gateway *gateway)
+static void publish_load(struct gateway *gateway)
 {
 	struct site_load load = {.identity = gateway->identity,
 	                         .measured = clock_wall(&gateway->clock),
@@ -87,13 +102,15 @@ static void publish(struct gateway *gateway)
 	gateway->load_changed = false;
 }
 
-/* The loop is about to wait: all that happened together is told together. */
+/* The loop is about to wait: all that happened together is told together, to others and to other threads. */
 static void on_prepare(uv_prepare_t *prepare)
 {
 	struct gateway *gateway = prepare->data;
 
 	if (gateway->load_changed && gateway->probe != NULL)
-		publish(gateway);
+		publish_load(gateway);
+	if (gateway->watch_effect != WATCH_NONE)
+		publish_view(gateway);
 }
 
 void gateway_load_changed(struct gateway *gateway)
@@ -188,7 +205,7 @@ void gateway_tick_probe(struct gateway *gateway)
 {
 	if (gateway->probe == NULL)
 		return;
-	publish(gateway);
+	publish_load(gateway);
 	if (gateway->watch != NULL)
 		watch_tick(gateway->watch);
 }

@@ -453,19 +453,21 @@ static void take_load(struct watch *watch, struct candidate *candidate, const st
 		watch->statistics.refused++;
 }
 
-bool watch_heard(struct watch *watch, uint32_t session, const struct probe_news *news)
+enum watch_effect watch_heard(struct watch *watch, uint32_t session, const struct probe_news *news)
 {
 	struct candidate *candidate;
+	bool suspected;
 
 	if (watch->owners[session] == NO_CANDIDATE)
-		return false;
+		return WATCH_NONE;
 	candidate = &watch->candidates[watch->owners[session]];
+	suspected = candidate->suspected;
 	set_state(watch, candidate, news->state);
 	if (news->state == PROBE_HEARD && !news->lost)
 		take_path(watch, candidate, &news->measurement);
 	if (news->has_load)
 		take_load(watch, candidate, &news->load);
-	return true;
+	return suspected == candidate->suspected ? WATCH_VALUES : WATCH_STATE;
 }
 
 /* Life. */

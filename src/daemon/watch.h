@@ -53,8 +53,13 @@ int watch_create(const struct watch_settings *settings, struct view *view, struc
 struct watch *watch_free(struct watch *watch);
 /* A decision of this gateway. Cheap: it happens with every task. */
 void watch_decided(struct watch *watch, const struct plan *plan);
-/* What the probe says of a session; false when it is none of the watch's. */
-bool watch_heard(struct watch *watch, uint32_t session, const struct probe_news *news);
+/* What the probe says of a session, and what it means for the view. */
+enum watch_effect {
+	WATCH_NONE,   /* it is not one of the watch's */
+	WATCH_VALUES, /* newer values */
+	WATCH_STATE,  /* a site is to be avoided from now on, or not any more */
+};
+enum watch_effect watch_heard(struct watch *watch, uint32_t session, const struct probe_news *news);
 void watch_tick(struct watch *watch);
 /* Interval at which a site is probed, ns; 0: it is not. */
 int64_t watch_interval(const struct watch *watch, struct gateway_identity site);

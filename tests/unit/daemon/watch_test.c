@@ -272,10 +272,10 @@ static void a_silent_site_is_avoided_until_it_is_heard(void **state)
 	start(bench, 64, 1000);
 	decide(bench, 1, 0, 1000);
 	tick_after(bench, 0);
-	T_TRUE(watch_heard(bench->watch, 0, &news));
+	T_EQ(watch_heard(bench->watch, 0, &news), WATCH_VALUES);
 	T_EQ(suspected(bench, 1), 0);
 	news.state = PROBE_SILENT;
-	T_TRUE(watch_heard(bench->watch, 0, &news));
+	T_EQ(watch_heard(bench->watch, 0, &news), WATCH_STATE);
 	T_EQ(suspected(bench, 1), BUSBAR_ERROR_NO_ANSWER);
 	T_EQ(counts(bench).silent, 1);
 	/* As long as it lasts. */
@@ -284,7 +284,7 @@ static void a_silent_site_is_avoided_until_it_is_heard(void **state)
 		T_EQ(suspected(bench, 1), BUSBAR_ERROR_NO_ANSWER);
 	}
 	news.state = PROBE_HEARD;
-	T_TRUE(watch_heard(bench->watch, 0, &news));
+	T_EQ(watch_heard(bench->watch, 0, &news), WATCH_STATE);
 	T_EQ(suspected(bench, 1), 0);
 	T_EQ(counts(bench).silent, 0);
 	T_EQ(counts(bench).silences, 1);
@@ -303,7 +303,7 @@ static void other_suspicions_stay(void **state)
 	tick_after(bench, 0);
 	T_OK(view_suspect(bench->view, identity_of(1), BUSBAR_ERROR_NO_ANSWER,
 	                  WALL + bench->now + 5000 * MS));
-	T_TRUE(watch_heard(bench->watch, 0, &news));
+	T_EQ(watch_heard(bench->watch, 0, &news), WATCH_VALUES);
 	T_EQ(suspected(bench, 1), BUSBAR_ERROR_NO_ANSWER);
 }
 
@@ -317,10 +317,10 @@ static void sessions_of_others_are_left_to_them(void **state)
 	start(bench, 64, 1000);
 	decide(bench, 1, 0, 1000);
 	tick_after(bench, 0);
-	T_TRUE(!watch_heard(bench->watch, 0, &news));
-	T_TRUE(watch_heard(bench->watch, 1, &news));
+	T_EQ(watch_heard(bench->watch, 0, &news), WATCH_NONE);
+	T_EQ(watch_heard(bench->watch, 1, &news), WATCH_VALUES);
 	tick_after(bench, 61 * CLOCK_SECOND);
-	T_TRUE(!watch_heard(bench->watch, 1, &news)); /* not any more */
+	T_EQ(watch_heard(bench->watch, 1, &news), WATCH_NONE); /* not any more */
 	T_EQ(sessions(bench), 1);
 }
 
@@ -338,18 +338,18 @@ static void a_load_is_taken_from_its_site_alone(void **state)
 	decide(bench, 1, 0, 1000);
 	tick_after(bench, 0);
 	news.load.measured = WALL + bench->now;
-	T_TRUE(watch_heard(bench->watch, 0, &news));
+	T_EQ(watch_heard(bench->watch, 0, &news), WATCH_VALUES);
 	T_EQ(counts(bench).loads, 0);
 	T_EQ(counts(bench).refused, 1);
 	news.load.identity = identity_of(1);
-	T_TRUE(watch_heard(bench->watch, 0, &news));
+	T_EQ(watch_heard(bench->watch, 0, &news), WATCH_VALUES);
 	T_EQ(counts(bench).loads, 1);
 	T_EQ(view_site(bench->view, identity_of(1))->resources[0].free, 4);
 	T_EQ(view_site(bench->view, identity_of(1))->resources[0].base, 7);
-	T_TRUE(watch_heard(bench->watch, 0, &news)); /* the same again */
+	T_EQ(watch_heard(bench->watch, 0, &news), WATCH_VALUES); /* the same again */
 	T_EQ(counts(bench).loads, 1);
 	news.load.measured--; /* older is as good as never said */
-	T_TRUE(watch_heard(bench->watch, 0, &news));
+	T_EQ(watch_heard(bench->watch, 0, &news), WATCH_VALUES);
 	T_EQ(counts(bench).loads, 1);
 	T_EQ(counts(bench).refused, 1);
 }
@@ -364,7 +364,7 @@ static void what_is_measured_of_the_way_is_in_the_view(void **state)
 	start(bench, 64, 1000);
 	decide(bench, 1, 0, 1000);
 	tick_after(bench, 0);
-	T_TRUE(watch_heard(bench->watch, 0, &news));
+	T_EQ(watch_heard(bench->watch, 0, &news), WATCH_VALUES);
 	facts = view_facts(view_site(bench->view, identity_of(1)));
 	T_EQ(facts->path.delay, 7 * MS);
 	T_EQ(facts->path.jitter, MS);
