@@ -41,6 +41,7 @@ static void on_tick(uv_timer_t *timer)
 	wanted = gateway_tick_calls(gateway);
 	next = MINIMUM(next, wanted);
 	gateway_tick_flows(gateway);
+	gateway_tick_probe(gateway);
 	(void)view_expire(gateway->view, clock_wall(&gateway->clock));
 	if (!gateway->closing)
 		front_publish(gateway->front, gateway->view);

@@ -146,6 +146,8 @@ struct settings {
 	} bgp;
 	struct {
 		int64_t interval;
+		int64_t fastest, slowest, idle, sites, budget;
+		int64_t source_rate, total_rate; /* probes a second */
 	} probe;
 	struct config_list links, access, services, tenants;
 	struct {
