@@ -15,21 +15,22 @@ static bool contains(const uint32_t *numbers, size_t count, uint32_t number)
 bool advertise_permitted(const struct advertise *advertise, const struct table_choice *choice,
                          bool from_internal)
 {
-	const struct update_attributes *a = attributes_view(choice->attributes);
+	const struct update_attributes a = attributes_view(choice->attributes);
 
 	if (choice->peer == advertise->peer ||
-	    contains(a->communities, a->community_count, UPDATE_NO_ADVERTISE))
+	    contains(a.communities, a.community_count, UPDATE_NO_ADVERTISE))
 		return false;
 	if (!advertise->external)
 		return !from_internal;
-	return !contains(a->as_path, a->as_count, advertise->remote_as) &&
-	       !contains(a->communities, a->community_count, UPDATE_NO_EXPORT);
+	return !contains(a.as_path, a.as_count, advertise->remote_as) &&
+	       !contains(a.communities, a.community_count, UPDATE_NO_EXPORT);
 }
 
 static struct update_form form_of(const struct advertise *advertise)
 {
 	return (struct update_form){.add_path = advertise->add_path,
 	                            .external = advertise->external,
+	                            .edge_metadata = advertise->edge_metadata,
 	                            .opaque_code = advertise->opaque_code};
 }
 
@@ -81,7 +82,7 @@ int advertise_announce(const struct advertise *advertise, const struct table_cho
 	memcpy(prefix.address, choice->address, sizeof(prefix.address));
 	update_put_prefix(&writer, &prefix, advertise->add_path);
 	update.announced = (struct update_nlri){prefix_bytes, writer_size(&writer), advertise->add_path};
-	update.attributes = *attributes_view(choice->attributes);
+	update.attributes = attributes_view(choice->attributes);
 	fit_attributes(advertise, &update.attributes);
 	if (choice->peer == TABLE_LOCAL && advertise->confined) {
 		update.attributes.communities = &no_export;

@@ -16,6 +16,7 @@ struct advertise {
 	bool external;
 	bool add_path;       /* it takes path identifiers */
 	bool inside;         /* it gets our attribute */
+	bool edge_metadata;  /* it gets attribute 42 */
 	bool confined;       /* our domain is one AS: our own routes carry NO_EXPORT */
 	uint8_t opaque_code; /* of our attribute */
 	uint8_t next_hop[16];

@@ -1,70 +1,124 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Shared path attributes: see attributes.h. The block is the structure, then numbers, rows, and octets. */
+/*
+ * Shared path attributes: see attributes.h. The block is the structure, the kept attributes where there are
+ * any, then numbers, then octets; where each part begins follows from the counts.
+ */
 #include "bgp/attributes.h"
 #include <stdlib.h>
 #include <string.h>
 
+enum { HAS_MED = 1, HAS_LOCAL_PREFERENCE = 2, HAS_ORIGINATOR = 4, HAS_OPAQUE = 8, OPAQUE_PARTIAL = 16 };
+
 struct attributes {
-	struct update_attributes view;
-	size_t references;
-	size_t size;
+	uint32_t references;
+	uint32_t med, local_preference, originator;
+	uint16_t opaque_size, edge_metadata_size;
+	uint8_t as_count, community_count, cluster_count, kept_count;
+	uint8_t origin, flags, zero[2];
+	uint8_t next_hop[16];
 };
 
-static size_t numbers_size(size_t count)
+_Static_assert(sizeof(struct attributes) == 44, "compared as bytes, without a gap");
+_Static_assert(UPDATE_AS_MAXIMUM <= UINT8_MAX && UPDATE_COMMUNITIES <= UINT8_MAX, "counts of one octet");
+_Static_assert(UPDATE_OPAQUE_MAXIMUM <= UINT16_MAX, "sizes of two octets");
+
+enum { KEPT_OFFSET = 48 /* aligned for pointers */ };
+
+static uint8_t *at(const struct attributes *attributes, size_t offset)
 {
-	return (count * sizeof(uint32_t) + 7) / 8 * 8;
+	return (uint8_t *)(uintptr_t)attributes + offset;
 }
 
-static size_t block_size(const struct update_attributes *source)
+static struct update_attribute *kept_of(const struct attributes *attributes)
 {
-	size_t size = sizeof(struct attributes) + numbers_size(source->as_count) +
-	              numbers_size(source->community_count) + numbers_size(source->cluster_count) +
-	              source->kept_count * sizeof(struct update_attribute) + source->opaque_size;
+	return (void *)at(attributes, KEPT_OFFSET);
+}
 
-	for (size_t i = 0; i < source->kept_count; i++)
-		size += source->kept[i].size;
+static size_t numbers_offset(const struct attributes *attributes)
+{
+	return attributes->kept_count == 0
+	               ? sizeof(*attributes)
+	               : KEPT_OFFSET + attributes->kept_count * sizeof(struct update_attribute);
+}
+
+static size_t octets_offset(const struct attributes *attributes)
+{
+	return numbers_offset(attributes) +
+	       sizeof(uint32_t) * ((size_t)attributes->as_count + attributes->community_count +
+	                           attributes->cluster_count);
+}
+
+/* Without what was kept as it came, whose octets are the last. */
+static size_t fixed_bytes(const struct attributes *attributes)
+{
+	return octets_offset(attributes) + attributes->opaque_size + attributes->edge_metadata_size;
+}
+
+size_t attributes_bytes(const struct attributes *attributes)
+{
+	size_t size = fixed_bytes(attributes);
+
+	for (size_t i = 0; i < attributes->kept_count; i++)
+		size += kept_of(attributes)[i].size;
 	return size;
 }
 
-/* Copies to *next, which moves on by `room`; NULL for nothing. */
-static void *place(uint8_t **next, const void *bytes, size_t size, size_t room)
+static struct attributes header_of(const struct update_attributes *source)
 {
-	uint8_t *target = *next;
+	struct attributes header = {
+	        .references = 1,
+	        .med = source->has_med ? source->med : 0,
+	        .local_preference = source->has_local_preference ? source->local_preference : 0,
+	        .originator = source->has_originator ? source->originator : 0,
+	        .opaque_size = (uint16_t)(source->has_opaque ? source->opaque_size : 0),
+	        .edge_metadata_size = (uint16_t)source->edge_metadata_size,
+	        .as_count = (uint8_t)source->as_count,
+	        .community_count = (uint8_t)source->community_count,
+	        .cluster_count = (uint8_t)source->cluster_count,
+	        .kept_count = (uint8_t)source->kept_count,
+	        .origin = source->origin,
+	        .flags = (uint8_t)((source->has_med ? HAS_MED : 0) |
+	                           (source->has_local_preference ? HAS_LOCAL_PREFERENCE : 0) |
+	                           (source->has_originator ? HAS_ORIGINATOR : 0) |
+	                           (source->has_opaque ? HAS_OPAQUE : 0) |
+	                           (source->opaque_partial ? OPAQUE_PARTIAL : 0)),
+	};
 
-	if (size == 0)
-		return NULL;
-	memcpy(target, bytes, size);
-	*next += room;
-	return target;
+	memcpy(header.next_hop, source->next_hop, sizeof(header.next_hop));
+	return header;
 }
 
-static const uint32_t *place_numbers(uint8_t **next, const uint32_t *numbers, size_t count)
+static uint8_t *place(uint8_t *next, const void *bytes, size_t size)
 {
-	return place(next, numbers, count * sizeof(*numbers), numbers_size(count));
+	if (size > 0)
+		memcpy(next, bytes, size);
+	return next + size;
 }
 
 struct attributes *attributes_create(const struct update_attributes *source)
 {
-	size_t size = block_size(source);
-	struct attributes *attributes = calloc(1, size);
-	struct update_attribute *kept;
+	struct attributes header = header_of(source);
+	size_t size = fixed_bytes(&header);
+	struct attributes *attributes;
 	uint8_t *next;
 
+	for (size_t i = 0; i < source->kept_count; i++)
+		size += source->kept[i].size;
+	attributes = malloc(size);
 	if (attributes == NULL)
 		return NULL;
-	next = (uint8_t *)(attributes + 1);
-	attributes->references = 1;
-	attributes->size = size;
-	attributes->view = *source;
-	attributes->view.as_path = place_numbers(&next, source->as_path, source->as_count);
-	attributes->view.communities = place_numbers(&next, source->communities, source->community_count);
-	attributes->view.clusters = place_numbers(&next, source->clusters, source->cluster_count);
-	kept = place(&next, source->kept, source->kept_count * sizeof(*kept),
-	             source->kept_count * sizeof(*kept));
-	attributes->view.kept = kept;
-	for (size_t i = 0; i < source->kept_count; i++)
-		kept[i].value = place(&next, source->kept[i].value, kept[i].size, kept[i].size);
-	attributes->view.opaque = place(&next, source->opaque, source->opaque_size, source->opaque_size);
+	*attributes = header;
+	next = at(attributes, numbers_offset(attributes));
+	next = place(next, source->as_path, source->as_count * sizeof(uint32_t));
+	next = place(next, source->communities, source->community_count * sizeof(uint32_t));
+	next = place(next, source->clusters, source->cluster_count * sizeof(uint32_t));
+	next = place(next, source->opaque, header.opaque_size);
+	next = place(next, source->edge_metadata, header.edge_metadata_size);
+	for (size_t i = 0; i < source->kept_count; i++) {
+		kept_of(attributes)[i] = source->kept[i];
+		kept_of(attributes)[i].value = next;
+		next = place(next, source->kept[i].value, source->kept[i].size);
+	}
 	return attributes;
 }
 
@@ -81,52 +135,68 @@ struct attributes *attributes_release(struct attributes *attributes)
 	return NULL;
 }
 
-const struct update_attributes *attributes_view(const struct attributes *attributes)
+size_t attributes_references(const struct attributes *attributes)
 {
-	return &attributes->view;
+	return attributes->references;
 }
 
-size_t attributes_bytes(const struct attributes *attributes)
+struct update_attributes attributes_view(const struct attributes *attributes)
 {
-	return attributes->size;
+	const uint32_t *numbers = (const void *)at(attributes, numbers_offset(attributes));
+	const uint8_t *octets = at(attributes, octets_offset(attributes));
+	struct update_attributes view = {
+	        .origin = attributes->origin,
+	        .has_med = (attributes->flags & HAS_MED) != 0,
+	        .has_local_preference = (attributes->flags & HAS_LOCAL_PREFERENCE) != 0,
+	        .has_originator = (attributes->flags & HAS_ORIGINATOR) != 0,
+	        .has_opaque = (attributes->flags & HAS_OPAQUE) != 0,
+	        .opaque_partial = (attributes->flags & OPAQUE_PARTIAL) != 0,
+	        .med = attributes->med,
+	        .local_preference = attributes->local_preference,
+	        .originator = attributes->originator,
+	        .as_count = attributes->as_count,
+	        .as_path = numbers,
+	        .community_count = attributes->community_count,
+	        .communities = numbers + attributes->as_count,
+	        .cluster_count = attributes->cluster_count,
+	        .clusters = numbers + attributes->as_count + attributes->community_count,
+	        .opaque_size = attributes->opaque_size,
+	        .opaque = octets,
+	        .edge_metadata_size = attributes->edge_metadata_size,
+	        .edge_metadata = octets + attributes->opaque_size,
+	        .kept_count = attributes->kept_count,
+	        .kept = attributes->kept_count > 0 ? kept_of(attributes) : NULL,
+	};
+
+	memcpy(view.next_hop, attributes->next_hop, sizeof(view.next_hop));
+	return view;
 }
 
-static bool same_bytes(const void *a, size_t a_size, const void *b, size_t b_size)
+static bool same_kept(const struct update_attribute *a, const struct update_attribute *b, size_t count)
 {
-	return a_size == b_size && (a_size == 0 || memcmp(a, b, a_size) == 0);
-}
-
-static bool same_numbers(const uint32_t *a, size_t a_count, const uint32_t *b, size_t b_count)
-{
-	return same_bytes(a, a_count * sizeof(*a), b, b_count * sizeof(*b));
-}
-
-static bool same_number(bool has_a, uint32_t a, bool has_b, uint32_t b)
-{
-	return has_a == has_b && (!has_a || a == b);
-}
-
-static bool same_kept(const struct update_attributes *a, const struct update_attributes *b)
-{
-	if (a->kept_count != b->kept_count)
-		return false;
-	for (size_t i = 0; i < a->kept_count; i++)
-		if (a->kept[i].flags != b->kept[i].flags || a->kept[i].code != b->kept[i].code ||
-		    !same_bytes(a->kept[i].value, a->kept[i].size, b->kept[i].value, b->kept[i].size))
+	for (size_t i = 0; i < count; i++)
+		if (a[i].flags != b[i].flags || a[i].code != b[i].code || a[i].size != b[i].size ||
+		    (a[i].size > 0 && memcmp(a[i].value, b[i].value, a[i].size) != 0))
 			return false;
 	return true;
 }
 
-bool attributes_equal(const struct update_attributes *a, const struct update_attributes *b)
+/* Two headers that differ in nothing that counts. */
+static bool same_header(const struct attributes *a, const struct attributes *b)
 {
-	return a->origin == b->origin && memcmp(a->next_hop, b->next_hop, sizeof(a->next_hop)) == 0 &&
-	       same_number(a->has_med, a->med, b->has_med, b->med) &&
-	       same_number(a->has_local_preference, a->local_preference, b->has_local_preference,
-	                   b->local_preference) &&
-	       same_number(a->has_originator, a->originator, b->has_originator, b->originator) &&
-	       same_numbers(a->as_path, a->as_count, b->as_path, b->as_count) &&
-	       same_numbers(a->communities, a->community_count, b->communities, b->community_count) &&
-	       same_numbers(a->clusters, a->cluster_count, b->clusters, b->cluster_count) &&
-	       a->has_opaque == b->has_opaque && a->opaque_partial == b->opaque_partial &&
-	       same_bytes(a->opaque, a->opaque_size, b->opaque, b->opaque_size) && same_kept(a, b);
+	struct attributes left = *a, right = *b;
+
+	left.references = right.references = 0;
+	left.flags &= (uint8_t)~OPAQUE_PARTIAL;
+	right.flags &= (uint8_t)~OPAQUE_PARTIAL;
+	return memcmp(&left, &right, sizeof(left)) == 0;
+}
+
+bool attributes_equal(const struct attributes *a, const struct attributes *b)
+{
+	size_t start = numbers_offset(a);
+
+	return a == b ||
+	       (same_header(a, b) && memcmp(at(a, start), at(b, start), fixed_bytes(a) - start) == 0 &&
+	        same_kept(kept_of(a), kept_of(b), a->kept_count));
 }

@@ -5,42 +5,24 @@
 
 typedef const struct decision_candidate *candidate;
 
-static int64_t preference(candidate c)
-{
-	if (c->local)
-		return INT64_MAX;
-	return c->attributes->has_local_preference ? c->attributes->local_preference
-	                                           : DECISION_DEFAULT_PREFERENCE;
-}
-
 static bool lower_preference(candidate c, candidate other)
 {
-	return preference(c) < preference(other);
+	return c->local != other->local ? other->local : c->preference < other->preference;
 }
 
 static bool longer_path(candidate c, candidate other)
 {
-	return c->attributes->as_count > other->attributes->as_count;
+	return c->as_count > other->as_count;
 }
 
 static bool higher_origin(candidate c, candidate other)
 {
-	return c->attributes->origin > other->attributes->origin;
-}
-
-static uint32_t med(candidate c)
-{
-	return c->attributes->has_med ? c->attributes->med : 0;
-}
-
-static uint32_t neighbour_as(candidate c)
-{
-	return c->attributes->as_count > 0 ? c->attributes->as_path[0] : 0;
+	return c->origin > other->origin;
 }
 
 static bool higher_med(candidate c, candidate other)
 {
-	return neighbour_as(c) == neighbour_as(other) && med(c) > med(other);
+	return c->neighbour_as == other->neighbour_as && c->med > other->med;
 }
 
 static bool internal(candidate c, candidate other)
@@ -48,25 +30,19 @@ static bool internal(candidate c, candidate other)
 	return !c->external && other->external;
 }
 
-/* RFC 4456 section 9: a reflected path counts as its originator's. */
-static uint32_t identifier(candidate c)
-{
-	return c->attributes->has_originator ? c->attributes->originator : c->identifier;
-}
-
 static bool higher_identifier(candidate c, candidate other)
 {
-	return identifier(c) > identifier(other);
+	return c->identifier > other->identifier;
 }
 
 static bool more_clusters(candidate c, candidate other)
 {
-	return c->attributes->cluster_count > other->attributes->cluster_count;
+	return c->cluster_count > other->cluster_count;
 }
 
 static bool higher_address(candidate c, candidate other)
 {
-	return memcmp(c->address, other->address, sizeof(c->address)) > 0;
+	return memcmp(c->address, other->address, 16) > 0;
 }
 
 static bool higher_path_id(candidate c, candidate other)
@@ -92,57 +68,59 @@ static const struct step {
         {"several paths of one peer", false, higher_path_id},
 };
 
-static size_t keep_unbeaten_by(candidate *candidates, size_t count, const struct step *step, candidate best)
+static size_t keep_unbeaten_by(struct decision_candidate *list, size_t count, const struct step *step,
+                               const struct decision_candidate *best)
 {
+	const struct decision_candidate champion = *best;
 	size_t kept = 0;
 
 	for (size_t i = 0; i < count; i++)
-		if (!step->worse(candidates[i], best))
-			candidates[kept++] = candidates[i];
+		if (!step->worse(&list[i], &champion))
+			list[kept++] = list[i];
 	return kept;
 }
 
-static size_t run_total(candidate *candidates, size_t count, const struct step *step)
+static size_t run_total(struct decision_candidate *list, size_t count, const struct step *step)
 {
-	candidate best = candidates[0];
+	candidate best = &list[0];
 
 	for (size_t i = 1; i < count; i++)
-		if (step->worse(best, candidates[i]))
-			best = candidates[i];
-	return keep_unbeaten_by(candidates, count, step, best);
+		if (step->worse(best, &list[i]))
+			best = &list[i];
+	return keep_unbeaten_by(list, count, step, best);
 }
 
-static bool beaten(const struct step *step, candidate c, const candidate *others, size_t count)
+static bool beaten(const struct step *step, candidate c, candidate others, size_t count)
 {
 	for (size_t i = 0; i < count; i++)
-		if (step->worse(c, others[i]))
+		if (step->worse(c, &others[i]))
 			return true;
 	return false;
 }
 
 /* Those already removed need no look: whoever beat them is still there and beats what they would beat. */
-static size_t run_partial(candidate *candidates, size_t count, const struct step *step)
+static size_t run_partial(struct decision_candidate *list, size_t count, const struct step *step)
 {
 	size_t kept = 0;
 
 	for (size_t i = 0; i < count; i++) {
-		candidate c = candidates[i];
+		const struct decision_candidate c = list[i];
 
-		if (!beaten(step, c, candidates, kept) && !beaten(step, c, &candidates[i + 1], count - i - 1))
-			candidates[kept++] = c;
+		if (!beaten(step, &c, list, kept) && !beaten(step, &c, &list[i + 1], count - i - 1))
+			list[kept++] = c;
 	}
 	return kept;
 }
 
-static bool same_med(candidate *candidates, size_t count)
+static bool same_med(candidate list, size_t count)
 {
 	for (size_t i = 1; i < count; i++)
-		if (med(candidates[i]) != med(candidates[0]))
+		if (list[i].med != list[0].med)
 			return false;
 	return true;
 }
 
-const struct decision_candidate *decision_best(const struct decision_candidate **candidates, size_t count)
+const struct decision_candidate *decision_best(struct decision_candidate *candidates, size_t count)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(steps) && count > 1; i++) {
 		if (!steps[i].partial)
@@ -150,5 +128,5 @@ const struct decision_candidate *decision_best(const struct decision_candidate *
 		else if (!same_med(candidates, count))
 			count = run_partial(candidates, count, &steps[i]);
 	}
-	return count > 0 ? candidates[0] : NULL;
+	return count > 0 ? &candidates[0] : NULL;
 }

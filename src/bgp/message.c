@@ -3,6 +3,7 @@
 #include "bgp/message.h"
 #include "base/cursor.h"
 #include "busbar-error.h"
+#include <stdio.h>
 #include <string.h>
 
 enum {
@@ -11,11 +12,18 @@ enum {
 	OPEN_MINIMUM = 29,
 	UPDATE_MINIMUM = 23,
 	NOTIFICATION_MINIMUM = 21,
+	REFRESH_MINIMUM = 23,
 	PARAMETER_CAPABILITIES = 2,
 	CAPABILITY_MULTIPROTOCOL = 1,
+	CAPABILITY_ROUTE_REFRESH = 2,
 	CAPABILITY_EXTENDED_MESSAGE = 6,
+	CAPABILITY_GRACEFUL_RESTART = 64,
 	CAPABILITY_FOUR_OCTET_AS = 65,
 	CAPABILITY_ADD_PATH = 69,
+	CAPABILITY_ENHANCED_REFRESH = 70,
+	RESTARTING = 0x8000,
+	GRACEFUL_NOTIFICATION = 0x4000,
+	FORWARDING_KEPT = 0x80,
 	ADD_PATH_RECEIVE = 1,
 	ADD_PATH_SEND = 2,
 	MINIMUM_HOLD_TIME = 3,
@@ -29,6 +37,7 @@ static const struct {
         [MESSAGE_UPDATE] = {UPDATE_MINIMUM, MESSAGE_EXTENDED},
         [MESSAGE_NOTIFICATION] = {NOTIFICATION_MINIMUM, MESSAGE_EXTENDED},
         [MESSAGE_KEEPALIVE] = {MESSAGE_HEADER, MESSAGE_HEADER},
+        [MESSAGE_ROUTE_REFRESH] = {REFRESH_MINIMUM, MESSAGE_EXTENDED},
 };
 
 struct message_error message_error_make(uint8_t code, uint8_t subcode, const void *data, size_t size)
@@ -69,7 +78,7 @@ int message_frame(const void *bytes, size_t size, size_t maximum, struct message
 		return refuse(ret_error, MESSAGE_HEADER_ERROR, HEADER_NOT_SYNCHRONISED, NULL, 0);
 	if (length < MESSAGE_HEADER || length > maximum)
 		return refuse(ret_error, MESSAGE_HEADER_ERROR, HEADER_BAD_LENGTH, length_field, 2);
-	if (type < MESSAGE_OPEN || type > MESSAGE_KEEPALIVE)
+	if (type < MESSAGE_OPEN || type > MESSAGE_ROUTE_REFRESH)
 		return refuse(ret_error, MESSAGE_HEADER_ERROR, HEADER_BAD_TYPE, &type, 1);
 	if (length < limits[type].minimum || length > limits[type].maximum)
 		return refuse(ret_error, MESSAGE_HEADER_ERROR, HEADER_BAD_LENGTH, length_field, 2);
@@ -101,6 +110,28 @@ static int finish(struct writer *writer)
 	return (int)writer_size(writer);
 }
 
+static void put_restart(struct writer *writer, const struct message_open *open)
+{
+	writer_u8(writer, CAPABILITY_GRACEFUL_RESTART);
+	writer_u8(writer, open->restart_ipv6_unicast ? 6 : 2);
+	writer_u16(writer, (uint16_t)((open->restarting ? RESTARTING : 0) |
+	                              (open->graceful_notification ? GRACEFUL_NOTIFICATION : 0) |
+	                              (open->restart_time & MESSAGE_RESTART_TIME)));
+	if (!open->restart_ipv6_unicast)
+		return;
+	writer_u16(writer, MESSAGE_AFI_IPV6);
+	writer_u8(writer, MESSAGE_SAFI_UNICAST);
+	writer_u8(writer, open->forwarding_kept ? FORWARDING_KEPT : 0);
+}
+
+static void put_empty(struct writer *writer, bool present, uint8_t code)
+{
+	if (!present)
+		return;
+	writer_u8(writer, code);
+	writer_u8(writer, 0);
+}
+
 static void put_capabilities(struct writer *writer, const struct message_open *open)
 {
 	if (open->ipv6_unicast) {
@@ -110,10 +141,11 @@ static void put_capabilities(struct writer *writer, const struct message_open *o
 		writer_u8(writer, 0);
 		writer_u8(writer, MESSAGE_SAFI_UNICAST);
 	}
-	if (open->extended_messages) {
-		writer_u8(writer, CAPABILITY_EXTENDED_MESSAGE);
-		writer_u8(writer, 0);
-	}
+	put_empty(writer, open->route_refresh, CAPABILITY_ROUTE_REFRESH);
+	put_empty(writer, open->enhanced_refresh, CAPABILITY_ENHANCED_REFRESH);
+	put_empty(writer, open->extended_messages, CAPABILITY_EXTENDED_MESSAGE);
+	if (open->graceful_restart)
+		put_restart(writer, open);
 	if (open->four_octet_as) {
 		writer_u8(writer, CAPABILITY_FOUR_OCTET_AS);
 		writer_u8(writer, 4);
@@ -168,6 +200,36 @@ int message_keepalive_encode(void *bytes, size_t capacity)
 	return finish(&writer);
 }
 
+int message_refresh_encode(const struct message_refresh *refresh, void *bytes, size_t capacity)
+{
+	struct writer writer = begin(bytes, capacity, MESSAGE_ROUTE_REFRESH);
+
+	writer_u16(&writer, refresh->afi);
+	writer_u8(&writer, refresh->kind);
+	writer_u8(&writer, refresh->safi);
+	return finish(&writer);
+}
+
+static void take_restart(struct cursor *value, struct message_open *open)
+{
+	uint16_t head = cursor_u16(value);
+
+	open->graceful_restart = true;
+	open->restarting = (head & RESTARTING) != 0;
+	open->graceful_notification = (head & GRACEFUL_NOTIFICATION) != 0;
+	open->restart_time = head & MESSAGE_RESTART_TIME;
+	while (value->error == 0 && cursor_left(value) > 0) {
+		uint16_t afi = cursor_u16(value);
+		uint8_t safi = cursor_u8(value);
+		uint8_t flags = cursor_u8(value);
+
+		if (afi != MESSAGE_AFI_IPV6 || safi != MESSAGE_SAFI_UNICAST)
+			continue;
+		open->restart_ipv6_unicast = true;
+		open->forwarding_kept = (flags & FORWARDING_KEPT) != 0;
+	}
+}
+
 static void take_add_path(struct cursor *value, struct message_open *open)
 {
 	while (value->error == 0 && cursor_left(value) > 0) {
@@ -203,8 +265,17 @@ static int take_capability(struct cursor *list, struct message_open *open)
 	case CAPABILITY_MULTIPROTOCOL:
 		take_multiprotocol(&value, open);
 		break;
+	case CAPABILITY_ROUTE_REFRESH:
+		open->route_refresh = true;
+		break;
+	case CAPABILITY_ENHANCED_REFRESH:
+		open->enhanced_refresh = true;
+		break;
 	case CAPABILITY_EXTENDED_MESSAGE:
 		open->extended_messages = true;
+		break;
+	case CAPABILITY_GRACEFUL_RESTART:
+		take_restart(&value, open);
 		break;
 	case CAPABILITY_FOUR_OCTET_AS:
 		open->four_octet_as = true;
@@ -282,6 +353,21 @@ int message_notification_decode(const void *body, size_t size, struct message_er
 	return 0;
 }
 
+/* RFC 7313 section 5: whatever is not four octets is answered with the message itself. */
+int message_refresh_decode(const void *body, size_t size, struct message_refresh *ret_refresh,
+                           struct message_error *ret_error)
+{
+	struct cursor cursor = cursor_open(body, size);
+	struct message_refresh refresh = {.afi = cursor_u16(&cursor)};
+
+	refresh.kind = cursor_u8(&cursor);
+	refresh.safi = cursor_u8(&cursor);
+	if (cursor_finish(&cursor) < 0)
+		return refuse(ret_error, MESSAGE_REFRESH_ERROR, REFRESH_BAD_LENGTH, body, size);
+	*ret_refresh = refresh;
+	return 0;
+}
+
 static const struct {
 	uint8_t code, subcode;
 	const char *name;
@@ -306,19 +392,87 @@ static const struct {
         {MESSAGE_FSM_ERROR, FSM_IN_ESTABLISHED, "unexpected message in Established"},
         {MESSAGE_CEASE, CEASE_MAXIMUM_PREFIXES, "maximum number of prefixes reached"},
         {MESSAGE_CEASE, CEASE_SHUTDOWN, "administrative shutdown"},
+        {MESSAGE_CEASE, CEASE_DECONFIGURED, "peer de-configured"},
+        {MESSAGE_CEASE, CEASE_RESET, "administrative reset"},
         {MESSAGE_CEASE, CEASE_REJECTED, "connection rejected"},
+        {MESSAGE_CEASE, CEASE_CHANGED, "other configuration change"},
         {MESSAGE_CEASE, CEASE_COLLISION, "connection collision"},
         {MESSAGE_CEASE, CEASE_RESOURCES, "out of resources"},
+        {MESSAGE_CEASE, CEASE_HARD_RESET, "hard reset"},
+        {MESSAGE_REFRESH_ERROR, REFRESH_BAD_LENGTH, "bad length of a ROUTE-REFRESH"},
+        {MESSAGE_SEND_HOLD_EXPIRED, 0, "send hold timer expired"},
 };
 
 const char *message_error_name(const struct message_error *error)
 {
-	static const char *const codes[] = {"none",         "message header error", "OPEN error",
-	                                    "UPDATE error", "hold timer expired",   "state machine error",
-	                                    "cease"};
+	static const char *const codes[] = {
+	        "none",         "message header error", "OPEN error",
+	        "UPDATE error", "hold timer expired",   "state machine error",
+	        "cease",        "ROUTE-REFRESH error",  "send hold timer expired",
+	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
 		if (names[i].code == error->code && names[i].subcode == error->subcode)
 			return names[i].name;
 	return error->code < ARRAY_SIZE(codes) ? codes[error->code] : "unknown error";
+}
+
+struct message_error message_cease(uint8_t subcode, const char *words)
+{
+	struct message_error error = message_error_make(MESSAGE_CEASE, subcode, NULL, 0);
+	size_t size = MINIMUM(strlen(words), (size_t)MESSAGE_ERROR_DATA - 1);
+
+	error.data[0] = (uint8_t)size;
+	memcpy(&error.data[1], words, size);
+	error.size = (uint8_t)(1 + size);
+	return error;
+}
+
+struct message_error message_hard_reset(const struct message_error *error)
+{
+	struct message_error reset = message_error_make(MESSAGE_CEASE, CEASE_HARD_RESET, NULL, 0);
+	size_t size = MINIMUM((size_t)error->size, (size_t)MESSAGE_ERROR_DATA - 2);
+
+	reset.data[0] = error->code;
+	reset.data[1] = error->subcode;
+	memcpy(&reset.data[2], error->data, size);
+	reset.size = (uint8_t)(2 + size);
+	return reset;
+}
+
+/* Appends to `text`, which ends in NUL and stays so. */
+static void append(char *text, size_t capacity, const char *more, size_t size)
+{
+	size_t used = strlen(text);
+
+	for (size_t i = 0; i < size && used + 1 < capacity; i++)
+		text[used++] = more[i] >= ' ' && more[i] <= '~' ? more[i] : '?';
+	text[used] = '\0';
+}
+
+static void append_name(char *text, size_t capacity, const struct message_error *error)
+{
+	char name[64];
+
+	(void)snprintf(name, sizeof(name), "%u/%u %s", error->code, error->subcode,
+	               message_error_name(error));
+	append(text, capacity, name, strlen(name));
+}
+
+void message_error_describe(const struct message_error *error, char *text, size_t capacity)
+{
+	struct message_error inner = *error;
+
+	text[0] = '\0';
+	append_name(text, capacity, error);
+	if (error->code == MESSAGE_CEASE && error->subcode == CEASE_HARD_RESET && error->size >= 2) {
+		inner = message_error_make(error->data[0], error->data[1], &error->data[2], error->size - 2u);
+		append(text, capacity, ": ", 2);
+		append_name(text, capacity, &inner);
+	}
+	if (inner.code != MESSAGE_CEASE ||
+	    (inner.subcode != CEASE_SHUTDOWN && inner.subcode != CEASE_RESET) || inner.size < 2)
+		return;
+	append(text, capacity, ": ", 2);
+	append(text, capacity, (const char *)&inner.data[1], MINIMUM(inner.data[0], inner.size - 1u));
 }

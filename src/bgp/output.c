@@ -122,6 +122,11 @@ int output_mark(struct output *output, const struct output_name *name, int64_t n
 	return code;
 }
 
+bool output_knows(const struct output *output, const struct output_name *name)
+{
+	return hash_get(output->names, name) != NULL;
+}
+
 int64_t output_due(const struct output *output)
 {
 	const struct heap_node *node = heap_peek(output->waiting);

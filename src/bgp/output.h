@@ -36,6 +36,8 @@ void output_clear(struct output *output);
 
 /* Something about this name changed. TABLE_FULL or -ENOMEM. */
 int output_mark(struct output *output, const struct output_name *name, int64_t now) CHECKED;
+/* Whether the name is noted here in any way. */
+bool output_knows(const struct output *output, const struct output_name *name);
 /* When output_take() next has something: now or earlier, later, or OUTPUT_NEVER. */
 int64_t output_due(const struct output *output);
 /* Takes a name whose turn has come, NULL when there is none. The caller answers with one of the next three.

@@ -3,16 +3,26 @@
 #include "bgp/peering.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "bgp/policy.h"
+#include "bgp/receive.h"
+#include "bgp/tell.h"
+#include "busbar-error.h"
 #include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <uv.h>
 
 #define RETRY_MINIMUM (100 * CLOCK_MILLISECOND)
 #define RETRY_MAXIMUM (5 * CLOCK_SECOND)
+#define SEND_HOLD_TIME (8 * 60 * CLOCK_SECOND) /* RFC 9687 section 6 */
+#define STALE_TIME (360 * CLOCK_SECOND)
 
-enum { MINIMUM_HOLD_TIME = 3, MESSAGE_FRINGE = 64 };
+enum { MINIMUM_HOLD_TIME = 3 };
 
-static void step(struct machine *machine, enum session_event event, const struct message_open *open,
-                 const struct message_error *error)
+void peering_step(struct machine *machine, enum session_event event, const struct message_open *open,
+                  const struct message_error *error)
 {
 	const struct session_input input = {event, clock_monotonic(&clock_system), open, error};
 
@@ -20,159 +30,25 @@ static void step(struct machine *machine, enum session_event event, const struct
 	transport_wake(machine->peering->speaker->transport);
 }
 
-/* ---- what a peer tells ---- */
-
-/* RFC 4271 section 9.1.2 and RFC 4456 section 8: a route that has been here before. */
-static bool is_loop(const struct speaker *speaker, const struct update_attributes *a)
-{
-	for (size_t i = 0; i < a->as_count; i++)
-		if (a->as_path[i] == speaker->settings.as)
-			return true;
-	for (size_t i = 0; i < a->cluster_count; i++)
-		if (a->clusters[i] == speaker->settings.identifier)
-			return true;
-	return a->has_originator && a->originator == speaker->settings.identifier;
-}
-
-/* RFC 4271 section 6.3: not our own address, unless the peer lives there too. */
-static bool usable_next_hop(const struct peering *peering, const uint8_t next_hop[16])
-{
-	static const uint8_t unspecified[16];
-	bool ours = memcmp(next_hop, peering->advertise.next_hop, 16) == 0;
-	bool theirs = memcmp(next_hop, peering->settings.remote, 16) == 0;
-
-	return next_hop[0] != 0xff && memcmp(next_hop, unspecified, 16) != 0 && (theirs || !ours);
-}
-
-/* Multicast and link-local prefixes lead nowhere from here. */
-static bool usable_prefix(const struct update_prefix *prefix)
-{
-	bool multicast = prefix->length >= 8 && prefix->address[0] == 0xff;
-	bool link_local = prefix->length >= 10 && transport_is_link_local(prefix->address);
-
-	return !multicast && !link_local;
-}
-
-static void withdraw_all(struct peering *peering, struct update_nlri list)
-{
-	struct update_prefix prefix;
-
-	while (update_next(&list, &prefix))
-		table_withdraw(peering->speaker->table, (int)peering->index, &prefix);
-}
-
-/* What cannot be stored is withdrawn: an old value would be wrong. */
-static void store(struct peering *peering, const struct update_prefix *prefix, struct attributes *attributes)
-{
-	struct speaker *speaker = peering->speaker;
-	bool usable = usable_prefix(prefix);
-	int code = -ENOMEM;
-
-	if (usable && attributes != NULL)
-		code = table_update(speaker->table, (int)peering->index, prefix, attributes);
-	if (code == 0)
-		return;
-	speaker->statistics.refused_routes += !usable;
-	table_withdraw(speaker->table, (int)peering->index, prefix);
-	if (usable)
-		log_warning("peering", "peer=\"%s\" event=route-refused code=%d", peering->settings.name,
-		            code);
-}
-
-static void store_all(struct peering *peering, const struct update *update)
-{
-	struct attributes *attributes = attributes_create(&update->attributes);
-	struct update_nlri list = update->announced;
-	struct update_prefix prefix;
-
-	while (update_next(&list, &prefix))
-		store(peering, &prefix, attributes);
-	attributes_release(attributes);
-}
-
-static void apply(struct peering *peering, const struct update *update)
-{
-	struct speaker *speaker = peering->speaker;
-	struct speaker_statistics *statistics = &speaker->statistics;
-	bool usable = !is_loop(speaker, &update->attributes) &&
-	              usable_next_hop(peering, update->attributes.next_hop);
-
-	statistics->updates_received++;
-	statistics->discarded_attributes += update->discarded;
-	withdraw_all(peering, update->withdrawn);
-	if (update->treat_as_withdraw) {
-		statistics->withdrawn_for_error++;
-		log_warning("peering", "peer=\"%s\" event=treat-as-withdraw attribute=%u",
-		            peering->settings.name, update->cause);
-		withdraw_all(peering, update->announced);
-	} else if (update->announced.size > 0 && !usable) {
-		statistics->refused_routes++;
-		withdraw_all(peering, update->announced);
-	} else if (update->announced.size > 0) {
-		store_all(peering, update);
-	}
-}
-
-static void take_update(struct machine *machine, const struct message_frame *frame)
-{
-	const struct peering *peering = machine->peering;
-	const struct update_form form = {
-	        .add_path = machine->session.add_path_receive,
-	        .external = peering->advertise.external,
-	        .remote_as = peering->settings.as,
-	        .opaque_code = peering->speaker->settings.attribute,
-	};
-	struct message_error error;
-	struct update update;
-
-	if (machine->session.state != SESSION_ESTABLISHED) {
-		step(machine, SESSION_UPDATE, NULL, NULL);
-	} else if (update_decode(&form, frame->body, frame->body_size, &update, &error) < 0) {
-		step(machine, SESSION_ERROR, NULL, &error);
-	} else {
-		step(machine, SESSION_UPDATE, NULL, NULL);
-		apply(machine->peering, &update);
-	}
-}
-
-static void take_open(struct machine *machine, const struct message_frame *frame)
-{
-	struct message_error error;
-	struct message_open open;
-
-	if (message_open_decode(frame->body, frame->body_size, &open, &error) < 0)
-		step(machine, SESSION_ERROR, NULL, &error);
-	else
-		step(machine, SESSION_OPEN, &open, NULL);
-}
-
-static void take_notification(struct machine *machine, const struct message_frame *frame)
-{
-	struct message_error error;
-
-	if (message_notification_decode(frame->body, frame->body_size, &error) < 0)
-		step(machine, SESSION_CLOSED, NULL, NULL);
-	else
-		step(machine, SESSION_NOTIFICATION, NULL, &error);
-}
-
-static void take_keepalive(struct machine *machine, const struct message_frame *frame)
-{
-	step(machine, SESSION_KEEPALIVE, NULL, NULL);
-}
-
-static void (*const takers[])(struct machine *machine, const struct message_frame *frame) = {
-        [MESSAGE_OPEN] = take_open,
-        [MESSAGE_UPDATE] = take_update,
-        [MESSAGE_NOTIFICATION] = take_notification,
-        [MESSAGE_KEEPALIVE] = take_keepalive,
-};
-
 /* ---- connections ---- */
 
 static void on_connected(void *owner)
 {
-	step(owner, SESSION_CONNECTED, NULL, NULL);
+	peering_step(owner, SESSION_CONNECTED, NULL, NULL);
+}
+
+void peering_count(struct speaker_messages *messages, uint8_t type)
+{
+	uint64_t *const counters[] = {
+	        [MESSAGE_OPEN] = &messages->open,
+	        [MESSAGE_UPDATE] = &messages->update,
+	        [MESSAGE_NOTIFICATION] = &messages->notification,
+	        [MESSAGE_KEEPALIVE] = &messages->keepalive,
+	        [MESSAGE_ROUTE_REFRESH] = &messages->route_refresh,
+	};
+
+	if (type < ARRAY_SIZE(counters) && counters[type] != NULL)
+		(*counters[type])++;
 }
 
 static size_t on_received(void *owner, const uint8_t *bytes, size_t size)
@@ -186,17 +62,35 @@ static size_t on_received(void *owner, const uint8_t *bytes, size_t size)
 	int taken = message_frame(bytes, size, maximum, &frame, &error);
 
 	if (taken < 0) {
-		step(machine, SESSION_ERROR, NULL, &error);
+		peering_step(machine, SESSION_ERROR, NULL, &error);
 		return 0;
 	}
 	if (taken > 0)
-		takers[frame.type](machine, &frame);
+		receive_message(machine, &frame);
 	return (size_t)taken;
 }
 
+static void note(struct peering *peering, bool received, const char *format, ...) PRINTF(3, 4);
+
+static void note(struct peering *peering, bool received, const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	(void)vsnprintf(peering->last_error, sizeof(peering->last_error), format, arguments);
+	va_end(arguments);
+	peering->last_error_received = received;
+	peering->last_error_at = clock_monotonic(&clock_system);
+}
+
+/* Refusals before the OPEN are normal and not worth remembering. */
 static void on_lost(void *owner, int code)
 {
-	step(owner, SESSION_CLOSED, NULL, NULL);
+	struct machine *machine = owner;
+
+	if (machine->session.state >= SESSION_OPEN_CONFIRM)
+		note(machine->peering, true, "connection lost: %s", uv_strerror(code));
+	peering_step(machine, SESSION_CLOSED, NULL, NULL);
 }
 
 static const struct connection_events machine_events = {
@@ -224,9 +118,12 @@ static int do_connect(void *context)
 	uint16_t port = settings->port != 0 ? settings->port : peering->speaker->settings.port;
 	struct transport_address local = address_of(peering, settings->local, 0);
 	struct transport_address remote = address_of(peering, settings->remote, port);
+	const struct transport_security security = {settings->password, settings->gtsm_hops};
 
-	return transport_connect(peering->speaker->transport, &local, &remote, &machine_events, machine,
-	                         &machine->connection);
+	if (peering->barred_until > clock_monotonic(&clock_system))
+		return BUSBAR_ERROR_REFUSED;
+	return transport_connect(peering->speaker->transport, &local, &remote, &security, &machine_events,
+	                         machine, &machine->connection);
 }
 
 static void do_disconnect(void *context)
@@ -237,11 +134,26 @@ static void do_disconnect(void *context)
 	machine->connection = NULL;
 }
 
+void peering_send(struct machine *machine, const uint8_t *bytes, size_t size)
+{
+	peering_count(&machine->peering->sent, bytes[MESSAGE_HEADER - 1]);
+	connection_send(machine->connection, bytes, size);
+}
+
 static void do_send(void *context, const uint8_t *bytes, size_t size)
 {
 	struct machine *machine = context;
 
-	connection_send(machine->connection, bytes, size);
+	peering_send(machine, bytes, size);
+}
+
+static void do_notified(void *context, const struct message_error *error, bool received)
+{
+	const struct machine *machine = context;
+	char text[SPEAKER_ERROR];
+
+	message_error_describe(error, text, sizeof(text));
+	note(machine->peering, received, "%s", text);
 }
 
 static bool in_domain(const struct speaker_settings *settings, uint32_t as)
@@ -261,15 +173,6 @@ static bool is_confined(const struct speaker_settings *settings)
 	return true;
 }
 
-static void mark_choice(void *context, const struct table_choice *choice, bool best)
-{
-	struct peering *peering = context;
-
-	if (peering->advertise.add_path || best)
-		peering_mark(peering, choice->address, choice->length,
-		             peering->advertise.add_path ? choice->number : 0);
-}
-
 static void describe(struct peering *peering, const struct machine *machine)
 {
 	const struct speaker_settings *settings = &peering->speaker->settings;
@@ -286,6 +189,7 @@ static void describe(struct peering *peering, const struct machine *machine)
 	        .external = description.external,
 	        .add_path = machine->session.add_path_send,
 	        .inside = in_domain(settings, peering->settings.as),
+	        .edge_metadata = peering->settings.edge_metadata,
 	        .confined = is_confined(settings),
 	        .opaque_code = settings->attribute,
 	};
@@ -301,6 +205,51 @@ static void tell_peer(const struct peering *peering, bool established)
 		speaker->callbacks.peer(speaker->callbacks.context, peering->index, established);
 }
 
+/* ---- graceful restart and refresh: routes that are not sure any more ---- */
+
+int64_t peering_stale_time(const struct peering *peering)
+{
+	int64_t time = peering->speaker->settings.stale_time;
+
+	return time > 0 ? time : STALE_TIME;
+}
+
+void peering_begin_stale(struct peering *peering, int64_t time)
+{
+	table_mark_stale(peering->speaker->table, (int)peering->index);
+	peering->stale_until = clock_monotonic(&clock_system) + time;
+}
+
+void peering_end_stale(struct peering *peering, const char *event)
+{
+	size_t stale = table_peer_stale(peering->speaker->table, (int)peering->index);
+
+	peering->stale_until = INT64_MAX;
+	if (stale == 0)
+		return;
+	log_info("peering", "peer=\"%s\" event=%s flushed=%zu", peering->settings.name, event, stale);
+	table_flush_stale(peering->speaker->table, (int)peering->index);
+}
+
+/* RFC 4724 section 4.2: what was stale before has had its time. */
+static void keep_routes(struct peering *peering, const struct session *session)
+{
+	peering_end_stale(peering, "restarted-again");
+	peering_begin_stale(peering, session->remote.restart_time * CLOCK_SECOND);
+	log_notice("peering", "peer=\"%s\" event=restart-begins stale=%zu seconds=%u", peering->settings.name,
+	           table_peer_stale(peering->speaker->table, (int)peering->index),
+	           session->remote.restart_time);
+}
+
+/* The peer is back. It must have forwarded meanwhile, and has some time to tell everything again. */
+static void review_stale(struct peering *peering, const struct session *session)
+{
+	if (!session->graceful_restart || !session->remote.forwarding_kept)
+		peering_end_stale(peering, "restart-without-forwarding");
+	else if (table_peer_stale(peering->speaker->table, (int)peering->index) > 0)
+		peering->stale_until = clock_monotonic(&clock_system) + peering_stale_time(peering);
+}
+
 static void do_established(void *context)
 {
 	struct machine *machine = context;
@@ -310,19 +259,29 @@ static void do_established(void *context)
 	peering->up = machine;
 	peering->overflowed = false;
 	peering->owes_end_of_rib = true;
-	table_each(peering->speaker->table, mark_choice, peering);
+	peering->owes_refresh = false;
+	peering->owes_refresh_end = false;
+	peering->told_all = false;
+	review_stale(peering, &machine->session);
+	tell_again(peering);
 	tell_peer(peering, true);
 }
 
-static void do_down(void *context)
+static void do_down(void *context, bool graceful)
 {
 	struct machine *machine = context;
 	struct peering *peering = machine->peering;
 
 	peering->up = NULL;
 	peering->speaker->statistics.sessions_lost++;
+	peering->flaps++;
 	output_clear(peering->output);
-	table_flush(peering->speaker->table, (int)peering->index);
+	if (graceful && machine->session.remote.restart_time > 0 && !peering->removed) {
+		keep_routes(peering, &machine->session);
+	} else {
+		peering->stale_until = INT64_MAX;
+		table_flush(peering->speaker->table, (int)peering->index);
+	}
 	tell_peer(peering, false);
 }
 
@@ -332,6 +291,7 @@ static const struct session_output machine_output = {
         .send = do_send,
         .established = do_established,
         .down = do_down,
+        .notified = do_notified,
 };
 
 /* ---- life ---- */
@@ -340,55 +300,151 @@ static uint16_t hold_seconds(int64_t hold)
 {
 	int64_t seconds = MINIMUM(hold / CLOCK_SECOND, (int64_t)UINT16_MAX);
 
-	return (uint16_t)(hold == 0 ? 0 : MAXIMUM(seconds, (int64_t)MINIMUM_HOLD_TIME));
+	return (uint16_t)(hold <= 0 ? 0 : MAXIMUM(seconds, (int64_t)MINIMUM_HOLD_TIME));
 }
 
-int peering_init(struct peering *peering, struct speaker *speaker, uint32_t index,
-                 const struct speaker_peer *settings)
+static uint16_t restart_seconds(int64_t time)
 {
-	const struct speaker_settings *all = &speaker->settings;
+	int64_t seconds = (time + CLOCK_SECOND - 1) / CLOCK_SECOND;
+
+	return (uint16_t)MINIMUM(MAXIMUM(seconds, INT64_C(0)), (int64_t)MESSAGE_RESTART_TIME);
+}
+
+/* New machines for the settings as they are. */
+static void init_machines(struct peering *peering)
+{
+	const struct speaker_settings *all = &peering->speaker->settings;
+	const struct speaker_peer *settings = &peering->settings;
 	struct session_settings session = {
 	        .as = all->as,
 	        .identifier = all->identifier,
 	        .remote_as = settings->as,
-	        .hold_time = hold_seconds(all->hold),
+	        .hold_time = hold_seconds(settings->hold != 0 ? settings->hold : all->hold),
+	        .restart_time = restart_seconds(settings->restart_time),
+	        .forwarding_kept = all->forwarding_kept,
 	        .retry_minimum = RETRY_MINIMUM,
 	        .retry_maximum = RETRY_MAXIMUM,
 	};
 
-	*peering = (struct peering){.speaker = speaker, .index = index, .settings = *settings};
-	peering->settings.name[SPEAKER_NAME - 1] = '\0';
 	for (int side = 0; side < PEERING_SIDES; side++) {
 		struct machine *machine = &peering->machines[side];
 
 		machine->peering = peering;
 		session.passive = side == PEERING_ACCEPT;
-		session.seed = all->seed + 2 * (uint64_t)index + (uint64_t)side;
+		session.seed = all->seed + 2 * (uint64_t)peering->index + (uint64_t)side;
 		session_init(&machine->session, &session, &machine_output, machine, peering->settings.name);
+		session_set_restarting(&machine->session, peering->speaker->starting);
 	}
 	if (!settings->passive)
 		session_pair(&peering->machines[PEERING_CONNECT].session,
 		             &peering->machines[PEERING_ACCEPT].session);
-	peering->output = output_create(SPEAKER_ADVERTISED, all->minimum_interval, all->seed);
-	return peering->output != NULL ? 0 : -ENOMEM;
+}
+
+/* Settings that hold without a new session. */
+static void set_limits(struct peering *peering)
+{
+	size_t maximum = peering->settings.maximum_paths;
+
+	peering->settings.name[SPEAKER_NAME - 1] = '\0';
+	table_set_maximum(peering->speaker->table, (int)peering->index,
+	                  maximum != 0 ? maximum : (size_t)SPEAKER_PATHS);
+}
+
+int peering_create(struct speaker *speaker, uint32_t slot, const struct speaker_peer *settings,
+                   struct peering **ret_peering)
+{
+	struct peering *peering = calloc(1, sizeof(*peering));
+
+	if (peering == NULL)
+		return -ENOMEM;
+	peering->output =
+	        output_create(SPEAKER_ADVERTISED, speaker->settings.minimum_interval, speaker->settings.seed);
+	if (peering->output == NULL) {
+		free(peering);
+		return -ENOMEM;
+	}
+	peering->speaker = speaker;
+	peering->index = slot;
+	peering->stale_until = INT64_MAX;
+	peering->settings = *settings;
+	set_limits(peering);
+	init_machines(peering);
+	*ret_peering = peering;
+	return 0;
+}
+
+static void free_policies(struct speaker_peer *settings)
+{
+	policy_free(&settings->import_policy);
+	policy_free(&settings->export_policy);
 }
 
 void peering_free(struct peering *peering)
 {
-	peering->output = output_free(peering->output);
+	if (peering == NULL)
+		return;
+	output_free(peering->output);
+	free_policies(&peering->settings);
+	free(peering);
 }
 
 void peering_start(struct peering *peering)
 {
-	step(&peering->machines[PEERING_ACCEPT], SESSION_START, NULL, NULL);
+	peering_step(&peering->machines[PEERING_ACCEPT], SESSION_START, NULL, NULL);
 	if (!peering->settings.passive)
-		step(&peering->machines[PEERING_CONNECT], SESSION_START, NULL, NULL);
+		peering_step(&peering->machines[PEERING_CONNECT], SESSION_START, NULL, NULL);
 }
 
-void peering_stop(struct peering *peering)
+void peering_stop(struct peering *peering, uint8_t subcode)
 {
+	const struct message_error cease = message_cease(subcode, "");
+	const struct message_error shutdown = message_cease(subcode, "busbard stops");
+
 	for (int side = 0; side < PEERING_SIDES; side++)
-		step(&peering->machines[side], SESSION_STOP, NULL, NULL);
+		peering_step(&peering->machines[side], SESSION_STOP, NULL,
+		             subcode == CEASE_SHUTDOWN ? &shutdown : &cease);
+}
+
+static bool needs_new_session(const struct speaker_peer *old, const struct speaker_peer *new)
+{
+	return strcmp(old->password, new->password) != 0 || old->gtsm_hops != new->gtsm_hops ||
+	       old->hold != new->hold || old->restart_time != new->restart_time ||
+	       old->passive != new->passive;
+}
+
+/* What the peer knows from us is held against the new policy, and what we know from it comes again. */
+static void review(struct peering *peering, const struct speaker_peer *old)
+{
+	const struct speaker_peer *new = &peering->settings;
+
+	if (peering->up == NULL)
+		return;
+	peering->advertise.edge_metadata = new->edge_metadata;
+	if (old->edge_metadata != new->edge_metadata ||
+	    !policy_equal(&old->export_policy, &new->export_policy))
+		tell_again(peering);
+	if (!policy_equal(&old->import_policy, &new->import_policy) && tell_ask(peering) < 0) {
+		peering_stop(peering, CEASE_CHANGED);
+		peering_start(peering);
+	}
+}
+
+void peering_change(struct peering *peering, const struct speaker_peer *settings)
+{
+	struct speaker_peer old = peering->settings;
+	bool restart = needs_new_session(&old, settings);
+
+	if (restart)
+		peering_stop(peering, CEASE_CHANGED);
+	peering->settings = *settings;
+	set_limits(peering);
+	if (restart) {
+		init_machines(peering);
+		peering_start(peering);
+	} else {
+		review(peering, &old);
+	}
+	free_policies(&old);
 }
 
 bool peering_matches(const struct peering *peering, const struct connection *connection)
@@ -406,19 +462,49 @@ bool peering_matches(const struct peering *peering, const struct connection *con
 	       memcmp(settings->local, unspecified, 16) == 0;
 }
 
-bool peering_can_accept(const struct peering *peering)
+/*
+ * RFC 4724 section 5: a peer that has restarted comes while its old session is still thought to be up. A
+ * session that has only just begun is no old one: there two attempts of the same start have crossed.
+ */
+static bool replaces(const struct peering *peering, const struct message_open *open)
 {
-	return peering->machines[PEERING_ACCEPT].session.state == SESSION_ACTIVE;
+	return peering->up != NULL && peering->up->session.graceful_restart && peering->up->session.lasted &&
+	       open->graceful_restart && open->restarting && open->as == peering->settings.as;
+}
+
+bool peering_can_accept(const struct peering *peering, const struct message_open *open)
+{
+	if (peering->removed || peering->barred_until > clock_monotonic(&clock_system))
+		return false;
+	return peering->machines[PEERING_ACCEPT].session.state == SESSION_ACTIVE || replaces(peering, open);
 }
 
 void peering_accept(struct peering *peering, struct connection *connection, const struct message_open *open)
 {
 	struct machine *machine = &peering->machines[PEERING_ACCEPT];
 
+	if (replaces(peering, open))
+		peering_step(peering->up, SESSION_REPLACED, NULL, NULL);
 	connection_own(connection, &machine_events, machine);
 	machine->connection = connection;
-	step(machine, SESSION_ACCEPTED, NULL, NULL);
-	step(machine, SESSION_OPEN, open, NULL);
+	peering_count(&peering->received, MESSAGE_OPEN);
+	peering_step(machine, SESSION_ACCEPTED, NULL, NULL);
+	peering_step(machine, SESSION_OPEN, open, NULL);
+}
+
+static int64_t send_hold_time(const struct peering *peering)
+{
+	int64_t time = peering->speaker->settings.send_hold;
+
+	return time > 0 ? time : MAXIMUM(SEND_HOLD_TIME, 2 * peering->up->session.hold_time);
+}
+
+/* RFC 9687: when a peer that does not read is given up. */
+static int64_t send_hold_at(const struct peering *peering)
+{
+	int64_t since = peering->up != NULL ? connection_stuck_since(peering->up->connection) : INT64_MAX;
+
+	return since == INT64_MAX ? INT64_MAX : since + send_hold_time(peering);
 }
 
 void peering_tick(struct peering *peering, int64_t now)
@@ -426,123 +512,23 @@ void peering_tick(struct peering *peering, int64_t now)
 	const struct message_error resources = message_error_make(MESSAGE_CEASE, CEASE_RESOURCES, NULL, 0);
 
 	if (peering->overflowed && peering->up != NULL)
-		step(peering->up, SESSION_ERROR, NULL, &resources);
+		peering_step(peering->up, SESSION_ERROR, NULL, &resources);
+	if (send_hold_at(peering) <= now)
+		peering_step(peering->up, SESSION_SEND_HOLD_TIMER, NULL, NULL);
+	if (peering->stale_until <= now)
+		peering_end_stale(peering, "restart-timer");
 	for (int side = 0; side < PEERING_SIDES; side++)
 		session_tick(&peering->machines[side].session, now);
 }
 
 /* A congested connection wakes us by itself. */
-int64_t peering_deadline(const struct peering *peering)
+int64_t peering_deadline(struct peering *peering)
 {
 	int64_t deadline = MINIMUM(session_deadline(&peering->machines[PEERING_CONNECT].session),
 	                           session_deadline(&peering->machines[PEERING_ACCEPT].session));
 
+	deadline = MINIMUM(deadline, MINIMUM(peering->stale_until, send_hold_at(peering)));
 	if (peering->up == NULL || connection_congested(peering->up->connection))
 		return deadline;
-	return MINIMUM(deadline, output_due(peering->output));
-}
-
-/* ---- what a peer is told ---- */
-
-void peering_mark(struct peering *peering, const uint8_t address[16], uint8_t length, uint32_t number)
-{
-	struct output_name name = {.length = length, .path_id = number};
-
-	memcpy(name.address, address, sizeof(name.address));
-	if (output_mark(peering->output, &name, clock_monotonic(&clock_system)) < 0)
-		peering->overflowed = true;
-}
-
-static void send_update(struct peering *peering, const uint8_t *bytes, int size)
-{
-	if (size <= 0)
-		return;
-	peering->speaker->statistics.updates_sent++;
-	connection_send(peering->up->connection, bytes, (size_t)size);
-}
-
-/* Prefixes to be withdrawn by one message. */
-struct batch {
-	uint8_t prefixes[UPDATE_SIZE_MAXIMUM - MESSAGE_FRINGE];
-	struct writer writer;
-};
-
-static void flush(struct peering *peering, struct batch *batch)
-{
-	uint8_t bytes[UPDATE_SIZE_MAXIMUM];
-
-	if (writer_size(&batch->writer) > 0)
-		send_update(peering, bytes,
-		            advertise_withdraw(&peering->advertise, batch->prefixes,
-		                               writer_size(&batch->writer), bytes));
-	batch->writer = writer_open(batch->prefixes, sizeof(batch->prefixes));
-}
-
-static void withdraw(struct peering *peering, struct batch *batch, const struct output_name *name)
-{
-	struct update_prefix prefix = {.length = name->length, .path_id = name->path_id};
-
-	memcpy(prefix.address, name->address, sizeof(prefix.address));
-	update_put_prefix(&batch->writer, &prefix, peering->advertise.add_path);
-	if (writer_size(&batch->writer) + UPDATE_PREFIX_MAXIMUM > sizeof(batch->prefixes))
-		flush(peering, batch);
-}
-
-/* Whether there is a route of that name which the peer may have. */
-static bool find_choice(const struct peering *peering, const struct output_name *name,
-                        struct table_choice *ret_choice)
-{
-	const struct speaker *speaker = peering->speaker;
-	bool found =
-	        peering->advertise.add_path
-	                ? table_origin(speaker->table, name->address, name->length, name->path_id, ret_choice)
-	                : table_best(speaker->table, name->address, name->length, ret_choice);
-	bool from_internal = found && ret_choice->peer != TABLE_LOCAL &&
-	                     speaker->peerings[ret_choice->peer].settings.as == speaker->settings.as;
-
-	return found && advertise_permitted(&peering->advertise, ret_choice, from_internal);
-}
-
-static void tell(struct peering *peering, struct output_entry *entry, struct batch *batch, int64_t now)
-{
-	const struct output_name *name = output_entry_name(entry);
-	uint8_t bytes[UPDATE_SIZE_MAXIMUM];
-	struct table_choice choice;
-	int size = 0;
-
-	if (find_choice(peering, name, &choice)) {
-		if (!output_entry_ready(entry, now)) {
-			output_postponed(peering->output, entry);
-			return;
-		}
-		size = advertise_announce(&peering->advertise, &choice, bytes);
-		peering->speaker->statistics.oversized += size < 0;
-	}
-	if (size > 0) {
-		send_update(peering, bytes, size);
-		output_announced(peering->output, entry, now);
-		return;
-	}
-	if (output_entry_advertised(entry))
-		withdraw(peering, batch, name);
-	output_withdrawn(peering->output, entry, now);
-}
-
-void peering_advertise(struct peering *peering, int64_t now)
-{
-	struct output_entry *entry;
-	uint8_t bytes[UPDATE_SIZE_MAXIMUM];
-	struct batch batch;
-
-	if (peering->up == NULL)
-		return;
-	batch.writer = writer_open(batch.prefixes, sizeof(batch.prefixes));
-	while (!connection_congested(peering->up->connection) &&
-	       (entry = output_take(peering->output, now)) != NULL)
-		tell(peering, entry, &batch, now);
-	flush(peering, &batch);
-	if (!peering->owes_end_of_rib || output_due(peering->output) <= now)
-		return;
-	peering->owes_end_of_rib = false;
-	send_update(peering, bytes, advertise_withdraw(&peering->advertise, NULL, 0, bytes));
+	return peering->owes_refresh ? 0 : MINIMUM(deadline, output_due(peering->output));
 }

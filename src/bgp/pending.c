@@ -47,16 +47,17 @@ static void refuse(struct pending *pending, const struct message_error *error)
  * machine then says what it thinks of the number.
  */
 static struct peering *find_peering(const struct speaker *speaker, const struct connection *connection,
-                                    uint32_t as)
+                                    const struct message_open *open)
 {
 	struct peering *other = NULL;
 
-	for (uint32_t i = 0; i < speaker->settings.peer_count; i++) {
-		struct peering *peering = &speaker->peerings[i];
+	for (uint32_t i = 0; i < speaker->slots; i++) {
+		struct peering *peering = speaker->peerings[i];
 
-		if (!peering_matches(peering, connection) || !peering_can_accept(peering))
+		if (peering == NULL || !peering_matches(peering, connection) ||
+		    !peering_can_accept(peering, open))
 			continue;
-		if (peering->settings.as == as)
+		if (peering->settings.as == open->as)
 			return peering;
 		other = peering;
 	}
@@ -66,7 +67,7 @@ static struct peering *find_peering(const struct speaker *speaker, const struct 
 static void assign(struct pending *pending, const struct message_open *open)
 {
 	const struct message_error rejected = message_error_make(MESSAGE_CEASE, CEASE_REJECTED, NULL, 0);
-	struct peering *peering = find_peering(pending->speaker, pending->connection, open->as);
+	struct peering *peering = find_peering(pending->speaker, pending->connection, open);
 
 	if (peering == NULL)
 		refuse(pending, &rejected);
@@ -100,19 +101,30 @@ static void on_lost(void *owner, int code)
 
 static const struct connection_events pending_events = {.received = on_received, .lost = on_lost};
 
-static bool is_known(const struct speaker *speaker, const struct connection *connection)
+/* Whether it is a peer's, and did not come from further away than any peer of that address may be. */
+static bool is_welcome(const struct speaker *speaker, struct connection *connection)
 {
-	for (uint32_t i = 0; i < speaker->settings.peer_count; i++)
-		if (peering_matches(&speaker->peerings[i], connection))
-			return true;
-	return false;
+	bool known = false;
+	uint8_t hops = 0;
+
+	for (uint32_t i = 0; i < speaker->slots; i++) {
+		const struct peering *peering = speaker->peerings[i];
+
+		if (peering == NULL || peering->removed || !peering_matches(peering, connection))
+			continue;
+		known = true;
+		if (peering->settings.gtsm_hops > 0)
+			hops = hops == 0 ? peering->settings.gtsm_hops
+			                 : MINIMUM(hops, peering->settings.gtsm_hops);
+	}
+	return known && (hops == 0 || connection_limit_hops(connection, hops));
 }
 
 void pending_add(struct speaker *speaker, struct connection *connection, int64_t now)
 {
 	struct pending *pending = NULL;
 
-	if (is_known(speaker, connection) && speaker->pending_count < PENDING_MAXIMUM)
+	if (is_welcome(speaker, connection) && speaker->pending_count < PENDING_MAXIMUM)
 		pending = calloc(1, sizeof(*pending));
 	if (pending == NULL) {
 		speaker->statistics.refused_connections++;

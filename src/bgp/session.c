@@ -38,6 +38,8 @@ static const char *const event_names[SESSION_EVENTS] = {
         [SESSION_ERROR] = "error",
         [SESSION_COLLISION] = "collision",
         [SESSION_TWIN_DOWN] = "twin-down",
+        [SESSION_REPLACED] = "replaced",
+        [SESSION_SEND_HOLD_TIMER] = "send-hold-timer",
 };
 
 const char *session_state_name(enum session_state state)
@@ -55,6 +57,7 @@ static void set_state(struct session *session, const struct session_input *input
 	         session->settings.passive ? "accept" : "connect", state_names[old],
 	         event_names[input->event], state_names[state]);
 	session->state = state;
+	session->since = input->now;
 }
 
 bool session_connected(const struct session *session)
@@ -117,6 +120,15 @@ static void send_open(struct session *session)
 	        .extended_messages = true,
 	        .add_path_receive = true,
 	        .add_path_send = true,
+	        .route_refresh = true,
+	        .enhanced_refresh = true,
+	        .graceful_restart = true,
+	        .graceful_notification = settings->restart_time > 0,
+	        .restart_ipv6_unicast = settings->restart_time > 0,
+	        .restart_time = settings->restart_time,
+	        .restarting = settings->restart_time > 0 && session->restarting,
+	        /* What forwards was never gone, but for a restart of our own. */
+	        .forwarding_kept = settings->forwarding_kept || !session->restarting,
 	};
 	uint8_t bytes[128];
 	int size = message_open_encode(&open, bytes, sizeof(bytes));
@@ -136,10 +148,33 @@ static void send_notification(struct session *session, const struct message_erro
 
 static void note_error(struct session *session, const struct message_error *error, bool received)
 {
-	session->last_error = *error;
-	session->last_error_received = received;
-	log_warning("session", "peer=\"%s\" notification=%s code=%u subcode=%u text=\"%s\"", session->name,
-	            received ? "received" : "sent", error->code, error->subcode, message_error_name(error));
+	char text[2 * MESSAGE_ERROR_DATA];
+
+	message_error_describe(error, text, sizeof(text));
+	log_warning("session", "peer=\"%s\" notification=%s text=\"%s\"", session->name,
+	            received ? "received" : "sent", text);
+	session->output->notified(session->context, error, received);
+}
+
+/* RFC 8538 section 3: what is no passing trouble, so that nothing is to be kept. */
+static bool is_hard(const struct message_error *error)
+{
+	return error->code == MESSAGE_CEASE &&
+	       (error->subcode == CEASE_MAXIMUM_PREFIXES || error->subcode == CEASE_SHUTDOWN ||
+	        error->subcode == CEASE_DECONFIGURED || error->subcode == CEASE_HARD_RESET);
+}
+
+/* Whether the end of the session that this event brings leaves the peer's routes in place. */
+static bool is_graceful(const struct session *session, const struct session_input *input)
+{
+	if (!session->graceful_restart)
+		return false;
+	if (input->event == SESSION_CLOSED || input->event == SESSION_REPLACED)
+		return true;
+	if (input->event == SESSION_NOTIFICATION)
+		return session->graceful_notification &&
+		       (input->error->code != MESSAGE_CEASE || input->error->subcode != CEASE_HARD_RESET);
+	return session->graceful_notification && (input->error == NULL || !is_hard(input->error));
 }
 
 /* Gives up the connection; the machine is then in `next` with all timers off. */
@@ -154,7 +189,7 @@ static void release(struct session *session, const struct session_input *input, 
 	if (was_connected)
 		session->output->disconnect(session->context);
 	if (was_established)
-		session->output->down(session->context);
+		session->output->down(session->context, is_graceful(session, input));
 	if (had_open && session->twin != NULL && input->event != SESSION_STOP)
 		session_step(session->twin,
 		             &(struct session_input){SESSION_TWIN_DOWN, input->now, NULL, NULL});
@@ -167,11 +202,21 @@ static void lose(struct session *session, const struct session_input *input)
 	arm_retry(session, input->now);
 }
 
+/* Where a NOTIFICATION leaves routes in place, one that must not is wrapped. */
+static void say(struct session *session, const struct message_error *error)
+{
+	struct message_error said = *error;
+
+	if (session->state == SESSION_ESTABLISHED && session->graceful_notification && is_hard(error))
+		said = message_hard_reset(error);
+	note_error(session, &said, false);
+	send_notification(session, &said);
+}
+
 static void fail(struct session *session, const struct session_input *input,
                  const struct message_error *error)
 {
-	note_error(session, error, false);
-	send_notification(session, error);
+	say(session, error);
 	lose(session, input);
 }
 
@@ -192,10 +237,8 @@ static void on_start(struct session *session, const struct session_input *input)
 
 static void on_stop(struct session *session, const struct session_input *input)
 {
-	const struct message_error cease = message_error_make(MESSAGE_CEASE, CEASE_SHUTDOWN, NULL, 0);
-
 	if (session->state >= SESSION_OPEN_SENT)
-		send_notification(session, &cease);
+		say(session, input->error);
 	release(session, input, SESSION_IDLE);
 }
 
@@ -215,6 +258,13 @@ static void on_closed(struct session *session, const struct session_input *input
 static void on_hold_timer(struct session *session, const struct session_input *input)
 {
 	const struct message_error expired = message_error_make(MESSAGE_HOLD_EXPIRED, 0, NULL, 0);
+
+	fail(session, input, &expired);
+}
+
+static void on_send_hold_timer(struct session *session, const struct session_input *input)
+{
+	const struct message_error expired = message_error_make(MESSAGE_SEND_HOLD_EXPIRED, 0, NULL, 0);
 
 	fail(session, input, &expired);
 }
@@ -280,6 +330,12 @@ static void negotiate(struct session *session, const struct message_open *open)
 	session->extended_messages = open->extended_messages;
 	session->add_path_send = open->add_path_receive;
 	session->add_path_receive = open->add_path_send;
+	session->route_refresh = open->route_refresh;
+	session->enhanced_refresh = open->route_refresh && open->enhanced_refresh;
+	session->graceful_restart =
+	        session->settings.restart_time > 0 && open->graceful_restart && open->restart_ipv6_unicast;
+	session->graceful_notification = session->graceful_restart && open->graceful_notification;
+	session->lasted = false;
 }
 
 static void on_open(struct session *session, const struct session_input *input)
@@ -314,6 +370,7 @@ static void on_first_keepalive(struct session *session, const struct session_inp
 	arm_hold(session, input->now);
 	if (session->hold_time == 0)
 		session->retry_delay = session->settings.retry_minimum;
+	session->lasted = session->hold_time == 0;
 	if (session->twin != NULL)
 		session_step(session->twin,
 		             &(struct session_input){SESSION_COLLISION, input->now, NULL, NULL});
@@ -328,6 +385,7 @@ static void on_sign_of_life(struct session *session, const struct session_input 
 static void on_later_keepalive(struct session *session, const struct session_input *input)
 {
 	session->retry_delay = session->settings.retry_minimum;
+	session->lasted = true;
 	arm_hold(session, input->now);
 }
 
@@ -427,6 +485,8 @@ static const handler handlers[SESSION_STATES][SESSION_EVENTS] = {
                         [SESSION_UPDATE] = on_sign_of_life,
                         [SESSION_NOTIFICATION] = on_notification,
                         [SESSION_ERROR] = on_error,
+                        [SESSION_REPLACED] = on_closed,
+                        [SESSION_SEND_HOLD_TIMER] = on_send_hold_timer,
                 },
 };
 
@@ -448,6 +508,7 @@ void session_init(struct session *session, const struct session_settings *settin
 	*session =
 	        (struct session){.settings = *settings, .output = output, .context = context, .name = name};
 	session->retry_delay = settings->retry_minimum;
+	session->restarting = true;
 	random_seed(&session->random, settings->seed);
 	disarm(session);
 }
@@ -456,6 +517,11 @@ void session_pair(struct session *a, struct session *b)
 {
 	a->twin = b;
 	b->twin = a;
+}
+
+void session_set_restarting(struct session *session, bool restarting)
+{
+	session->restarting = restarting;
 }
 
 int64_t session_deadline(const struct session *session)

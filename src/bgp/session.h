@@ -8,9 +8,14 @@
  * reflectors refuse for a while after an error, so the connecting machine tries again with a growing delay.
  *
  * Timers are deadlines: connect retry, hold (30 s while connecting, four minutes until the OPEN is here),
- * keepalive (a third of the hold time). Differences from RFC 4271: a lost machine restarts by itself
+ * keepalive (a third of the hold time). The send hold timer (RFC 9687) needs to know the socket and is kept
+ * by the owner, who brings its end as an event. Differences from RFC 4271: a lost machine restarts by itself
  * (AutomaticStart with IdleHoldTime), and an accepted connection sends its OPEN after the peer's, which says
  * whose it is (DelayOpen).
+ *
+ * Graceful restart (RFC 4724): the machine negotiates it and says at the end of a session whether the peer's
+ * routes may outlive it: after a lost connection, and after a NOTIFICATION where both sides agreed on that
+ * (RFC 8538) and it is no hard reset.
  */
 #ifndef BGP_SESSION_H
 #define BGP_SESSION_H
@@ -46,6 +51,8 @@ enum session_event {
 	SESSION_ERROR,     /* we found an error: NOTIFICATION and close */
 	SESSION_COLLISION, /* the twin won */
 	SESSION_TWIN_DOWN, /* the twin lost its connection */
+	SESSION_REPLACED,  /* the peer has restarted and connects anew: RFC 4724 section 5 */
+	SESSION_SEND_HOLD_TIMER,
 	SESSION_EVENTS,
 };
 
@@ -53,8 +60,11 @@ struct session_settings {
 	uint32_t as;
 	uint32_t identifier;
 	uint32_t remote_as;
-	uint16_t hold_time;    /* seconds; 0 or at least 3 */
-	bool passive;          /* never connects */
+	uint16_t hold_time; /* seconds; 0 or at least 3 */
+	bool passive;       /* never connects */
+	uint16_t
+	        restart_time; /* seconds that our routes may outlive us at the peer; 0: no graceful restart */
+	bool forwarding_kept; /* F bit while restarting */
 	int64_t retry_minimum; /* ns; the first delay, doubled up to the maximum */
 	int64_t retry_maximum;
 	uint64_t seed; /* for the timers' jitter */
@@ -66,14 +76,17 @@ struct session_output {
 	void (*disconnect)(void *context);
 	void (*send)(void *context, const uint8_t *bytes, size_t size);
 	void (*established)(void *context);
-	void (*down)(void *context); /* was established */
+	/* Was established. `graceful`: what the peer told may be kept for its restart time. */
+	void (*down)(void *context, bool graceful);
+	/* A NOTIFICATION goes out or came in. */
+	void (*notified)(void *context, const struct message_error *error, bool received);
 };
 
 struct session_input {
 	enum session_event event;
 	int64_t now;                       /* ns, monotonic */
 	const struct message_open *open;   /* SESSION_OPEN */
-	const struct message_error *error; /* SESSION_ERROR, SESSION_NOTIFICATION */
+	const struct message_error *error; /* SESSION_ERROR, SESSION_NOTIFICATION, SESSION_STOP */
 };
 
 /* Fields are for reading only; session_init() and session_step() alone write them. */
@@ -84,13 +97,15 @@ struct session {
 	const char *name; /* for the log; not owned */
 	struct session *twin;
 	enum session_state state;
+	int64_t since;                           /* of the state */
 	int64_t retry_at, hold_at, keepalive_at; /* SESSION_NEVER: off */
 	int64_t retry_delay;
 	int64_t hold_time; /* ns, negotiated; 0: none */
 	struct message_open remote;
 	bool extended_messages, add_path_send, add_path_receive; /* negotiated */
-	struct message_error last_error;                         /* sent or received */
-	bool last_error_received;
+	bool route_refresh, enhanced_refresh, graceful_restart, graceful_notification;
+	bool lasted;      /* the session has seen a second KEEPALIVE */
+	bool restarting;  /* R bit of our OPENs */
 	uint64_t ignored; /* events without a meaning in their state */
 	struct random random;
 };
@@ -99,6 +114,8 @@ struct session {
 void session_init(struct session *session, const struct session_settings *settings,
                   const struct session_output *output, void *context, const char *name);
 void session_pair(struct session *a, struct session *b);
+/* Whether we have just started and lost what we knew: said in our OPENs. At first it is so. */
+void session_set_restarting(struct session *session, bool restarting);
 
 /* The only way in which a machine changes. */
 void session_step(struct session *session, const struct session_input *input);

@@ -5,9 +5,13 @@
  */
 #include "bgp/speaker.h"
 #include "base/clock.h"
+#include "base/error.h"
 #include "base/log.h"
 #include "bgp/peering.h"
+#include "bgp/peers.h"
 #include "bgp/pending.h"
+#include "bgp/show.h"
+#include "bgp/tell.h"
 #include "busbar-error.h"
 #include <errno.h>
 #include <stdlib.h>
@@ -15,33 +19,14 @@
 
 /* ---- reports ---- */
 
-static struct speaker_route route_of(const struct table_choice *choice)
-{
-	const struct update_attributes *a = attributes_view(choice->attributes);
-	struct speaker_route route = {
-	        .prefix_length = choice->length,
-	        .origin_as = choice->origin_as,
-	        .originator = choice->originator,
-	        .peer = (uint32_t)choice->peer,
-	        .attribute = a->has_opaque && a->opaque_size > 0 ? a->opaque : NULL,
-	        .attribute_size = a->has_opaque ? a->opaque_size : 0,
-	        .as_path_count = (uint32_t)a->as_count,
-	        .as_path = a->as_path,
-	};
-
-	memcpy(route.prefix, choice->address, sizeof(route.prefix));
-	memcpy(route.next_hop, a->next_hop, sizeof(route.next_hop));
-	return route;
-}
-
 static void mark(struct speaker *speaker, bool add_path, const uint8_t address[16], uint8_t length,
-                 uint32_t number)
+                 const struct table_choice *choice)
 {
-	for (uint32_t i = 0; i < speaker->settings.peer_count; i++) {
-		struct peering *peering = &speaker->peerings[i];
+	for (uint32_t i = 0; i < speaker->slots; i++) {
+		struct peering *peering = speaker->peerings[i];
 
-		if (peering->up != NULL && peering->advertise.add_path == add_path)
-			peering_mark(peering, address, length, number);
+		if (peering != NULL && peering->up != NULL && peering->advertise.add_path == add_path)
+			tell_mark(peering, address, length, choice);
 	}
 }
 
@@ -50,10 +35,10 @@ static void on_origin_changed(void *context, const struct table_choice *choice, 
 	struct speaker *speaker = context;
 	struct speaker_route route;
 
-	mark(speaker, true, choice->address, choice->length, choice->number);
+	mark(speaker, true, choice->address, choice->length, choice);
 	if (choice->peer == TABLE_LOCAL || speaker->callbacks.route == NULL || speaker->closing)
 		return;
-	route = route_of(choice);
+	route = show_choice(choice);
 	speaker->callbacks.route(speaker->callbacks.context, &route, withdrawn);
 }
 
@@ -64,11 +49,11 @@ static void on_best_changed(void *context, const uint8_t address[16], uint8_t le
 	bool foreign = choice != NULL && choice->peer != TABLE_LOCAL;
 	struct speaker_route route;
 
-	mark(speaker, false, address, length, 0);
+	mark(speaker, false, address, length, choice);
 	if (speaker->callbacks.best == NULL || speaker->closing || (!foreign && !was_foreign))
 		return;
 	if (foreign)
-		route = route_of(choice);
+		route = show_choice(choice);
 	speaker->callbacks.best(speaker->callbacks.context, address, length, foreign ? &route : NULL);
 }
 
@@ -78,10 +63,17 @@ static const struct table_report report = {on_origin_changed, on_best_changed};
 
 static int64_t next_deadline(const struct speaker *speaker)
 {
-	int64_t deadline = table_dirty(speaker->table) ? 0 : pending_deadline(speaker);
+	int64_t deadline = pending_deadline(speaker);
 
-	for (uint32_t i = 0; i < speaker->settings.peer_count; i++)
-		deadline = MINIMUM(deadline, peering_deadline(&speaker->peerings[i]));
+	if (speaker->deferring_until > 0)
+		deadline = MINIMUM(deadline, speaker->deferring_until);
+	else if (table_dirty(speaker->table))
+		deadline = 0;
+	if (speaker->starting)
+		deadline = MINIMUM(deadline, speaker->starting_until);
+	for (uint32_t i = 0; i < speaker->slots; i++)
+		if (speaker->peerings[i] != NULL)
+			deadline = MINIMUM(deadline, peering_deadline(speaker->peerings[i]));
 	return deadline;
 }
 
@@ -90,9 +82,56 @@ static void finish(void *context);
 static void shut_down(struct speaker *speaker)
 {
 	pending_clear(speaker);
-	for (uint32_t i = 0; i < speaker->settings.peer_count; i++)
-		peering_stop(&speaker->peerings[i]);
+	for (uint32_t i = 0; i < speaker->slots && !speaker->silent; i++)
+		if (speaker->peerings[i] != NULL)
+			peering_stop(speaker->peerings[i], CEASE_SHUTDOWN);
 	transport_close(speaker->transport, finish, speaker);
+}
+
+/* RFC 4724 section 4.1: whoever restarts itself or never says when it has told all is not waited for. */
+static bool has_told_all(const struct peering *peering)
+{
+	const struct message_open *remote;
+
+	if (peering == NULL || peering->removed)
+		return true;
+	if (peering->up == NULL)
+		return false;
+	remote = &peering->up->session.remote;
+	return peering->told_all || remote->restarting || !remote->graceful_restart;
+}
+
+/* The end of what follows our own start: of the wait for the peers' routes, and of telling peers about it. */
+static void review_start(struct speaker *speaker, int64_t now)
+{
+	bool complete = true;
+
+	if (!speaker->starting)
+		return;
+	for (uint32_t i = 0; i < speaker->slots; i++)
+		complete = complete && has_told_all(speaker->peerings[i]);
+	if (speaker->deferring_until > 0 && (complete || speaker->deferring_until <= now)) {
+		log_info("speaker", "event=decisions-begin complete=%d", complete);
+		speaker->deferring_until = 0;
+	}
+	if (!complete && speaker->starting_until > now)
+		return;
+	speaker->starting = false;
+	for (uint32_t i = 0; i < speaker->slots; i++)
+		for (int side = 0; speaker->peerings[i] != NULL && side < PEERING_SIDES; side++)
+			session_set_restarting(&speaker->peerings[i]->machines[side].session, false);
+}
+
+static void decide_and_tell(struct speaker *speaker)
+{
+	int64_t now;
+
+	table_publish(speaker->table, &report, speaker);
+	peers_sweep(speaker);
+	now = clock_monotonic(&clock_system);
+	for (uint32_t i = 0; i < speaker->slots; i++)
+		if (speaker->peerings[i] != NULL)
+			tell_due(speaker->peerings[i], now);
 }
 
 static void on_woken(void *context)
@@ -105,12 +144,12 @@ static void on_woken(void *context)
 		return;
 	}
 	pending_tick(speaker, now);
-	for (uint32_t i = 0; i < speaker->settings.peer_count; i++)
-		peering_tick(&speaker->peerings[i], now);
-	table_publish(speaker->table, &report, speaker);
-	now = clock_monotonic(&clock_system);
-	for (uint32_t i = 0; i < speaker->settings.peer_count; i++)
-		peering_advertise(&speaker->peerings[i], now);
+	for (uint32_t i = 0; i < speaker->slots; i++)
+		if (speaker->peerings[i] != NULL)
+			peering_tick(speaker->peerings[i], now);
+	review_start(speaker, now);
+	if (speaker->deferring_until == 0)
+		decide_and_tell(speaker);
 	transport_wake_at(speaker->transport, next_deadline(speaker));
 }
 
@@ -128,23 +167,11 @@ static const struct transport_events transport_events = {on_accepted, on_woken};
 
 /* ---- creation ---- */
 
-static void *copy(const void *items, size_t count, size_t size)
-{
-	void *result = calloc(count + 1, size);
-
-	if (result != NULL && count > 0)
-		memcpy(result, items, count * size);
-	return result;
-}
-
 static void free_speaker(struct speaker *speaker)
 {
-	for (uint32_t i = 0; speaker->peerings != NULL && i < speaker->settings.peer_count; i++)
-		peering_free(&speaker->peerings[i]);
-	free(speaker->peerings);
+	peers_free(speaker);
 	table_free(speaker->table);
 	free((void *)speaker->settings.domain);
-	free((void *)speaker->settings.peers);
 	free(speaker);
 }
 
@@ -165,52 +192,32 @@ static int fill(struct speaker *speaker, const struct speaker_settings *settings
 	const struct table_settings table = {
 	        .as = settings->as,
 	        .identifier = settings->identifier,
-	        .peers = settings->peer_count,
-	        .paths_per_peer = SPEAKER_PATHS,
 	        .seed = settings->seed,
 	};
-	int code = 0;
+	uint32_t *domain = calloc(settings->domain_count + 1u, sizeof(*domain));
 
-	speaker->settings.domain = copy(settings->domain, settings->domain_count, sizeof(*settings->domain));
-	speaker->settings.peers = copy(settings->peers, settings->peer_count, sizeof(*settings->peers));
-	speaker->peerings = calloc(settings->peer_count + 1, sizeof(*speaker->peerings));
-	speaker->table = table_create(&table);
-	if (speaker->settings.domain == NULL || speaker->settings.peers == NULL ||
-	    speaker->peerings == NULL || speaker->table == NULL)
-		return -ENOMEM;
-	for (uint32_t i = 0; i < settings->peer_count && code == 0; i++)
-		code = peering_init(&speaker->peerings[i], speaker, i, &settings->peers[i]);
-	return code;
-}
-
-static bool is_repeated(const struct speaker_settings *settings, uint32_t index)
-{
-	const struct speaker_peer *peer = &settings->peers[index];
-
-	for (uint32_t i = 0; i < index; i++)
-		if (memcmp(settings->peers[i].local, peer->local, 16) == 0 &&
-		    (settings->peers[i].interface == peer->interface ||
-		     !transport_is_link_local(peer->local)))
-			return true;
-	return false;
-}
-
-/* All addresses on one port: what the kernel gave to the first where the settings name none. */
-static int listen_all(struct speaker *speaker)
-{
-	const struct speaker_settings *settings = &speaker->settings;
-	int code = 0;
-
+	speaker->settings.domain = domain;
+	speaker->settings.peers = NULL;
 	speaker->port = settings->port;
-	for (uint32_t i = 0; i < settings->peer_count && code == 0; i++) {
-		struct transport_address local = {.interface = settings->peers[i].interface,
-		                                  .port = speaker->port};
+	speaker->starting = true;
+	speaker->table = table_create(&table);
+	if (domain == NULL || speaker->table == NULL)
+		return -ENOMEM;
+	if (settings->domain_count > 0)
+		memcpy(domain, settings->domain, settings->domain_count * sizeof(*domain));
+	return 0;
+}
 
-		memcpy(local.address, settings->peers[i].local, sizeof(local.address));
-		if (!is_repeated(settings, i))
-			code = transport_listen(speaker->transport, &local, &speaker->port);
-	}
-	return code;
+/* Our start, as peers may see it, is over with the longest time that one of them keeps our routes. */
+static void begin(struct speaker *speaker)
+{
+	int64_t now = clock_monotonic(&clock_system);
+	int64_t longest = speaker->settings.deferral;
+
+	for (uint32_t i = 0; i < speaker->slots; i++)
+		longest = MAXIMUM(longest, speaker->peerings[i]->settings.restart_time);
+	speaker->starting_until = now + longest;
+	speaker->deferring_until = speaker->settings.deferral > 0 ? now + speaker->settings.deferral : 0;
 }
 
 int speaker_create(struct uv_loop_s *loop, const struct speaker_settings *settings,
@@ -230,19 +237,19 @@ int speaker_create(struct uv_loop_s *loop, const struct speaker_settings *settin
 		free_speaker(speaker);
 		return code;
 	}
-	code = listen_all(speaker);
+	code = speaker_reconfigure(speaker, settings->peers, settings->peer_count);
+	if (code == 0)
+		begin(speaker);
 	if (code < 0) {
-		log_error("speaker", "event=listen port=%u error=\"%s\"", speaker->port, strerror(-code));
+		log_error("speaker", "event=create port=%u error=\"%s\"", speaker->port, error_text(code));
 		transport_close(speaker->transport, finish, speaker);
 		return code;
 	}
-	for (uint32_t i = 0; i < settings->peer_count; i++)
-		peering_start(&speaker->peerings[i]);
 	*ret_speaker = speaker;
 	return 0;
 }
 
-void speaker_close(struct speaker *speaker, void (*closed)(void *context), void *context)
+static void close_speaker(struct speaker *speaker, bool silent, void (*closed)(void *context), void *context)
 {
 	if (speaker == NULL) {
 		if (closed != NULL)
@@ -252,9 +259,20 @@ void speaker_close(struct speaker *speaker, void (*closed)(void *context), void 
 	if (speaker->closing)
 		return;
 	speaker->closing = true;
+	speaker->silent = silent;
 	speaker->closed = closed;
 	speaker->closed_context = context;
 	transport_wake(speaker->transport);
+}
+
+void speaker_close(struct speaker *speaker, void (*closed)(void *context), void *context)
+{
+	close_speaker(speaker, false, closed, context);
+}
+
+void speaker_leave(struct speaker *speaker, void (*closed)(void *context), void *context)
+{
+	close_speaker(speaker, true, closed, context);
 }
 
 /* ---- our own routes ---- */
@@ -310,28 +328,9 @@ int speaker_withdraw(struct speaker *speaker, const uint8_t address[16], uint8_t
 	return table_peer_paths(speaker->table, TABLE_LOCAL) < before ? 0 : BUSBAR_ERROR_NOT_FOUND;
 }
 
-/* ---- looking ---- */
-
-void speaker_statistics(const struct speaker *speaker, struct speaker_statistics *ret_statistics)
+int speaker_refresh(struct speaker *speaker, uint32_t slot)
 {
-	struct speaker_statistics statistics = speaker->statistics;
-	struct table_statistics table;
+	struct peering *peering = slot < speaker->slots ? speaker->peerings[slot] : NULL;
 
-	table_count(speaker->table, &table);
-	statistics.prefixes = table.prefixes;
-	statistics.origins = table.origins;
-	statistics.paths = table.paths;
-	statistics.bytes = table.bytes;
-	statistics.refused_paths = table.refused;
-	statistics.peers = speaker->settings.peer_count;
-	for (uint32_t i = 0; i < speaker->settings.peer_count; i++) {
-		statistics.established += speaker->peerings[i].up != NULL;
-		statistics.advertised += output_advertised(speaker->peerings[i].output);
-	}
-	*ret_statistics = statistics;
-}
-
-uint16_t speaker_port(const struct speaker *speaker)
-{
-	return speaker->port;
+	return peering != NULL ? tell_ask(peering) : BUSBAR_ERROR_NOT_FOUND;
 }

@@ -1,74 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Routes: see table.h. Prefixes sit in a hash; their origins, and the origins' paths, in lists. */
-#include "bgp/table.h"
+/*
+ * Routes: see table.h. Prefixes are chained in buckets; the paths of a prefix lie in one array, ordered by
+ * peer and path identifier. Most prefixes have one path, which lies within the prefix; an anycast prefix of a
+ * thousand sites is searched by halves and decided in one pass over its array.
+ *
+ * An origin has no record of its own: its paths carry its names, and the one that was chosen carries what
+ * was reported. A chosen path that is withdrawn stays, without attributes, until that is reported.
+ */
 #include "base/hash.h"
 #include "base/slab.h"
+#include "bgp/table_internal.h"
 #include "busbar-error.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-struct key {
-	uint8_t address[16];
-	uint8_t length;
-};
-_Static_assert(sizeof(struct key) == 17, "hashed as bytes");
+enum { PREFIXES = 1 << 30, PATHS_PER_PEER = 1 << 18, FIRST_ARRAY = 4, FIRST_BUCKETS = 16 };
 
-struct path {
-	struct path *next;
-	struct decision_candidate candidate;
-	struct attributes *attributes;
-	int peer;
-};
-
-/* What was last reported; attributes NULL: nothing. */
-struct published {
-	struct attributes *attributes;
-	int peer;
-};
-
-enum change { UNCHANGED, CHANGED, WITHDRAWN };
-
-struct origin {
-	struct origin *next;
-	uint32_t as, originator, number;
-	struct path *paths;
-	const struct path *best; /* NULL while dirty or without paths */
-	struct published published;
-	enum change change; /* to be reported in this round */
-	bool dirty;
-};
-
-struct prefix {
-	struct key key;
-	struct origin *origins;
-	struct origin *best; /* published overall choice, NULL: none */
-	struct published published;
-	struct prefix *next_dirty;
-	bool dirty;
-};
-
-struct peer {
-	struct table_peer description;
-	size_t paths;
-};
-
-struct table {
-	struct table_settings settings;
-	struct hash *prefixes;
-	struct slab *prefix_slab, *origin_slab, *path_slab;
-	struct prefix *dirty;
-	struct peer *peers; /* [0] is TABLE_LOCAL */
-	const struct decision_candidate **scratch;
-	size_t scratch_size;
-	size_t attribute_bytes;
-	size_t refused;
-};
-
-static struct peer *peer_of(const struct table *table, int peer)
-{
-	return &table->peers[peer + 1];
-}
+/* ---- prefixes by name ---- */
 
 static struct key key_of(const uint8_t address[16], uint8_t length)
 {
@@ -78,79 +27,290 @@ static struct key key_of(const uint8_t address[16], uint8_t length)
 	return key;
 }
 
+static struct prefix **bucket_of(const struct table *table, const struct key *key)
+{
+	return &table->buckets[hash_bytes_of(key, sizeof(*key), table->settings.seed) &
+	                       (table->bucket_count - 1)];
+}
+
+struct prefix *table_find(const struct table *table, const uint8_t address[16], uint8_t length)
+{
+	struct key key = key_of(address, length);
+	struct prefix *prefix = *bucket_of(table, &key);
+
+	while (prefix != NULL && memcmp(&prefix->key, &key, sizeof(key)) != 0)
+		prefix = prefix->next;
+	return prefix;
+}
+
+struct prefix *table_walk(const struct table *table, size_t *position)
+{
+	while (*position < table->bucket_count) {
+		struct prefix *first = table->buckets[(*position)++];
+
+		if (first != NULL)
+			return first;
+	}
+	return NULL;
+}
+
+static void link_prefix(struct table *table, struct prefix *prefix)
+{
+	struct prefix **bucket = bucket_of(table, &prefix->key);
+
+	prefix->next = *bucket;
+	*bucket = prefix;
+}
+
+/* Without memory the chains become longer. */
+static void grow_buckets(struct table *table)
+{
+	struct prefix **old = table->buckets;
+	size_t old_count = table->bucket_count;
+	struct prefix *next;
+
+	if (table->prefixes < table->bucket_count)
+		return;
+	table->buckets = calloc(2 * old_count, sizeof(struct prefix *));
+	if (table->buckets == NULL) {
+		table->buckets = old;
+		return;
+	}
+	table->bucket_count = 2 * old_count;
+	for (size_t i = 0; i < old_count; i++)
+		for (struct prefix *prefix = old[i]; prefix != NULL; prefix = next) {
+			next = prefix->next;
+			link_prefix(table, prefix);
+		}
+	free(old);
+}
+
+static void unlink_prefix(struct table *table, const struct prefix *prefix)
+{
+	struct prefix **link = bucket_of(table, &prefix->key);
+
+	while (*link != prefix)
+		link = &(*link)->next;
+	*link = prefix->next;
+	table->prefixes--;
+}
+
+/* ---- attributes, counted ---- */
+
+/* For a path; until now whoever made the block has the only reference, or other paths of its message too. */
+static struct attributes *adopt(struct table *table, struct attributes *attributes)
+{
+	if (attributes_references(attributes) == 1)
+		table->attribute_bytes += attributes_bytes(attributes);
+	return attributes_hold(attributes);
+}
+
+struct attributes *table_drop(struct table *table, struct attributes *attributes)
+{
+	if (attributes != NULL && attributes_references(attributes) == 1)
+		table->attribute_bytes -= attributes_bytes(attributes);
+	return attributes_release(attributes);
+}
+
 /* ---- creation ---- */
+
+int table_set_peers(struct table *table, size_t count)
+{
+	struct peer *peers;
+
+	if (count < table->peer_count)
+		return 0;
+	peers = reallocarray(table->peers, count + 1, sizeof(*peers));
+	if (peers == NULL)
+		return -ENOMEM;
+	for (size_t i = table->peer_count; i <= count; i++)
+		peers[i] = (struct peer){.maximum = PATHS_PER_PEER};
+	table->peers = peers;
+	table->peer_count = count + 1;
+	return 0;
+}
+
+void table_set_maximum(struct table *table, int peer, size_t maximum)
+{
+	table_peer_of(table, peer)->maximum = maximum;
+}
+
+void table_set_peer(struct table *table, int peer, const struct table_peer *description)
+{
+	table_peer_of(table, peer)->description = *description;
+}
 
 struct table *table_create(const struct table_settings *settings)
 {
 	struct table *table = calloc(1, sizeof(*table));
-	size_t paths = (settings->peers + 1) * settings->paths_per_peer;
 
 	if (table == NULL)
 		return NULL;
 	table->settings = *settings;
-	table->peers = calloc(settings->peers + 1, sizeof(*table->peers));
-	table->prefixes = hash_create(sizeof(struct key), paths, settings->seed);
-	table->prefix_slab = slab_create(sizeof(struct prefix), paths);
-	table->origin_slab = slab_create(sizeof(struct origin), paths);
-	table->path_slab = slab_create(sizeof(struct path), paths);
-	if (table->peers != NULL && table->prefixes != NULL && table->prefix_slab != NULL &&
-	    table->origin_slab != NULL && table->path_slab != NULL)
+	table->buckets = calloc(FIRST_BUCKETS, sizeof(struct prefix *));
+	table->bucket_count = table->buckets != NULL ? FIRST_BUCKETS : 0;
+	table->slab = slab_create(sizeof(struct prefix), PREFIXES);
+	if (table_set_peers(table, 0) == 0 && table->buckets != NULL && table->slab != NULL)
 		return table;
 	return table_free(table);
 }
 
-static void unpublish(struct published *published)
+/* ---- the paths of a prefix ---- */
+
+/* Room for one more path. */
+static int make_room(struct table *table, struct prefix *prefix)
 {
-	published->attributes = attributes_release(published->attributes);
+	uint32_t capacity = prefix->capacity > 1 ? prefix->capacity + prefix->capacity / 4 + 2 : FIRST_ARRAY;
+	struct path *array;
+
+	if (prefix->count < prefix->capacity)
+		return 0;
+	array = reallocarray(prefix->capacity > 1 ? prefix->many : NULL, capacity, sizeof(*array));
+	if (array == NULL)
+		return -ENOMEM;
+	if (prefix->capacity > 1)
+		table->array_bytes -= prefix->capacity * sizeof(*array);
+	else
+		array[0] = prefix->one;
+	table->array_bytes += capacity * sizeof(*array);
+	prefix->many = array;
+	prefix->capacity = capacity;
+	return 0;
 }
 
-static void free_path(struct table *table, struct path *path)
+/* Back into the prefix where one path is left. */
+static void fold(struct table *table, struct prefix *prefix)
 {
-	table->attribute_bytes -= attributes_bytes(path->attributes);
-	attributes_release(path->attributes);
-	peer_of(table, path->peer)->paths--;
-	slab_release(table->path_slab, path);
+	struct path *array = prefix->many;
+
+	if (prefix->capacity <= 1 || prefix->count > 1)
+		return;
+	table->array_bytes -= prefix->capacity * sizeof(*array);
+	prefix->capacity = 1;
+	prefix->one = array[0];
+	free(array);
+	table->moves++;
 }
 
-static void free_origin(struct table *table, struct origin *origin)
+/* Whether a path sorts before (peer, path identifier). */
+static bool before(const struct path *path, uint16_t peer, uint32_t path_id)
 {
-	struct path *next;
+	return path->peer != peer ? path->peer < peer : path->path_id < path_id;
+}
 
-	for (struct path *path = origin->paths; path != NULL; path = next) {
-		next = path->next;
-		free_path(table, path);
+/* The first path that does not. */
+static uint32_t lower_bound(const struct prefix *prefix, uint16_t peer, uint32_t path_id)
+{
+	const struct path *paths = table_paths(prefix);
+	uint32_t low = 0, high = prefix->count;
+
+	while (low < high) {
+		uint32_t middle = low + (high - low) / 2;
+
+		if (before(&paths[middle], peer, path_id))
+			low = middle + 1;
+		else
+			high = middle;
 	}
-	unpublish(&origin->published);
-	slab_release(table->origin_slab, origin);
+	return low;
 }
+
+/* What the peer says now under that path identifier; NULL: nothing. */
+static struct path *find_path(const struct prefix *prefix, uint16_t peer, uint32_t path_id)
+{
+	struct path *paths = table_paths(prefix);
+
+	for (uint32_t i = lower_bound(prefix, peer, path_id); i < prefix->count; i++) {
+		if (paths[i].peer != peer || paths[i].path_id != path_id)
+			break;
+		if (paths[i].attributes != NULL)
+			return &paths[i];
+	}
+	return NULL;
+}
+
+static int insert(struct table *table, struct prefix *prefix, const struct path *path)
+{
+	uint32_t at = lower_bound(prefix, path->peer, path->path_id);
+	int code = make_room(table, prefix);
+	struct path *paths = table_paths(prefix);
+
+	if (code < 0)
+		return code;
+	memmove(&paths[at + 1], &paths[at], (prefix->count - at) * sizeof(*paths));
+	paths[at] = *path;
+	prefix->count++;
+	prefix->best += prefix->best != NO_PATH && prefix->best >= at;
+	table->peers[path->peer].records++;
+	table->moves++;
+	return 0;
+}
+
+/* The record has nothing left. */
+static void erase(struct table *table, struct prefix *prefix, uint32_t at)
+{
+	struct path *paths = table_paths(prefix);
+
+	table->peers[paths[at].peer].records--;
+	prefix->count--;
+	if (prefix->best == at)
+		prefix->best = NO_PATH;
+	else
+		prefix->best -= prefix->best != NO_PATH && prefix->best > at;
+	memmove(&paths[at], &paths[at + 1], (prefix->count - at) * sizeof(*paths));
+	table->moves++;
+}
+
+static void set_stale(struct table *table, struct path *path, bool stale)
+{
+	bool was = (path->flags & STALE) != 0;
+
+	table->peers[path->peer].stale += (size_t)stale - (size_t)was;
+	path->flags = (uint8_t)(stale ? path->flags | STALE : path->flags & ~STALE);
+}
+
+void table_set_published(struct table *table, struct path *path, struct attributes *attributes)
+{
+	struct attributes *old = path->published;
+
+	table->choices += (size_t)(attributes != NULL) - (size_t)(old != NULL);
+	path->published = attributes != NULL ? attributes_hold(attributes) : NULL;
+	table_drop(table, old);
+}
+
+/* ---- the end ---- */
 
 static void free_prefix(struct table *table, struct prefix *prefix)
 {
-	struct origin *next;
+	struct path *paths = table_paths(prefix);
 
-	for (struct origin *origin = prefix->origins; origin != NULL; origin = next) {
-		next = origin->next;
-		free_origin(table, origin);
+	for (uint32_t i = 0; i < prefix->count; i++) {
+		table_drop(table, paths[i].attributes);
+		table_set_published(table, &paths[i], NULL);
 	}
-	unpublish(&prefix->published);
-	slab_release(table->prefix_slab, prefix);
+	if (prefix->capacity > 1) {
+		table->array_bytes -= prefix->capacity * sizeof(*paths);
+		free(prefix->many);
+	}
+	slab_release(table->slab, prefix);
 }
 
 struct table *table_free(struct table *table)
 {
-	const void *key;
-	void *value;
+	struct prefix *next;
 	size_t position = 0;
 
 	if (table == NULL)
 		return NULL;
-	while (table->prefixes != NULL && hash_next(table->prefixes, &position, &key, &value))
-		free_prefix(table, value);
-	hash_free(table->prefixes);
-	slab_free(table->prefix_slab);
-	slab_free(table->origin_slab);
-	slab_free(table->path_slab);
+	for (struct prefix *first; (first = table_walk(table, &position)) != NULL;)
+		for (struct prefix *prefix = first; prefix != NULL; prefix = next) {
+			next = prefix->next;
+			free_prefix(table, prefix);
+		}
+	free(table->buckets);
+	slab_free(table->slab);
 	free(table->scratch);
+	free(table->changed);
 	free(table->peers);
 	free(table);
 	return NULL;
@@ -158,12 +318,8 @@ struct table *table_free(struct table *table)
 
 /* ---- marking ---- */
 
-static void mark(struct table *table, struct prefix *prefix, struct origin *origin)
+static void mark(struct table *table, struct prefix *prefix)
 {
-	if (origin != NULL) {
-		origin->dirty = true;
-		origin->best = NULL;
-	}
 	if (prefix->dirty)
 		return;
 	prefix->dirty = true;
@@ -171,28 +327,29 @@ static void mark(struct table *table, struct prefix *prefix, struct origin *orig
 	table->dirty = prefix;
 }
 
-static struct prefix *find_prefix(const struct table *table, const uint8_t address[16], uint8_t length)
+static void mark_origin(struct prefix *prefix, uint32_t as, uint32_t originator)
 {
-	struct key key = key_of(address, length);
+	struct path *paths = table_paths(prefix);
 
-	return hash_get(table->prefixes, &key);
+	for (uint32_t i = 0; i < prefix->count; i++)
+		if (table_is_of(&paths[i], as, originator))
+			paths[i].flags |= DIRTY;
 }
 
 static int take_prefix(struct table *table, const struct update_prefix *wanted, struct prefix **ret_prefix)
 {
-	struct prefix *prefix = find_prefix(table, wanted->address, wanted->length);
-	int code;
+	struct prefix *prefix = table_find(table, wanted->address, wanted->length);
 
 	if (prefix == NULL) {
-		prefix = slab_take(table->prefix_slab);
+		prefix = slab_take(table->slab);
 		if (prefix == NULL)
 			return -ENOMEM;
 		prefix->key = key_of(wanted->address, wanted->length);
-		code = hash_put(table->prefixes, &prefix->key, prefix);
-		if (code < 0) {
-			slab_release(table->prefix_slab, prefix);
-			return code;
-		}
+		prefix->capacity = 1;
+		prefix->best = NO_PATH;
+		grow_buckets(table);
+		link_prefix(table, prefix);
+		table->prefixes++;
 	}
 	*ret_prefix = prefix;
 	return 0;
@@ -200,28 +357,18 @@ static int take_prefix(struct table *table, const struct update_prefix *wanted, 
 
 /* ---- origins ---- */
 
-static uint32_t origin_as(const struct table *table, const struct update_attributes *attributes)
+static uint32_t origin_as(const struct table *table, const struct update_attributes *a)
 {
-	return attributes->as_count > 0 ? attributes->as_path[attributes->as_count - 1] : table->settings.as;
+	return a->as_count > 0 ? a->as_path[a->as_count - 1] : table->settings.as;
 }
 
-static uint32_t originator(const struct table *table, int peer, const struct update_attributes *attributes)
+static uint32_t originator(const struct table *table, int peer, const struct update_attributes *a)
 {
-	if (attributes->as_count > 0)
+	if (a->as_count > 0)
 		return 0;
 	if (peer == TABLE_LOCAL)
 		return table->settings.identifier;
-	return attributes->has_originator ? attributes->originator
-	                                  : peer_of(table, peer)->description.identifier;
-}
-
-static struct origin *origin_by_number(const struct prefix *prefix, uint32_t number)
-{
-	struct origin *origin = prefix->origins;
-
-	while (origin != NULL && origin->number != number)
-		origin = origin->next;
-	return origin;
+	return a->has_originator ? a->originator : table_peer_of(table, peer)->description.identifier;
 }
 
 /*
@@ -231,417 +378,210 @@ static struct origin *origin_by_number(const struct prefix *prefix, uint32_t num
  */
 static uint32_t choose_number(const struct prefix *prefix, uint32_t as, uint32_t router)
 {
+	const struct path *paths = table_paths(prefix);
 	uint32_t number = router != 0 ? router : as;
+	bool taken = number == 0;
 
-	while (number == 0 || origin_by_number(prefix, number) != NULL)
+	for (;;) {
+		for (uint32_t i = 0; i < prefix->count; i++) {
+			if (table_is_of(&paths[i], as, router))
+				return paths[i].number;
+			taken |= paths[i].number == number;
+		}
+		if (!taken)
+			return number;
 		number++;
-	return number;
-}
-
-static int take_origin(struct table *table, struct prefix *prefix, int peer,
-                       const struct update_attributes *attributes, struct origin **ret_origin)
-{
-	uint32_t as = origin_as(table, attributes);
-	uint32_t router = originator(table, peer, attributes);
-	struct origin *origin = prefix->origins;
-
-	while (origin != NULL && (origin->as != as || origin->originator != router))
-		origin = origin->next;
-	if (origin == NULL) {
-		origin = slab_take(table->origin_slab);
-		if (origin == NULL)
-			return -ENOMEM;
-		origin->as = as;
-		origin->originator = router;
-		origin->number = choose_number(prefix, as, router);
-		origin->next = prefix->origins;
-		prefix->origins = origin;
+		taken = number == 0;
 	}
-	*ret_origin = origin;
-	return 0;
 }
 
-/* ---- paths ---- */
+/* ---- changes ---- */
 
-static struct path *find_path(const struct origin *origin, int peer, uint32_t path_id)
+/* Withdrawn: gone at once, or once that has been reported. */
+static void remove_path(struct table *table, struct prefix *prefix, struct path *path)
 {
-	struct path *path = origin->paths;
+	struct peer *peer = &table->peers[path->peer];
 
-	while (path != NULL && (path->peer != peer || path->candidate.path_id != path_id))
-		path = path->next;
-	return path;
+	mark(table, prefix);
+	set_stale(table, path, false);
+	path->attributes = table_drop(table, path->attributes);
+	path->flags |= DIRTY;
+	prefix->forgets = true;
+	peer->paths--;
+	table->paths--;
+	if (path->published != NULL)
+		return;
+	mark_origin(prefix, path->as, path->originator);
+	erase(table, prefix, (uint32_t)(path - table_paths(prefix)));
 }
 
-static void unlink_path(struct origin *origin, const struct path *path)
+static void set_path(struct table *table, struct prefix *prefix, struct path *path,
+                     struct attributes *attributes)
 {
-	struct path **link = &origin->paths;
+	struct attributes *old = path->attributes;
 
-	while (*link != path)
-		link = &(*link)->next;
-	*link = path->next;
+	path->attributes = adopt(table, attributes);
+	path->flags |= DIRTY;
+	set_stale(table, path, false);
+	prefix->compares_med |= attributes_view(attributes).med != 0;
+	mark(table, prefix);
+	if (old == NULL) {
+		table->peers[path->peer].paths++;
+		table->paths++;
+	}
+	table_drop(table, old);
 }
 
-/* The path of (peer, path identifier) within any origin of the prefix. */
-static struct path *search(struct prefix *prefix, int peer, uint32_t path_id, struct origin **ret_origin)
+/* A withdrawn record of the same name that has not been reported yet. */
+static struct path *find_withdrawn(const struct prefix *prefix, const struct path *like)
 {
-	for (struct origin *origin = prefix->origins; origin != NULL; origin = origin->next) {
-		struct path *path = find_path(origin, peer, path_id);
+	struct path *paths = table_paths(prefix);
 
-		if (path == NULL)
-			continue;
-		*ret_origin = origin;
-		return path;
+	for (uint32_t i = lower_bound(prefix, like->peer, like->path_id); i < prefix->count; i++) {
+		if (paths[i].peer != like->peer || paths[i].path_id != like->path_id)
+			break;
+		if (paths[i].attributes == NULL && table_is_of(&paths[i], like->as, like->originator))
+			return &paths[i];
 	}
 	return NULL;
 }
 
-static void remove_path(struct table *table, struct prefix *prefix, struct origin *origin, struct path *path)
-{
-	mark(table, prefix, origin);
-	unlink_path(origin, path);
-	free_path(table, path);
-}
-
-static int add_path(struct table *table, struct prefix *prefix, int peer, uint32_t path_id,
+static int add_path(struct table *table, struct prefix *prefix, const struct path *new,
                     struct attributes *attributes)
 {
-	const struct table_peer *description = &peer_of(table, peer)->description;
-	const struct update_attributes *view = attributes_view(attributes);
-	struct path *path = slab_take(table->path_slab);
-	struct origin *origin;
-	int code = path != NULL ? take_origin(table, prefix, peer, view, &origin) : -ENOMEM;
+	struct path *path = find_withdrawn(prefix, new);
+	int code;
 
-	if (code < 0) {
-		slab_release(table->path_slab, path);
-		return code;
+	if (path == NULL) {
+		code = insert(table, prefix, new);
+		if (code < 0)
+			return code;
+		path = &table_paths(prefix)[lower_bound(prefix, new->peer, new->path_id)];
 	}
-	path->attributes = attributes_hold(attributes);
-	path->peer = peer;
-	path->candidate = (struct decision_candidate){
-	        .attributes = view,
-	        .local = peer == TABLE_LOCAL,
-	        .external = description->external,
-	        .identifier = description->identifier,
-	        .path_id = path_id,
-	};
-	memcpy(path->candidate.address, description->address, sizeof(description->address));
-	path->next = origin->paths;
-	origin->paths = path;
-	peer_of(table, peer)->paths++;
-	table->attribute_bytes += attributes_bytes(attributes);
-	mark(table, prefix, origin);
+	set_path(table, prefix, path, attributes);
 	return 0;
+}
+
+/* For a path that is not there under its peer's name and path identifier, or not of this origin. */
+static int replace_path(struct table *table, struct prefix *prefix, struct path *old, struct path *new,
+                        struct attributes *attributes)
+{
+	const struct peer *peer = &table->peers[new->peer];
+
+	if (old == NULL && peer->paths >= peer->maximum) {
+		table->refused++;
+		return BUSBAR_ERROR_TABLE_FULL;
+	}
+	if (old != NULL)
+		remove_path(table, prefix, old);
+	new->number = choose_number(prefix, new->as, new->originator);
+	return add_path(table, prefix, new, attributes);
 }
 
 int table_update(struct table *table, int peer, const struct update_prefix *update,
                  struct attributes *attributes)
 {
+	const struct update_attributes view = attributes_view(attributes);
+	struct path new = {.peer = (uint16_t)(peer + 1), .path_id = update->path_id};
 	struct prefix *prefix;
-	struct origin *origin;
 	struct path *old;
 	int code = take_prefix(table, update, &prefix);
 
 	if (code < 0)
 		return code;
-	old = search(prefix, peer, update->path_id, &origin);
-	if (old != NULL && attributes_equal(attributes_view(old->attributes), attributes_view(attributes)))
+	new.as = origin_as(table, &view);
+	new.originator = originator(table, peer, &view);
+	old = find_path(prefix, new.peer, new.path_id);
+	if (old != NULL && attributes_equal(old->attributes, attributes)) {
+		set_stale(table, old, false);
 		return 0;
-	if (old != NULL) {
-		remove_path(table, prefix, origin, old);
-	} else if (peer_of(table, peer)->paths >= table->settings.paths_per_peer) {
-		table->refused++;
-		mark(table, prefix, NULL);
-		return BUSBAR_ERROR_TABLE_FULL;
 	}
-	code = add_path(table, prefix, peer, update->path_id, attributes);
-	mark(table, prefix, NULL);
+	if (old != NULL && table_is_of(old, new.as, new.originator)) {
+		set_path(table, prefix, old, attributes);
+		return 0;
+	}
+	code = replace_path(table, prefix, old, &new, attributes);
+	if (code < 0)
+		mark(table, prefix); /* may be empty */
 	return code;
 }
 
 void table_withdraw(struct table *table, int peer, const struct update_prefix *update)
 {
-	struct prefix *prefix = find_prefix(table, update->address, update->length);
-	struct origin *origin;
-	struct path *path = prefix != NULL ? search(prefix, peer, update->path_id, &origin) : NULL;
+	struct prefix *prefix = table_find(table, update->address, update->length);
+	struct path *path = prefix != NULL ? find_path(prefix, (uint16_t)(peer + 1), update->path_id) : NULL;
 
 	if (path != NULL)
-		remove_path(table, prefix, origin, path);
+		remove_path(table, prefix, path);
 }
 
-static void flush_origin(struct table *table, struct prefix *prefix, struct origin *origin, int peer)
-{
-	struct path *next;
+/* ---- everything of one peer ---- */
 
-	for (struct path *path = origin->paths; path != NULL; path = next) {
-		next = path->next;
-		if (path->peer == peer)
-			remove_path(table, prefix, origin, path);
+static void stale_one(struct table *table, struct prefix *prefix, struct path *path)
+{
+	set_stale(table, path, true);
+}
+
+static void flush_stale_one(struct table *table, struct prefix *prefix, struct path *path)
+{
+	if ((path->flags & STALE) != 0)
+		remove_path(table, prefix, path);
+}
+
+typedef void (*path_action)(struct table *table, struct prefix *prefix, struct path *path);
+
+/* `act` may remove the path it is given. From the last on, so that removal moves what has been seen. */
+static void each_of_prefix(struct table *table, struct prefix *prefix, uint16_t peer, path_action act)
+{
+	uint32_t first = lower_bound(prefix, peer, 0);
+
+	for (uint32_t i = prefix->count; i-- > first;) {
+		struct path *path = &table_paths(prefix)[i];
+
+		if (path->peer == peer && path->attributes != NULL)
+			act(table, prefix, path);
 	}
+}
+
+static void each_of_peer(struct table *table, int peer, path_action act)
+{
+	const uint16_t number = (uint16_t)(peer + 1);
+	struct prefix *prefix;
+	size_t position = 0;
+
+	while (table->peers[number].paths > 0 && (prefix = table_walk(table, &position)) != NULL)
+		for (; prefix != NULL; prefix = prefix->next)
+			each_of_prefix(table, prefix, number, act);
 }
 
 void table_flush(struct table *table, int peer)
 {
-	const void *key;
-	void *value;
-	size_t position = 0;
+	each_of_peer(table, peer, remove_path);
+}
 
-	while (hash_next(table->prefixes, &position, &key, &value)) {
-		struct prefix *prefix = value;
+void table_mark_stale(struct table *table, int peer)
+{
+	each_of_peer(table, peer, stale_one);
+}
 
-		for (struct origin *origin = prefix->origins; origin != NULL; origin = origin->next)
-			flush_origin(table, prefix, origin, peer);
+void table_flush_stale(struct table *table, int peer)
+{
+	if (table_peer_of(table, peer)->stale > 0)
+		each_of_peer(table, peer, flush_stale_one);
+}
+
+void table_sweep(struct table *table, struct prefix *prefix)
+{
+	for (uint32_t i = prefix->forgets ? prefix->count : 0; i-- > 0;) {
+		const struct path *path = &table_paths(prefix)[i];
+
+		if (path->attributes == NULL && path->published == NULL)
+			erase(table, prefix, i);
 	}
-}
-
-/* ---- decisions ---- */
-
-/* Room for `count` candidates; NULL when memory is short. */
-static const struct decision_candidate **candidates(struct table *table, size_t count)
-{
-	const struct decision_candidate **grown;
-
-	if (count <= table->scratch_size)
-		return table->scratch;
-	grown = reallocarray(table->scratch, 2 * count, sizeof(*grown));
-	if (grown == NULL)
-		return NULL;
-	table->scratch = grown;
-	table->scratch_size = 2 * count;
-	return grown;
-}
-
-/* Without memory for a comparison the first path is taken: some route is better than none. */
-static const struct path *decide_origin(struct table *table, const struct origin *origin)
-{
-	const struct decision_candidate **list;
-	const struct decision_candidate *best;
-	size_t count = 0;
-
-	for (const struct path *path = origin->paths; path != NULL; path = path->next)
-		count++;
-	list = candidates(table, count);
-	if (count < 2 || list == NULL)
-		return origin->paths;
-	count = 0;
-	for (const struct path *path = origin->paths; path != NULL; path = path->next)
-		list[count++] = &path->candidate;
-	best = decision_best(list, count);
-	return CONTAINER_OF(best, const struct path, candidate);
-}
-
-static struct origin *decide_prefix(struct table *table, struct prefix *prefix)
-{
-	const struct decision_candidate **list;
-	const struct decision_candidate *best;
-	struct origin *any = NULL;
-	size_t count = 0;
-
-	for (struct origin *origin = prefix->origins; origin != NULL; origin = origin->next)
-		if (origin->best != NULL && ++count > 0)
-			any = origin;
-	list = candidates(table, count);
-	if (count < 2 || list == NULL)
-		return any;
-	count = 0;
-	for (struct origin *origin = prefix->origins; origin != NULL; origin = origin->next)
-		if (origin->best != NULL)
-			list[count++] = &origin->best->candidate;
-	best = decision_best(list, count);
-	for (any = prefix->origins; any->best == NULL || &any->best->candidate != best; any = any->next)
-		continue;
-	return any;
-}
-
-/* Notes `path` (NULL: none) as what is public now; the attributes of a withdrawn one stay for its report. */
-static enum change replace(struct published *published, const struct path *path)
-{
-	bool changed;
-
-	if (path == NULL)
-		return published->attributes != NULL ? WITHDRAWN : UNCHANGED;
-	changed =
-	        published->attributes == NULL || published->peer != path->peer ||
-	        !attributes_equal(attributes_view(published->attributes), attributes_view(path->attributes));
-	attributes_hold(path->attributes);
-	attributes_release(published->attributes);
-	published->attributes = path->attributes;
-	published->peer = path->peer;
-	return changed ? CHANGED : UNCHANGED;
-}
-
-static struct table_choice choice_of(const struct prefix *prefix, const struct origin *origin)
-{
-	struct table_choice choice = {
-	        .length = prefix->key.length,
-	        .attributes = origin->published.attributes,
-	        .peer = origin->published.peer,
-	        .origin_as = origin->as,
-	        .originator = origin->originator,
-	        .number = origin->number,
-	};
-
-	memcpy(choice.address, prefix->key.address, sizeof(choice.address));
-	return choice;
-}
-
-static enum change decide(struct table *table, struct prefix *prefix)
-{
-	enum change change;
-
-	for (struct origin *origin = prefix->origins; origin != NULL; origin = origin->next) {
-		origin->change = UNCHANGED;
-		if (!origin->dirty)
-			continue;
-		origin->dirty = false;
-		origin->best = decide_origin(table, origin);
-		origin->change = replace(&origin->published, origin->best);
-	}
-	prefix->best = decide_prefix(table, prefix);
-	change = replace(&prefix->published, prefix->best != NULL ? prefix->best->best : NULL);
-	if (change == WITHDRAWN)
-		unpublish(&prefix->published);
-	return change;
-}
-
-/* The receiver may change paths and mark prefixes here; origins and prefixes are freed by sweep() alone. */
-static void report_origins(struct prefix *prefix, const struct table_report *report, void *context)
-{
-	for (struct origin *origin = prefix->origins; origin != NULL; origin = origin->next) {
-		enum change change = origin->change;
-		struct table_choice choice = choice_of(prefix, origin);
-
-		origin->change = UNCHANGED;
-		if (change == UNCHANGED)
-			continue;
-		if (change == WITHDRAWN)
-			origin->published.attributes = NULL;
-		report->origin_changed(context, &choice, change == WITHDRAWN);
-		if (change == WITHDRAWN)
-			attributes_release(choice.attributes);
-	}
-}
-
-static void report_best(const struct prefix *prefix, enum change change, bool was_foreign,
-                        const struct table_report *report, void *context)
-{
-	struct table_choice choice;
-
-	if (change == UNCHANGED)
+	prefix->forgets = prefix->dirty;
+	fold(table, prefix);
+	if (prefix->count > 0 || prefix->dirty)
 		return;
-	if (change == CHANGED)
-		choice = choice_of(prefix, prefix->best);
-	report->best_changed(context, prefix->key.address, prefix->key.length,
-	                     change == CHANGED ? &choice : NULL, was_foreign);
-}
-
-static void sweep(struct table *table, struct prefix *prefix)
-{
-	struct origin **link = &prefix->origins;
-
-	while (*link != NULL) {
-		struct origin *origin = *link;
-
-		if (origin->paths != NULL || origin->published.attributes != NULL) {
-			link = &origin->next;
-			continue;
-		}
-		*link = origin->next;
-		free_origin(table, origin);
-	}
-	if (prefix->origins != NULL || prefix->dirty)
-		return;
-	(void)hash_remove(table->prefixes, &prefix->key);
+	unlink_prefix(table, prefix);
 	free_prefix(table, prefix);
-}
-
-bool table_dirty(const struct table *table)
-{
-	return table->dirty != NULL;
-}
-
-/* What the receiver marks meanwhile waits for the next round, so that a round always ends. */
-void table_publish(struct table *table, const struct table_report *report, void *context)
-{
-	struct prefix *list = table->dirty, *next;
-
-	table->dirty = NULL;
-	for (struct prefix *prefix = list; prefix != NULL; prefix = next) {
-		bool was_foreign =
-		        prefix->published.attributes != NULL && prefix->published.peer != TABLE_LOCAL;
-		enum change change;
-
-		next = prefix->next_dirty;
-		prefix->dirty = false;
-		change = decide(table, prefix);
-		report_origins(prefix, report, context);
-		report_best(prefix, change, was_foreign, report, context);
-		sweep(table, prefix);
-	}
-}
-
-/* ---- looking ---- */
-
-bool table_best(const struct table *table, const uint8_t address[16], uint8_t length,
-                struct table_choice *ret_choice)
-{
-	const struct prefix *prefix = find_prefix(table, address, length);
-
-	if (prefix == NULL || prefix->best == NULL || prefix->published.attributes == NULL)
-		return false;
-	*ret_choice = choice_of(prefix, prefix->best);
-	return true;
-}
-
-bool table_origin(const struct table *table, const uint8_t address[16], uint8_t length, uint32_t number,
-                  struct table_choice *ret_choice)
-{
-	const struct prefix *prefix = find_prefix(table, address, length);
-	const struct origin *origin = prefix != NULL ? origin_by_number(prefix, number) : NULL;
-
-	if (origin == NULL || origin->published.attributes == NULL)
-		return false;
-	*ret_choice = choice_of(prefix, origin);
-	return true;
-}
-
-void table_each(const struct table *table,
-                void (*show)(void *context, const struct table_choice *choice, bool best), void *context)
-{
-	const void *key;
-	void *value;
-	size_t position = 0;
-
-	while (hash_next(table->prefixes, &position, &key, &value)) {
-		const struct prefix *prefix = value;
-
-		for (const struct origin *origin = prefix->origins; origin != NULL; origin = origin->next) {
-			struct table_choice choice = choice_of(prefix, origin);
-
-			if (choice.attributes != NULL)
-				show(context, &choice, origin == prefix->best);
-		}
-	}
-}
-
-void table_set_peer(struct table *table, int peer, const struct table_peer *description)
-{
-	peer_of(table, peer)->description = *description;
-}
-
-size_t table_peer_paths(const struct table *table, int peer)
-{
-	return peer_of(table, peer)->paths;
-}
-
-void table_count(const struct table *table, struct table_statistics *ret_statistics)
-{
-	*ret_statistics = (struct table_statistics){
-	        .prefixes = hash_count(table->prefixes),
-	        .origins = slab_count(table->origin_slab),
-	        .paths = slab_count(table->path_slab),
-	        .bytes = table->attribute_bytes + hash_bytes(table->prefixes) +
-	                 slab_bytes(table->prefix_slab) + slab_bytes(table->origin_slab) +
-	                 slab_bytes(table->path_slab),
-	        .refused = table->refused,
-	};
 }

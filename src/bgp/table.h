@@ -23,8 +23,6 @@ struct table;
 struct table_settings {
 	uint32_t as;
 	uint32_t identifier;
-	size_t peers;
-	size_t paths_per_peer; /* also for our own routes */
 	uint64_t seed;
 };
 
@@ -56,6 +54,16 @@ struct table_report {
 	                     const struct table_choice *choice, bool was_foreign);
 };
 
+/* A path as it is known now. */
+struct table_path {
+	uint8_t address[16];
+	uint8_t length;
+	struct attributes *attributes;
+	int peer;
+	uint32_t path_id, origin_as, originator;
+	bool chosen, best, stale;
+};
+
 struct table_statistics {
 	size_t prefixes, origins, paths;
 	size_t bytes;   /* attributes and nodes */
@@ -67,6 +75,10 @@ struct table *table_create(const struct table_settings *settings);
 /* Accepts NULL, returns NULL. Not from within a report. */
 struct table *table_free(struct table *table);
 
+/* Makes room for peers 0 .. count-1; at first there is TABLE_LOCAL alone. -ENOMEM. */
+int table_set_peers(struct table *table, size_t count) CHECKED;
+/* Paths that a peer may have from here on; at first 2^18. */
+void table_set_maximum(struct table *table, int peer, size_t maximum);
 /* Describes the peer of a new session. */
 void table_set_peer(struct table *table, int peer, const struct table_peer *description);
 /* New path or replacement; the table takes its own reference. TABLE_FULL or -ENOMEM. */
@@ -76,7 +88,14 @@ int table_update(struct table *table, int peer, const struct update_prefix *pref
 void table_withdraw(struct table *table, int peer, const struct update_prefix *prefix);
 /* Withdraws everything the peer told. */
 void table_flush(struct table *table, int peer);
+/* What the peer told counts as stale until it tells it again; table_flush_stale() withdraws what it did not.
+ */
+void table_mark_stale(struct table *table, int peer);
+void table_flush_stale(struct table *table, int peer);
 size_t table_peer_paths(const struct table *table, int peer);
+size_t table_peer_stale(const struct table *table, int peer);
+/* Whether paths of the peer are known, or were and are still to be reported as gone. */
+bool table_peer_known(const struct table *table, int peer);
 
 /* Whether table_publish() has anything to do. */
 bool table_dirty(const struct table *table);
@@ -91,6 +110,9 @@ bool table_origin(const struct table *table, const uint8_t address[16], uint8_t 
 /* Shows every published origin choice; `best` tells the overall best one. The table must not be changed. */
 void table_each(const struct table *table,
                 void (*show)(void *context, const struct table_choice *choice, bool best), void *context);
+/* See speaker_each_route(). */
+bool table_each_path(const struct table *table, size_t *position, size_t maximum,
+                     void (*show)(void *context, const struct table_path *path), void *context);
 void table_count(const struct table *table, struct table_statistics *ret_statistics);
 
 #endif

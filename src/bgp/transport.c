@@ -1,11 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* TCP for the speaker: see transport.h. `handles` counts what libuv still holds; at 0 a closing transport
- * ends. */
+/*
+ * TCP for the speaker: see transport.h. `handles` counts what libuv still holds; at 0 a closing transport
+ * ends.
+ *
+ * TCP MD5: the kernel wants the key of a remote address at each socket that listens or connects, before it
+ * does. Keys are kept here, so that a new listener gets them too.
+ *
+ * GTSM: every socket sends with a hop limit of 255. One that connects gets its minimum beforehand. One that
+ * was accepted can get it only after the peer may have sent something; but the kernel keeps the first packet
+ * (TCP_SAVE_SYN), and whoever is too far away is known by that.
+ */
 #include "bgp/transport.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include <errno.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <uv.h>
@@ -14,12 +24,24 @@ enum {
 	BUFFER = 65535,      /* the longest message */
 	CONGESTED = 1 << 18, /* octets waiting to be sent */
 	BACKLOG = 64,
+	CHUNK = 1 << 16, /* octets that go out together */
+	HOP_LIMIT = 255,
+	SYN_BYTES = 512,      /* IPv6 and TCP headers with room for options */
+	HOP_LIMIT_OFFSET = 7, /* in the IPv6 header */
+};
+
+/* A password for a remote address. */
+struct key {
+	struct key *next;
+	struct transport_address remote;
+	char password[TRANSPORT_PASSWORD + 1];
 };
 
 struct listener {
 	uv_tcp_t tcp;
 	struct transport *transport;
 	struct listener *next;
+	struct transport_address local;
 };
 
 struct connection {
@@ -31,7 +53,10 @@ struct connection {
 	void *owner;
 	struct transport_address local, remote;
 	bool closing, congested;
-	int failure; /* of sending, to be told */
+	int failure;           /* of sending, to be told */
+	struct sending *chunk; /* not yet given to libuv; NULL: nothing */
+	uint64_t given, taken; /* octets, to libuv and, when last looked at, by the kernel */
+	int64_t taken_at;      /* when that was last seen to grow or nothing to wait */
 	size_t used;
 	uint8_t buffer[BUFFER];
 };
@@ -39,17 +64,142 @@ struct connection {
 struct transport {
 	uv_loop_t *loop;
 	uv_timer_t timer;
+	uv_check_t check;
 	const struct transport_events *events;
 	void *context;
 	struct listener *listeners;
 	struct connection *connections;
+	struct key *keys;
 	size_t handles;
 	bool wake_soon, closing;
+	bool awake; /* and flushes at the end */
 	void (*closed)(void *context);
 	void *closed_context;
 };
 
+/* ---- sending ---- */
+
+struct sending {
+	uv_write_t write;
+	size_t size;
+	uint8_t bytes[CHUNK];
+};
+
+static void fail(struct connection *connection, int code)
+{
+	connection->failure = code;
+	transport_wake(connection->transport);
+}
+
+static void on_sent(uv_write_t *write, int status)
+{
+	uv_stream_t *stream = write->handle;
+	struct connection *connection = stream->data;
+
+	free(write->data); /* what `write` is part of */
+	if (connection->closing)
+		return;
+	if (status < 0)
+		fail(connection, status);
+	if (connection->congested && uv_stream_get_write_queue_size(stream) < CONGESTED / 2) {
+		connection->congested = false;
+		transport_wake(connection->transport);
+	}
+}
+
+static void flush(struct connection *connection)
+{
+	struct sending *chunk = connection->chunk;
+	uv_buf_t buffer;
+	int code;
+
+	if (chunk == NULL)
+		return;
+	connection->chunk = NULL;
+	connection->given += chunk->size;
+	chunk->write.data = chunk;
+	buffer = uv_buf_init((char *)chunk->bytes, (unsigned)chunk->size);
+	code = uv_write(&chunk->write, (uv_stream_t *)&connection->tcp, &buffer, 1, on_sent);
+	if (code < 0) {
+		free(chunk);
+		fail(connection, code);
+	}
+}
+
+static void flush_all(struct transport *transport)
+{
+	for (struct connection *connection = transport->connections; connection != NULL;
+	     connection = connection->next)
+		flush(connection);
+}
+
+/* What libuv still holds will not go out any more; if it holds nothing, the rest may. */
+static void send_last(struct connection *connection)
+{
+	uv_buf_t buffer;
+
+	if (connection->chunk == NULL)
+		return;
+	buffer = uv_buf_init((char *)connection->chunk->bytes, (unsigned)connection->chunk->size);
+	(void)uv_try_write((uv_stream_t *)&connection->tcp, &buffer, 1);
+}
+
+void connection_send(struct connection *connection, const uint8_t *bytes, size_t size)
+{
+	if (connection->closing)
+		return;
+	if (connection->chunk != NULL && connection->chunk->size + size > CHUNK)
+		flush(connection);
+	if (connection->chunk == NULL) {
+		connection->chunk = size <= CHUNK ? malloc(sizeof(*connection->chunk)) : NULL;
+		if (connection->chunk == NULL) {
+			fail(connection, -ENOMEM);
+			return;
+		}
+		connection->chunk->size = 0;
+		if (!connection->transport->awake)
+			transport_wake(connection->transport);
+	}
+	memcpy(connection->chunk->bytes + connection->chunk->size, bytes, size);
+	connection->chunk->size += size;
+}
+
+static size_t waiting(const struct connection *connection)
+{
+	return uv_stream_get_write_queue_size((const uv_stream_t *)&connection->tcp) +
+	       (connection->chunk != NULL ? connection->chunk->size : 0);
+}
+
+int64_t connection_stuck_since(struct connection *connection)
+{
+	size_t left = uv_stream_get_write_queue_size((const uv_stream_t *)&connection->tcp);
+	uint64_t taken = connection->given - left;
+
+	if (left == 0 || taken != connection->taken)
+		connection->taken_at = clock_monotonic(&clock_system);
+	connection->taken = taken;
+	return left == 0 ? INT64_MAX : connection->taken_at;
+}
+
 /* ---- life ---- */
+
+/* Accepts NULL. */
+static void free_key(struct key *key)
+{
+	if (key != NULL)
+		explicit_bzero(key, sizeof(*key));
+	free(key);
+}
+
+static void free_keys(struct transport *transport)
+{
+	struct key *next;
+
+	for (struct key *key = transport->keys; key != NULL; key = next) {
+		next = key->next;
+		free_key(key);
+	}
+}
 
 static void handle_gone(struct transport *transport)
 {
@@ -58,12 +208,13 @@ static void handle_gone(struct transport *transport)
 
 	if (--transport->handles > 0 || !transport->closing)
 		return;
+	free_keys(transport);
 	free(transport);
 	if (closed != NULL)
 		closed(context);
 }
 
-static void on_timer(uv_timer_t *timer);
+static void on_check(uv_check_t *check);
 
 int transport_create(struct uv_loop_s *loop, const struct transport_events *events, void *context,
                      struct transport **ret_transport)
@@ -82,12 +233,16 @@ int transport_create(struct uv_loop_s *loop, const struct transport_events *even
 		return code;
 	}
 	transport->timer.data = transport;
-	transport->handles = 1;
+	(void)uv_check_init(loop, &transport->check); /* these three cannot fail */
+	(void)uv_check_start(&transport->check, on_check);
+	uv_unref((uv_handle_t *)&transport->check);
+	transport->check.data = transport;
+	transport->handles = 2;
 	*ret_transport = transport;
 	return 0;
 }
 
-static void on_timer_closed(uv_handle_t *handle)
+static void on_own_closed(uv_handle_t *handle)
 {
 	handle_gone(handle->data);
 }
@@ -115,7 +270,8 @@ void transport_close(struct transport *transport, void (*closed)(void *context),
 		uv_close((uv_handle_t *)&listener->tcp, on_listener_closed);
 	}
 	transport->listeners = NULL;
-	uv_close((uv_handle_t *)&transport->timer, on_timer_closed);
+	uv_close((uv_handle_t *)&transport->timer, on_own_closed);
+	uv_close((uv_handle_t *)&transport->check, on_own_closed);
 }
 
 /* ---- time ---- */
@@ -137,13 +293,28 @@ static void tell_failures(struct transport *transport)
 	}
 }
 
-static void on_timer(uv_timer_t *timer)
+static void wake(struct transport *transport)
 {
-	struct transport *transport = timer->data;
-
 	transport->wake_soon = false;
+	transport->awake = true;
 	tell_failures(transport);
 	transport->events->woken(transport->context);
+	transport->awake = false;
+	flush_all(transport);
+}
+
+static void on_timer(uv_timer_t *timer)
+{
+	wake(timer->data);
+}
+
+/* What was asked for while sockets were read need not wait for another turn of the loop. */
+static void on_check(uv_check_t *check)
+{
+	struct transport *transport = check->data;
+
+	if (transport->wake_soon && !transport->closing)
+		wake(transport);
 }
 
 void transport_wake(struct transport *transport)
@@ -208,10 +379,11 @@ static void read_addresses(struct connection *connection)
 
 /* ---- connections ---- */
 
-static struct connection *connection_create(struct transport *transport, int *ret_code)
+/* `family` AF_INET6: with a socket at once; AF_UNSPEC: for one that accept() brings. */
+static struct connection *connection_create(struct transport *transport, unsigned family, int *ret_code)
 {
 	struct connection *connection = calloc(1, sizeof(*connection));
-	int code = connection != NULL ? uv_tcp_init(transport->loop, &connection->tcp) : -ENOMEM;
+	int code = connection != NULL ? uv_tcp_init_ex(transport->loop, &connection->tcp, family) : -ENOMEM;
 
 	if (code < 0) {
 		free(connection);
@@ -234,6 +406,7 @@ static void on_connection_closed(uv_handle_t *handle)
 	struct connection *connection = handle->data;
 	struct transport *transport = connection->transport;
 
+	free(connection->chunk);
 	free(connection);
 	handle_gone(transport);
 }
@@ -242,6 +415,7 @@ void connection_close(struct connection *connection)
 {
 	if (connection == NULL || connection->closing)
 		return;
+	send_last(connection);
 	connection->closing = true;
 	*connection->link = connection->next;
 	if (connection->next != NULL)
@@ -311,62 +485,140 @@ static int begin_reading(struct connection *connection)
 	return uv_read_start((uv_stream_t *)&connection->tcp, on_room, on_read);
 }
 
-/* ---- sending ---- */
-
-struct sending {
-	uv_write_t write;
-	uint8_t bytes[];
-};
-
-static void fail(struct connection *connection, int code)
-{
-	connection->failure = code;
-	transport_wake(connection->transport);
-}
-
-static void on_sent(uv_write_t *write, int status)
-{
-	uv_stream_t *stream = write->handle;
-	struct connection *connection = stream->data;
-
-	free(write->data); /* what `write` is part of */
-	if (connection->closing)
-		return;
-	if (status < 0)
-		fail(connection, status);
-	if (connection->congested && uv_stream_get_write_queue_size(stream) < CONGESTED / 2) {
-		connection->congested = false;
-		transport_wake(connection->transport);
-	}
-}
-
-void connection_send(struct connection *connection, const uint8_t *bytes, size_t size)
-{
-	struct sending *sending = connection->closing ? NULL : malloc(sizeof(*sending) + size);
-	uv_buf_t buffer;
-	int code;
-
-	if (connection->closing)
-		return;
-	if (sending == NULL) {
-		fail(connection, -ENOMEM);
-		return;
-	}
-	memcpy(sending->bytes, bytes, size);
-	sending->write.data = sending;
-	buffer = uv_buf_init((char *)sending->bytes, (unsigned)size);
-	code = uv_write(&sending->write, (uv_stream_t *)&connection->tcp, &buffer, 1, on_sent);
-	if (code < 0) {
-		free(sending);
-		fail(connection, code);
-	}
-}
-
 bool connection_congested(struct connection *connection)
 {
-	if (uv_stream_get_write_queue_size((const uv_stream_t *)&connection->tcp) >= CONGESTED)
+	if (waiting(connection) >= CONGESTED)
 		connection->congested = true;
 	return connection->congested;
+}
+
+/* ---- protection ---- */
+
+static int set_option(const uv_tcp_t *tcp, int level, int option, const void *value, socklen_t size)
+{
+	uv_os_fd_t descriptor;
+	int code = uv_fileno((const uv_handle_t *)tcp, &descriptor);
+
+	if (code == 0 && setsockopt(descriptor, level, option, value, size) < 0)
+		code = -errno;
+	return code;
+}
+
+static int set_number(const uv_tcp_t *tcp, int level, int option, int value)
+{
+	return set_option(tcp, level, option, &value, sizeof(value));
+}
+
+/* An empty password takes the key away, which need not be there. */
+static int set_key(const uv_tcp_t *tcp, const struct transport_address *remote, const char *password)
+{
+	const struct sockaddr_in6 address = to_socket(remote, 0);
+	struct tcp_md5sig key = {.tcpm_keylen = (uint16_t)strlen(password)};
+	int code;
+
+	if (key.tcpm_keylen > sizeof(key.tcpm_key))
+		return -EINVAL;
+	memcpy(&key.tcpm_addr, &address, sizeof(address));
+	memcpy(key.tcpm_key, password, key.tcpm_keylen);
+	code = set_option(tcp, IPPROTO_TCP, TCP_MD5SIG, &key, sizeof(key));
+	explicit_bzero(&key, sizeof(key));
+	return code == -ENOENT && password[0] == '\0' ? 0 : code;
+}
+
+static int set_minimum(const uv_tcp_t *tcp, uint8_t hops)
+{
+	return set_number(tcp, IPPROTO_IPV6, IPV6_MINHOPCOUNT, hops > 0 ? HOP_LIMIT + 1 - hops : 0);
+}
+
+static struct key **find_key(struct transport *transport, const struct transport_address *remote)
+{
+	struct key **link = &transport->keys;
+
+	while (*link != NULL &&
+	       (memcmp((*link)->remote.address, remote->address, sizeof(remote->address)) != 0 ||
+	        (*link)->remote.interface != remote->interface))
+		link = &(*link)->next;
+	return link;
+}
+
+static int set_key_everywhere(struct transport *transport, const struct transport_address *remote,
+                              const char *password)
+{
+	int code = 0;
+
+	for (struct listener *listener = transport->listeners; listener != NULL && code == 0;
+	     listener = listener->next)
+		code = set_key(&listener->tcp, remote, password);
+	return code;
+}
+
+int transport_set_password(struct transport *transport, const struct transport_address *remote,
+                           const char *password)
+{
+	struct key **link = find_key(transport, remote);
+	struct key *old = *link, *key = NULL;
+	int code;
+
+	if (strlen(password) > TRANSPORT_PASSWORD)
+		return -EINVAL;
+	if (old == NULL && password[0] == '\0')
+		return 0;
+	if (password[0] != '\0') {
+		key = calloc(1, sizeof(*key));
+		if (key == NULL)
+			return -ENOMEM;
+		key->remote = *remote;
+		memcpy(key->password, password, strlen(password));
+	}
+	code = set_key_everywhere(transport, remote, password);
+	if (code < 0) {
+		(void)set_key_everywhere(transport, remote, old != NULL ? old->password : "");
+		free_key(key);
+		return code;
+	}
+	if (old != NULL)
+		*link = old->next;
+	free_key(old);
+	if (key != NULL) {
+		key->next = transport->keys;
+		transport->keys = key;
+	}
+	return 0;
+}
+
+static int set_all_keys(const struct transport *transport, const uv_tcp_t *tcp)
+{
+	int code = 0;
+
+	for (const struct key *key = transport->keys; key != NULL && code == 0; key = key->next)
+		code = set_key(tcp, &key->remote, key->password);
+	return code;
+}
+
+/* What a socket needs before it connects. */
+static int protect(const uv_tcp_t *tcp, const struct transport_address *remote,
+                   const struct transport_security *security)
+{
+	int code = set_number(tcp, IPPROTO_IPV6, IPV6_UNICAST_HOPS, HOP_LIMIT);
+
+	if (code == 0 && security->hops > 0)
+		code = set_minimum(tcp, security->hops);
+	if (code == 0 && security->password[0] != '\0')
+		code = set_key(tcp, remote, security->password);
+	return code;
+}
+
+bool connection_limit_hops(struct connection *connection, uint8_t hops)
+{
+	uint8_t syn[SYN_BYTES];
+	socklen_t size = sizeof(syn);
+	uv_os_fd_t descriptor;
+
+	if (uv_fileno((const uv_handle_t *)&connection->tcp, &descriptor) < 0 ||
+	    set_minimum(&connection->tcp, hops) < 0 ||
+	    getsockopt(descriptor, IPPROTO_TCP, TCP_SAVED_SYN, syn, &size) < 0)
+		return false;
+	return size > HOP_LIMIT_OFFSET && syn[HOP_LIMIT_OFFSET] >= HOP_LIMIT + 1 - hops;
 }
 
 /* ---- accepting and connecting ---- */
@@ -379,7 +631,7 @@ static void on_connection(uv_stream_t *server, int status)
 
 	if (code < 0)
 		return;
-	connection = connection_create(listener->transport, &code);
+	connection = connection_create(listener->transport, AF_UNSPEC, &code);
 	if (connection == NULL) {
 		log_warning("transport", "event=accept error=\"%s\"", uv_strerror(code));
 		return;
@@ -407,6 +659,12 @@ static int prepare(struct listener *listener, const struct sockaddr_in6 *address
 	if (code == 0 && setsockopt(descriptor, IPPROTO_IPV6, IPV6_FREEBIND, &on, sizeof(on)) < 0)
 		log_debug("transport", "event=freebind errno=%d", errno);
 	if (code == 0)
+		code = set_number(&listener->tcp, IPPROTO_IPV6, IPV6_UNICAST_HOPS, HOP_LIMIT);
+	if (code == 0)
+		code = set_number(&listener->tcp, IPPROTO_TCP, TCP_SAVE_SYN, 1);
+	if (code == 0)
+		code = set_all_keys(listener->transport, &listener->tcp);
+	if (code == 0)
 		code = uv_tcp_bind(&listener->tcp, (const struct sockaddr *)address, UV_TCP_IPV6ONLY);
 	return code;
 }
@@ -425,6 +683,7 @@ int transport_listen(struct transport *transport, const struct transport_address
 	transport->handles++;
 	listener->tcp.data = listener;
 	listener->transport = transport;
+	listener->local = *local;
 	code = prepare(listener, &address);
 	if (code == 0)
 		code = uv_listen((uv_stream_t *)&listener->tcp, BACKLOG, on_connection);
@@ -438,6 +697,35 @@ int transport_listen(struct transport *transport, const struct transport_address
 	transport->listeners = listener;
 	*ret_port = ntohs(address.sin6_port);
 	return 0;
+}
+
+static bool is_at(const struct listener *listener, const struct transport_address *local)
+{
+	return memcmp(listener->local.address, local->address, sizeof(local->address)) == 0 &&
+	       listener->local.interface == local->interface;
+}
+
+bool transport_listens(const struct transport *transport, const struct transport_address *local)
+{
+	const struct listener *listener = transport->listeners;
+
+	while (listener != NULL && !is_at(listener, local))
+		listener = listener->next;
+	return listener != NULL;
+}
+
+void transport_unlisten(struct transport *transport, const struct transport_address *local)
+{
+	struct listener **link = &transport->listeners;
+	struct listener *listener;
+
+	while (*link != NULL && !is_at(*link, local))
+		link = &(*link)->next;
+	listener = *link;
+	if (listener == NULL)
+		return;
+	*link = listener->next;
+	uv_close((uv_handle_t *)&listener->tcp, on_listener_closed);
 }
 
 static void on_connect(uv_connect_t *request, int status)
@@ -456,20 +744,21 @@ static void on_connect(uv_connect_t *request, int status)
 }
 
 int transport_connect(struct transport *transport, const struct transport_address *local,
-                      const struct transport_address *remote, const struct connection_events *events,
-                      void *owner, struct connection **ret_connection)
+                      const struct transport_address *remote, const struct transport_security *security,
+                      const struct connection_events *events, void *owner, struct connection **ret_connection)
 {
 	static const uint8_t unspecified[16];
 	struct sockaddr_in6 from = to_socket(local, 0), to = to_socket(remote, remote->port);
 	int code = 0;
-	struct connection *connection = connection_create(transport, &code);
+	struct connection *connection = connection_create(transport, AF_INET6, &code);
 
 	if (connection == NULL)
 		return code;
 	connection_own(connection, events, owner);
 	connection->remote = *remote;
 	connection->connect.data = connection;
-	if (memcmp(local->address, unspecified, 16) != 0)
+	code = protect(&connection->tcp, remote, security);
+	if (code == 0 && memcmp(local->address, unspecified, 16) != 0)
 		code = uv_tcp_bind(&connection->tcp, (const struct sockaddr *)&from, UV_TCP_IPV6ONLY);
 	if (code == 0)
 		code = uv_tcp_connect(&connection->connect, &connection->tcp, (const struct sockaddr *)&to,

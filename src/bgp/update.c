@@ -26,6 +26,7 @@ enum {
 	AS4_PATH = 17,
 	AS4_AGGREGATOR = 18,
 	LARGE_COMMUNITIES = 32,
+	EDGE_METADATA = 42, /* draft-ietf-idr-5g-edge-service-metadata */
 
 	WELL_KNOWN = UPDATE_TRANSITIVE,
 	OPTIONAL = UPDATE_OPTIONAL,
@@ -250,6 +251,18 @@ static enum outcome read_opaque(struct decoder *decoder, const struct update_att
 	return KEEP;
 }
 
+/* Octets for whoever knows them. The draft names no ladder step for a malformed one: it is left out. */
+static enum outcome read_edge_metadata(struct decoder *decoder, const struct update_attribute *attribute)
+{
+	struct update_attributes *attributes = &decoder->update->attributes;
+
+	if (attribute->size == 0 || attribute->size > UPDATE_OPAQUE_MAXIMUM)
+		return DISCARD;
+	attributes->edge_metadata = attribute->value;
+	attributes->edge_metadata_size = attribute->size;
+	return KEEP;
+}
+
 static bool is_ipv6_unicast(struct cursor *cursor)
 {
 	uint16_t afi = cursor_u16(cursor);
@@ -327,6 +340,7 @@ static const struct rule rules[] = {
         {AS4_PATH, BOTH, ANY_LENGTH, 0, DISCARD, false, read_discarded}, /* RFC 6793 section 6 */
         {AS4_AGGREGATOR, BOTH, ANY_LENGTH, 0, DISCARD, false, read_discarded},
         {LARGE_COMMUNITIES, BOTH, MULTIPLE_OF, 12, WITHDRAW, false, read_kept},
+        {EDGE_METADATA, OPTIONAL, ANY_LENGTH, 0, DISCARD, false, read_edge_metadata},
 };
 
 static const struct rule opaque_rule = {0, BOTH, ANY_LENGTH, 0, WITHDRAW, false, read_opaque};
@@ -592,6 +606,8 @@ static void put_attributes(struct writer *writer, const struct update_form *form
 	put_numbers(writer, OPTIONAL, CLUSTER_LIST, a->clusters, a->cluster_count);
 	for (size_t i = 0; i < a->kept_count; i++)
 		put_bytes(writer, a->kept[i].flags, a->kept[i].code, a->kept[i].value, a->kept[i].size);
+	if (form->edge_metadata && a->edge_metadata_size > 0)
+		put_bytes(writer, OPTIONAL, EDGE_METADATA, a->edge_metadata, a->edge_metadata_size);
 	if (a->has_opaque)
 		put_bytes(writer, BOTH | (a->opaque_partial ? UPDATE_PARTIAL : 0), form->opaque_code,
 		          a->opaque, a->opaque_size);

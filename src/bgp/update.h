@@ -39,6 +39,7 @@ enum update_origin { UPDATE_ORIGIN_IGP, UPDATE_ORIGIN_EGP, UPDATE_ORIGIN_INCOMPL
 struct update_form {
 	bool add_path;       /* NLRI carry path identifiers */
 	bool external;       /* eBGP */
+	bool edge_metadata;  /* attribute 42 is written too */
 	uint32_t remote_as;  /* eBGP: first AS a received path must show; 0 leaves it unchecked */
 	uint8_t opaque_code; /* type code of our own attribute */
 };
@@ -77,6 +78,8 @@ struct update_attributes {
 	const uint32_t *clusters;
 	size_t opaque_size;
 	const uint8_t *opaque;
+	size_t edge_metadata_size; /* 0: without */
+	const uint8_t *edge_metadata;
 	size_t kept_count;
 	const struct update_attribute *kept;
 };

@@ -8,7 +8,7 @@
 #include <errno.h>
 #include <string.h>
 
-enum { DECISION_VERSION = 2, DEMAND_OCTETS = 4096 };
+enum { DECISION_VERSION = 3, DEMAND_OCTETS = 4096 };
 
 /* A suspicion outlives any decision that is decided again from the record. */
 #define SUSPICION_UNTIL INT64_MAX
@@ -38,6 +38,19 @@ static int put_block(struct writer *writer, const uint8_t *bytes, int size)
 	return 0;
 }
 
+/* Where amounts are a probe's, the time of all the rest is another than theirs. */
+static void put_facts(struct writer *writer, const struct view_facts *facts)
+{
+	bool probed = facts->amounts.source == VIEW_PROBE;
+
+	writer_u8(writer, probed ? 1 : 0);
+	if (!probed)
+		return;
+	writer_u64(writer, (uint64_t)facts->structure.measured);
+	writer_u64(writer, (uint64_t)facts->structure.validity);
+	writer_u64(writer, (uint64_t)facts->wait);
+}
+
 static int put_sites(struct writer *writer, const struct view *view, int64_t now)
 {
 	uint8_t values[ATTRIBUTE_MAXIMUM];
@@ -49,6 +62,7 @@ static int put_sites(struct writer *writer, const struct view *view, int64_t now
 
 		put_identity(writer, site->identity);
 		writer_u32(writer, (uint32_t)view_suspected(view, site->identity, now));
+		put_facts(writer, view_facts(site));
 		code = put_block(writer, values, attribute_encode_site_values(site, values, sizeof(values)));
 	}
 	return code;
@@ -61,11 +75,12 @@ static int put_services(struct writer *writer, const struct view *view)
 
 	writer_u32(writer, (uint32_t)view_service_count(view));
 	for (size_t i = 0; i < view_service_count(view) && code == 0; i++) {
-		const struct service_offer *service = view_service_at(view, i);
+		struct service_offer service;
 
-		put_identity(writer, service->site);
+		view_copy_service(view_service_at(view, i), &service);
+		put_identity(writer, service.site);
 		code = put_block(writer, values,
-		                 attribute_encode_service_values(service, values, sizeof(values)));
+		                 attribute_encode_service_values(&service, values, sizeof(values)));
 	}
 	return code;
 }
@@ -117,6 +132,36 @@ int decision_encode(const struct view *view, const struct map_request *request, 
 	return writer.error != 0 ? writer.error : (int)writer_size(&writer);
 }
 
+/* What put_facts() wrote; true where a probe brought the amounts. */
+static bool get_facts(struct cursor *cursor, struct view_facts *facts)
+{
+	if (cursor_u8(cursor) == 0)
+		return false;
+	facts->structure.measured = (int64_t)cursor_u64(cursor);
+	facts->structure.validity = (int64_t)cursor_u64(cursor);
+	facts->wait = (int64_t)cursor_u64(cursor);
+	return true;
+}
+
+/* The site as it was announced, and what a probe said of it later. */
+static int put_probed(struct view *view, struct site *site, const struct view_facts *facts)
+{
+	struct site_load load = {.identity = site->identity,
+	                         .measured = site->measured,
+	                         .validity = site->validity,
+	                         .wait = facts->wait,
+	                         .resource_count = site->resource_count};
+	int code;
+
+	for (uint32_t i = 0; i < site->resource_count; i++)
+		load.resources[i] = (struct load_resource){site->resources[i].kind, site->resources[i].free,
+		                                           site->resources[i].base};
+	site->measured = facts->structure.measured;
+	site->validity = facts->structure.validity;
+	code = view_put_site(view, site);
+	return code < 0 ? code : view_put_load(view, &load);
+}
+
 static int get_sites(struct cursor *cursor, struct view *view)
 {
 	uint32_t count = cursor_u32(cursor);
@@ -125,6 +170,8 @@ static int get_sites(struct cursor *cursor, struct view *view)
 	for (uint32_t i = 0; i < count && code == 0 && cursor->error == 0; i++) {
 		struct gateway_identity identity = get_identity(cursor);
 		int suspicion = (int)cursor_u32(cursor);
+		struct view_facts facts;
+		bool probed = get_facts(cursor, &facts);
 		size_t size = cursor_u16(cursor);
 		const uint8_t *values = cursor_bytes(cursor, size);
 		struct site site;
@@ -137,7 +184,7 @@ static int get_sites(struct cursor *cursor, struct view *view)
 		site.identity = identity;
 		for (uint32_t link = 0; link < site.link_count; link++)
 			site.links[link].from = identity;
-		code = view_put_site(view, &site);
+		code = probed ? put_probed(view, &site, &facts) : view_put_site(view, &site);
 		if (code == 0 && suspicion != 0)
 			code = view_suspect(view, identity, suspicion, SUSPICION_UNTIL);
 	}

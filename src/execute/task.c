@@ -280,24 +280,6 @@ static void count_decision(struct tasks *tasks, struct attempt *attempt, const s
 		log_debug(TAG, "event=decision-not-counted cause=\"%s\"", error_text(code));
 }
 
-/* The demand's service as a site offers it; NULL when it does not. */
-static const struct service_offer *find_service(const struct tasks *tasks, const struct demand *demand,
-                                                struct gateway_identity site)
-{
-	const struct demand_body *body = &demand->body;
-	int first = view_service_first(tasks->rooms.view, body->service);
-	const struct service_offer *offer;
-
-	for (size_t i = first < 0 ? SIZE_MAX : (size_t)first;
-	     (offer = view_service_at(tasks->rooms.view, i)) != NULL &&
-	     strcmp(offer->name, body->service) == 0;
-	     i++)
-		if (gateway_equal(offer->site, site) &&
-		    (body->version[0] == '\0' || strcmp(offer->version, body->version) == 0))
-			return offer;
-	return NULL;
-}
-
 static int compile_attempt(struct tasks *tasks, const struct task *task, uint32_t part,
                            const struct demand *demand, const struct plan_part *planned, bool moves,
                            struct program *ret_program)
@@ -316,13 +298,15 @@ static int compile_attempt(struct tasks *tasks, const struct task *task, uint32_
 	        .port = tasks->settings.port,
 	        .output_maximum = tasks->settings.output_maximum,
 	};
-	const struct service_offer *service;
+	const struct view_service *service;
 	uint8_t digest[STORE_DIGEST];
 	int code;
 
 	memcpy(request.address, tasks->settings.address, sizeof(request.address));
 	memcpy(request.client, place->client, sizeof(request.client));
-	service = task->reserve_time > 0 ? find_service(tasks, demand, planned->site) : NULL;
+	service = task->reserve_time > 0 ? view_service_of(tasks->rooms.view, demand->body.service,
+	                                                   demand->body.version, planned->site)
+	                                 : NULL;
 	if (service != NULL)
 		memcpy(request.service, service->address, sizeof(request.service));
 	code = compile_program(&request, ret_program);
@@ -587,7 +571,9 @@ static bool still_stands(const struct tasks *tasks, const struct demand *demand,
 	for (uint32_t i = 0; i < plan->part_count; i++) {
 		const struct plan_part *part = &plan->parts[i];
 
-		if (demand->body.service[0] != '\0' && find_service(tasks, demand, part->site) == NULL)
+		if (demand->body.service[0] != '\0' &&
+		    view_service_of(tasks->rooms.view, demand->body.service, demand->body.version,
+		                    part->site) == NULL)
 			return false;
 		for (uint32_t hop = 0; hop < part->path.hop_count; hop++)
 			if (view_site(tasks->rooms.view, part->path.hops[hop]) == NULL)

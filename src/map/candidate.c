@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "view/age.h"
 #include <errno.h>
 #include <string.h>
 
@@ -57,26 +58,6 @@ static int rule_out(struct candidate *candidate, enum plan_reason_kind kind, int
 	return 1;
 }
 
-/* The newest matching version that the site offers. */
-static const struct service_offer *find_offer(const struct job *job, const struct site *site)
-{
-	const struct demand_body *body = body_of(job);
-	int first = view_service_first(job->view, body->service);
-	const struct service_offer *found = NULL, *offer;
-
-	if (first < 0)
-		return NULL;
-	for (size_t i = (size_t)first; (offer = view_service_at(job->view, i)) != NULL; i++) {
-		if (strcmp(offer->name, body->service) != 0)
-			break;
-		if (gateway_equal(offer->site, site->identity) &&
-		    (body->version[0] == '\0' || strcmp(body->version, offer->version) == 0) &&
-		    (found == NULL || strverscmp(offer->version, found->version) > 0))
-			found = offer;
-	}
-	return found;
-}
-
 static bool is_listed(const char (*places)[SITE_TEXT], uint32_t count, const char *name)
 {
 	for (uint32_t i = 0; i < count; i++)
@@ -93,7 +74,7 @@ static bool is_model_listed(const struct demand *demand, enum supply_model model
 	return demand->model_count == 0;
 }
 
-/* Whether the site may serve at all: service, residency, trust, freshness. */
+/* Whether the site may serve at all: service, residency, trust. */
 static int check_admission(const struct job *job, struct candidate *candidate)
 {
 	const struct demand *demand = job->request->demand;
@@ -112,8 +93,6 @@ static int check_admission(const struct job *job, struct candidate *candidate)
 		return rule_out(candidate, REASON_MODEL, 0, 0);
 	if (site->trust < demand->trust)
 		return rule_out(candidate, REASON_TRUST, site->trust, demand->trust);
-	if (view_site_stale(site, job->request->now))
-		return rule_out(candidate, REASON_STALE, job->request->now - site->measured, site->validity);
 	if (suspicion != 0) {
 		(void)rule_out(candidate, REASON_SUSPECT, 0, 0);
 		candidate->reason.error = suspicion;
@@ -455,14 +434,14 @@ static money link_charge(path_wide rate, int64_t time, bool round_up)
 static void charge_links(const struct job *job, const struct candidate *candidate, struct option *option)
 {
 	const struct path_label *label = &job->frontier.labels[option->label];
-	path_wide tariff = job->request->spot ? label->price : label->tariff;
 	int64_t held = candidate->start + candidate->time + option->transfer_in + option->transfer_out;
 
 	if (job->path_request.rate_up == 0 && job->path_request.rate_down == 0)
 		return;
 	option->link_price = link_charge(label->price, held, false);
-	option->link_tariff = link_charge(tariff, held, false);
-	option->link_hold = link_charge(tariff, option->link_most, true) + 2 * (money)(label->hops - 1);
+	option->link_tariff = link_charge(label->tariff, held, false);
+	option->link_hold =
+	        link_charge(label->tariff, option->link_most, true) + 2 * (money)(label->hops - 1);
 }
 
 /* Not even the hardest path's bound is good enough; without any, someone promises nothing. */
@@ -594,13 +573,16 @@ const struct option *candidate_cheapest(const struct candidate *candidate, int64
 /* What it takes to start, in time and money. */
 static void set_start(const struct job *job, struct candidate *candidate)
 {
-	const struct service_offer *service = candidate->service;
+	const struct view_service *service = candidate->service;
+	const struct view_facts *facts = view_facts(candidate->site);
 
-	candidate->start = bounded_time(service != NULL ? service->start : candidate->site->start);
+	candidate->start = bounded_time(service != NULL ? service->start : candidate->site->start) +
+	                   bounded_time(facts->wait);
 	if (service == NULL)
 		return;
-	candidate->call_price = bounded_money(service->price);
-	candidate->call_tariff = job->request->spot ? candidate->call_price : bounded_money(service->tariff);
+	candidate->call_price = bounded_money(
+	        view_aged_price(service->price, view_staleness(&facts->structure, job->request->now)));
+	candidate->call_tariff = bounded_money(job->request->spot ? service->price : service->tariff);
 }
 
 /* 0: can serve; 1: ruled out with a reason; negative: failure. */
@@ -611,7 +593,9 @@ static int examine(const struct job *job, struct candidate *candidate, uint32_t 
 	int code;
 
 	if (body_of(job)->service[0] != '\0')
-		candidate->service = find_offer(job, candidate->site);
+		candidate->service =
+		        view_newest_service(job->view, &job->versions, candidate->site->identity);
+	candidate->staleness = view_staleness(&view_facts(candidate->site)->amounts, job->request->now);
 	code = check_admission(job, candidate);
 	if (code != 0)
 		return code;
@@ -629,7 +613,7 @@ static int examine(const struct job *job, struct candidate *candidate, uint32_t 
 	return code;
 }
 
-int candidate_list(const struct job *job, struct candidate **ret_candidates, uint32_t *ret_count)
+int candidate_list(struct job *job, struct candidate **ret_candidates, uint32_t *ret_count)
 {
 	size_t sites = view_site_count(job->view);
 	struct candidate *candidates = arena_array(job->arena, sites + 1, sizeof(*candidates));
@@ -637,6 +621,8 @@ int candidate_list(const struct job *job, struct candidate **ret_candidates, uin
 
 	if (candidates == NULL)
 		return -ENOMEM;
+	if (body_of(job)->service[0] != '\0')
+		view_list_versions(job->view, body_of(job)->service, body_of(job)->version, &job->versions);
 	for (size_t i = 0; i < sites; i++) {
 		const struct site *site = view_site_at(job->view, i);
 		int code;
@@ -661,8 +647,12 @@ static struct plan_claim priced(const struct job *job, const struct candidate *c
 	struct plan_claim priced = candidate->claims[claim];
 	const struct resource_offer *offer = site_resource(candidate->site, priced.kind);
 
-	priced.price = resource_price(offer, priced.amount * ordinal);
-	priced.tariff = job->request->spot ? priced.price : offer->tariff;
+	priced.price = view_resource_price(offer, priced.amount * ordinal, candidate->staleness);
+	if (!job->request->spot)
+		priced.tariff = offer->tariff;
+	else
+		priced.tariff = candidate->staleness == 0 ? priced.price
+		                                          : resource_price(offer, priced.amount * ordinal);
 	return priced;
 }
 
@@ -709,6 +699,12 @@ static void add_access(const struct job *job, struct plan_path *path)
 	}
 }
 
+bool candidate_is_stale(const struct job *job, const struct candidate *candidate, const struct option *option)
+{
+	return candidate->staleness > 0 ||
+	       path_is_stale(job->view, &job->path_request, &job->frontier, option->label);
+}
+
 struct plan_part candidate_part(const struct job *job, const struct candidate *candidate,
                                 const struct option *option, uint32_t ordinal)
 {
@@ -735,8 +731,7 @@ struct plan_part candidate_part(const struct job *job, const struct candidate *c
 
 	for (uint32_t i = 0; i < candidate->claim_count; i++)
 		part.claims[i] = priced(job, candidate, i, ordinal);
-	path_describe(job->view, &job->path_request, &job->frontier, option->label, job->request->spot,
-	              &part.path);
+	path_describe(job->view, &job->path_request, &job->frontier, option->label, &part.path);
 	add_access(job, &part.path);
 	return part;
 }

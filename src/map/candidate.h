@@ -28,6 +28,7 @@ struct job {
 	uint32_t parts;
 	struct path_request path_request;
 	struct path_frontier frontier;
+	struct view_versions versions; /* of the demand's service */
 };
 
 /* One site over one path. */
@@ -44,8 +45,9 @@ struct option {
 
 struct candidate {
 	const struct site *site;
-	const struct service_offer *service; /* NULL for `run` */
-	struct plan_reason reason;           /* kind REASON_NONE: it can serve */
+	const struct view_service *service; /* NULL for `run` */
+	uint32_t staleness;                 /* of what the site has free and asks for it */
+	struct plan_reason reason;          /* kind REASON_NONE: it can serve */
 	uint32_t claim_count;
 	struct plan_claim claims[PLAN_CLAIMS]; /* kinds and amounts of one part */
 	int64_t start, time;
@@ -61,7 +63,7 @@ struct candidate {
  * Every site with resources, in order of identity; candidates that cannot serve keep their reason. -ENOMEM,
  * TOO_LARGE.
  */
-int candidate_list(const struct job *job, struct candidate **ret_candidates, uint32_t *ret_count) CHECKED;
+int candidate_list(struct job *job, struct candidate **ret_candidates, uint32_t *ret_count) CHECKED;
 
 /* Price, charge and worst charge of the `ordinal`-th part (1-based) at the candidate over the option. */
 struct candidate_cost {
@@ -72,6 +74,10 @@ struct candidate_cost candidate_cost(const struct job *job, const struct candida
 /* The part as the plan shows it. */
 struct plan_part candidate_part(const struct job *job, const struct candidate *candidate,
                                 const struct option *option, uint32_t ordinal);
+
+/* Whether the site, or a link on the way, has values that are older than their validity. */
+bool candidate_is_stale(const struct job *job, const struct candidate *candidate,
+                        const struct option *option);
 
 /* The option of least price among those that finish by `latest`, the faster of equals; NULL: none does. */
 const struct option *candidate_cheapest(const struct candidate *candidate, int64_t latest);

@@ -46,7 +46,8 @@ static int open_job(const struct view *view, const struct map_request *request, 
 	                                     demand_data_size(body, DATA_IN, parts) > 0,
 	                         .moves_out = body->bandwidth_down == 0 &&
 	                                      demand_data_size(body, DATA_OUT, parts) > 0,
-	                         .bounded = request->demand->budget > 0 && !request->spot,
+	                         .bounded = request->demand->budget > 0,
+	                         .spot = request->spot,
 	                         .guaranteed = body->network_guaranteed,
 	                         .bound = link_bound(request),
 	                         .now = request->now},
@@ -91,6 +92,7 @@ static int fill_plan(const struct outcome *outcome, struct plan *plan)
 		struct plan_part *part = &plan->parts[i];
 
 		*part = candidate_part(&outcome->job, candidate, option, chosen->ordinals[i]);
+		plan->stale = plan->stale || candidate_is_stale(&outcome->job, candidate, option);
 		plan->price += part->price;
 		plan->tariff += part->tariff;
 		plan->hold += part->hold;

@@ -17,6 +17,9 @@
  * = network + start + run; finish = respond + transfer of data in and out at the bandwidth asked for
  * (or the narrowest free capacity on the path when none was asked for, which then must not be zero).
  *
+ * Values that are older than their validity serve still, at the prices that view/age.h makes of them; a plan
+ * that rests on such says so. What a run waits for at a site, by its last word, is a part of its start.
+ *
  * Guarantees: a path is hard when both directions are reserved on its links, all of them promise a ceiling in
  * one class, and the access link promises one too; its bound is the sum of those. `network within T
  * guaranteed` needs a hard path with a bound of at most T, whatever is measured. Reservations travel in the

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "view/age.h"
 #include <errno.h>
 #include <string.h>
 
@@ -224,6 +225,27 @@ static void add_ceilings(const struct path_request *request, const struct path_l
 	}
 }
 
+static uint32_t link_staleness(const struct path_request *request, const struct site *owner)
+{
+	return view_staleness(&view_facts(owner)->structure, request->now);
+}
+
+struct link_cost {
+	money price, tariff;
+};
+
+/* The price ages, what is charged does not. */
+static struct link_cost link_cost(const struct path_request *request, const struct site *owner,
+                                  const struct link_offer *link, uint64_t total)
+{
+	uint32_t staleness = link_staleness(request, owner);
+	struct link_cost cost = {.price = view_link_price(link, total, staleness), .tariff = link->tariff};
+
+	if (request->spot)
+		cost.tariff = staleness == 0 ? cost.price : link_price(link, total);
+	return cost;
+}
+
 /* Extends a label over one link; false when the link cannot be used. */
 static bool extend(const struct search *search, const struct path_label *label, uint32_t link_index,
                    struct path_label *ret_label)
@@ -231,20 +253,25 @@ static bool extend(const struct search *search, const struct path_label *label, 
 	const struct path_request *request = search->request;
 	const struct site *from = view_site_at(search->view, label->node);
 	const struct link_offer *link = &from->links[link_index];
-	int target = view_site_index(search->view, link->toward);
-	const struct site *site = target < 0 ? NULL : view_site_at(search->view, (size_t)target);
+	size_t target = 0;
+	const struct site *site = view_site_and_index(search->view, link->toward, &target);
 	const struct link_offer *back = site == NULL ? NULL : path_link(site, from->identity);
+	struct link_cost up = {0}, down = {0};
 
 	if (back == NULL || label->hops == PLAN_HOPS || !is_usable(search->view, request, site))
 		return false;
 	if (link->free < least_free(request->rate_up, request->moves_in) ||
 	    back->free < least_free(request->rate_down, request->moves_out))
 		return false;
+	if (request->rate_up > 0)
+		up = link_cost(request, from, link, request->total_up);
+	if (request->rate_down > 0)
+		down = link_cost(request, site, back, request->total_down);
 	*ret_label = (struct path_label){
-	        .price = label->price + rate_price(request->rate_up, link_price(link, request->total_up)) +
-	                 rate_price(request->rate_down, link_price(back, request->total_down)),
-	        .tariff = label->tariff + rate_price(request->rate_up, link->tariff) +
-	                  rate_price(request->rate_down, back->tariff),
+	        .price = label->price + rate_price(request->rate_up, up.price) +
+	                 rate_price(request->rate_down, down.price),
+	        .tariff = label->tariff + rate_price(request->rate_up, up.tariff) +
+	                  rate_price(request->rate_down, down.tariff),
 	        .delay = label->delay + bounded_delay(link->delay) + bounded_delay(back->delay),
 	        .width_up = width_of(request->rate_up, request->moves_in, label->width_up, link),
 	        .width_down = width_of(request->rate_down, request->moves_out, label->width_down, back),
@@ -413,6 +440,18 @@ struct gateway_identity path_unbounded(const struct view *view, const struct pat
 	return nobody;
 }
 
+bool path_is_stale(const struct view *view, const struct path_request *request,
+                   const struct path_frontier *frontier, uint32_t label)
+{
+	struct route route;
+
+	find_route(view, frontier, label, &route);
+	for (uint32_t hop = 0; hop < route.hops && route.hops > 1; hop++)
+		if (link_staleness(request, route.sites[hop]) > 0)
+			return true;
+	return false;
+}
+
 /* Ceilings of a class summed up in both directions; false when some link promises none. */
 static bool sum_ceilings(const struct route *route, uint32_t class, int64_t *ret_up, int64_t *ret_down)
 {
@@ -447,21 +486,23 @@ static void choose_class(const struct path_request *request, const struct route 
 	path->measured = true;
 }
 
-static struct plan_link describe_link(const struct path_request *request, const struct link_offer *link,
-                                      const struct link_offer *back, uint32_t class, bool spot)
+static struct plan_link describe_link(const struct path_request *request, const struct route *route,
+                                      uint32_t hop, uint32_t class)
 {
-	struct plan_link described = {.price = link_price(link, request->total_up),
-	                              .back_price = link_price(back, request->total_down),
-	                              .delay = bounded_delay(link->delay),
-	                              .back_delay = bounded_delay(back->delay),
-	                              .least = bounded_delay(link->least),
-	                              .back_least = bounded_delay(back->least),
-	                              .ceiling = bounded_delay(link->ceilings[class]),
-	                              .back_ceiling = bounded_delay(back->ceilings[class])};
+	const struct link_offer *link = route->links[hop], *back = route->backs[hop];
+	struct link_cost up = link_cost(request, route->sites[hop], link, request->total_up);
+	struct link_cost down = link_cost(request, route->sites[hop + 1], back, request->total_down);
 
-	described.tariff = spot ? described.price : link->tariff;
-	described.back_tariff = spot ? described.back_price : back->tariff;
-	return described;
+	return (struct plan_link){.price = up.price,
+	                          .back_price = down.price,
+	                          .tariff = up.tariff,
+	                          .back_tariff = down.tariff,
+	                          .delay = bounded_delay(link->delay),
+	                          .back_delay = bounded_delay(back->delay),
+	                          .least = bounded_delay(link->least),
+	                          .back_least = bounded_delay(back->least),
+	                          .ceiling = bounded_delay(link->ceilings[class]),
+	                          .back_ceiling = bounded_delay(back->ceilings[class])};
 }
 
 /* Rounded half up, like every charge. */
@@ -473,8 +514,7 @@ static money per_second(path_wide price)
 }
 
 void path_describe(const struct view *view, const struct path_request *request,
-                   const struct path_frontier *frontier, uint32_t label, bool spot,
-                   struct plan_path *ret_path)
+                   const struct path_frontier *frontier, uint32_t label, struct plan_path *ret_path)
 {
 	struct plan_path path = {.hop_count = frontier->labels[label].hops,
 	                         .rate_up = request->rate_up,
@@ -487,8 +527,7 @@ void path_describe(const struct view *view, const struct path_request *request,
 	for (uint32_t hop = 0; hop < path.hop_count; hop++)
 		path.hops[hop] = route.sites[hop]->identity;
 	for (uint32_t hop = 0; hop + 1 < path.hop_count; hop++) {
-		path.links[hop] =
-		        describe_link(request, route.links[hop], route.backs[hop], path.class, spot);
+		path.links[hop] = describe_link(request, &route, hop, path.class);
 		path.delay_up += path.links[hop].delay;
 		path.delay_down += path.links[hop].back_delay;
 	}
@@ -524,12 +563,12 @@ static void widen_neighbours(const struct view *view, const struct path_request 
 	const struct site *site = view_site_at(view, node);
 
 	for (uint32_t i = 0; i < site->link_count; i++) {
-		int target = view_site_index(view, site->links[i].toward);
-		const struct link_offer *back =
-		        target < 0 ? NULL : path_link(view_site_at(view, (size_t)target), site->identity);
+		size_t target = 0;
+		const struct site *far = view_site_and_index(view, site->links[i].toward, &target);
+		const struct link_offer *back = far == NULL ? NULL : path_link(far, site->identity);
 		struct width width;
 
-		if (back == NULL || !is_usable(view, request, view_site_at(view, (size_t)target)))
+		if (back == NULL || !is_usable(view, request, far))
 			continue;
 		width = narrow(widths[node], &site->links[i],
 		               least_free(request->rate_up, request->moves_in));

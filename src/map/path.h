@@ -35,6 +35,7 @@ struct path_request {
 	uint64_t total_up, total_down; /* of the demand: prices are taken at this use */
 	bool moves_in, moves_out;      /* data travel without a rate asked for: at what is free */
 	bool bounded;                  /* what links charge matters, not only their price */
+	bool spot;                     /* they charge their price, as it was last known */
 	bool guaranteed;               /* what they promise matters */
 	int64_t bound;                 /* guaranteed: what the ceilings of all links may sum up to */
 	bool use_suspects;
@@ -69,16 +70,18 @@ bool path_is_reserved(const struct path_request *request);
 int path_search(const struct view *view, const struct path_request *request, struct arena *arena,
                 struct path_frontier *ret_frontier) CHECKED;
 /*
- * The path of a label, with prices, tariffs and rates. `spot`: tariff = price. Its class is the loosest one
+ * The path of a label, with prices, tariffs and rates. Its class is the loosest one
  * that all its links promise and, where guaranteed, that keeps to the bound: a tight class is left to those
  * who need it.
  */
 void path_describe(const struct view *view, const struct path_request *request,
-                   const struct path_frontier *frontier, uint32_t label, bool spot,
-                   struct plan_path *ret_path);
+                   const struct path_frontier *frontier, uint32_t label, struct plan_path *ret_path);
 /* On a path without bound: the first gateway on the way with whose link no class is left that all promise. */
 struct gateway_identity path_unbounded(const struct view *view, const struct path_frontier *frontier,
                                        uint32_t label);
+/* Whether a link that the path takes, in either direction, has values that are older than their validity. */
+bool path_is_stale(const struct view *view, const struct path_request *request,
+                   const struct path_frontier *frontier, uint32_t label);
 /* The link of a gateway toward a neighbour; NULL when there is none. */
 const struct link_offer *path_link(const struct site *from, struct gateway_identity toward);
 

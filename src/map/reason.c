@@ -15,7 +15,7 @@ static const char *const names[REASON_KINDS] = {
         [REASON_SERVICE] = "service", [REASON_BANDWIDTH] = "bandwidth", [REASON_UNREACHABLE] = "unreachable",
         [REASON_BUDGET] = "budget",   [REASON_REGION] = "region",       [REASON_OPERATOR] = "operator",
         [REASON_MODEL] = "model",     [REASON_TRUST] = "trust",         [REASON_SUSPECT] = "suspect",
-        [REASON_STALE] = "stale",     [REASON_SITE] = "site",
+        [REASON_SITE] = "site",
 };
 
 /* How the two numbers of a reason are shown. */
@@ -45,7 +45,6 @@ static const struct {
         [REASON_MODEL] = {"not of the supply models asked for", NUMBER_NONE, "", ""},
         [REASON_TRUST] = {"trust ", NUMBER_PLAIN, " < ", ""},
         [REASON_SUSPECT] = {"avoided: ", NUMBER_NONE, "", ""},
-        [REASON_STALE] = {"last heard of ", NUMBER_TIME, " ago, valid ", ""},
         [REASON_SITE] = {"not the site that serves already", NUMBER_NONE, "", ""},
 };
 

@@ -97,7 +97,6 @@ enum plan_reason_kind {
 	REASON_MODEL,
 	REASON_TRUST,   /* have, need */
 	REASON_SUSPECT, /* it, or a gateway that every path needs, refused or did not answer lately */
-	REASON_STALE,   /* its values are older than their validity */
 	REASON_SITE,    /* what is there already stays where it is */
 	REASON_KINDS,
 };
@@ -122,6 +121,7 @@ struct plan {
 	money price, tariff, hold;        /* sums over parts */
 	int64_t network, respond, finish; /* worst over parts */
 	bool exact;                       /* the search was complete: no cheaper plan exists in this view */
+	bool stale;                       /* it rests on values that are older than their validity */
 };
 
 #endif

@@ -4,13 +4,42 @@
 #include <stdlib.h>
 #include <string.h>
 
+static struct slab *slab_of(const struct view *view, enum entry_kind kind, const struct entry *entry)
+{
+	switch (kind) {
+	case ENTRY_TREE:
+		return view->trees;
+	case ENTRY_SERVICE:
+		return view->service_slab;
+	default:
+		return view->node_slabs[((const struct node *)(const void *)entry)->shown.site.link_count];
+	}
+}
+
 void *view_new_entry(struct view *view, enum entry_kind kind)
 {
-	struct entry *entry = slab_take(view->slabs[kind]);
+	struct entry *entry = slab_take(kind == ENTRY_TREE ? view->trees : view->service_slab);
 
 	if (entry != NULL)
 		entry->born = view->next_number;
 	return entry;
+}
+
+struct node *view_new_node(struct view *view, uint32_t link_count)
+{
+	struct slab **slab = &view->node_slabs[link_count];
+	struct node *node;
+
+	/* Every snapshot can show other values of everything. */
+	if (*slab == NULL)
+		*slab = slab_create(offsetof(struct node, shown.site) + view_site_size(link_count),
+		                    view->limits.sites * (VIEW_SNAPSHOTS + 1));
+	node = *slab == NULL ? NULL : slab_take(*slab);
+	if (node == NULL)
+		return NULL;
+	node->entry.born = view->next_number;
+	node->shown.site.link_count = link_count;
+	return node;
 }
 
 bool view_is_shown(const struct view *view, const struct entry *entry)
@@ -18,11 +47,18 @@ bool view_is_shown(const struct view *view, const struct entry *entry)
 	return view->newest != NULL && entry->born <= view->newest->number;
 }
 
+void view_release_entry(struct view *view, enum entry_kind kind, struct entry *entry)
+{
+	if (kind == ENTRY_SERVICE)
+		view_release_title(view, ((struct service *)(void *)entry)->offer.title);
+	slab_release(slab_of(view, kind, entry), entry);
+}
+
 /* To the newest of the snapshots that show it, from `snapshot` on; without one the entry goes. */
 static void hand_over(struct view *view, enum entry_kind kind, struct snapshot *snapshot, struct entry *entry)
 {
 	if (snapshot == NULL || entry->born > snapshot->number) {
-		slab_release(view->slabs[kind], entry);
+		view_release_entry(view, kind, entry);
 		return;
 	}
 	entry->next = snapshot->replaced[kind];
@@ -34,46 +70,6 @@ void view_drop_entry(struct view *view, enum entry_kind kind, struct entry *entr
 	hand_over(view, kind, view->newest, entry);
 }
 
-static void table_release(struct table *table)
-{
-	if (table != NULL && --table->snapshots == 0)
-		free(table);
-}
-
-static struct table *table_create(void *const *entries, size_t count)
-{
-	struct table *table = malloc(sizeof(*table) + count * sizeof(*entries));
-
-	if (table == NULL)
-		return NULL;
-	*table = (struct table){.snapshots = 1, .count = count};
-	if (count > 0)
-		memcpy(table->entries, entries, count * sizeof(*entries));
-	return table;
-}
-
-/* The newest snapshot's table when nothing has changed since, else a copy. */
-static struct table *table_take(const struct view *view, enum entry_kind kind)
-{
-	struct table *table = view->newest == NULL ? NULL : view->newest->tables[kind];
-
-	if (table != NULL && !view->changed[kind]) {
-		table->snapshots++;
-		return table;
-	}
-	return kind == ENTRY_NODE ? table_create((void *const *)view->nodes, view->node_count)
-	                          : table_create((void *const *)view->services, view->service_count);
-}
-
-static struct snapshot *snapshot_free(struct snapshot *snapshot)
-{
-	for (int kind = 0; kind < ENTRY_KINDS; kind++)
-		table_release(snapshot->tables[kind]);
-	free(snapshot->view.suspects);
-	free(snapshot);
-	return NULL;
-}
-
 static struct snapshot *snapshot_create(const struct view *view)
 {
 	struct snapshot *snapshot = calloc(1, sizeof(*snapshot));
@@ -81,27 +77,17 @@ static struct snapshot *snapshot_create(const struct view *view)
 
 	if (snapshot == NULL)
 		return NULL;
-	snapshot->tables[ENTRY_NODE] = table_take(view, ENTRY_NODE);
-	snapshot->tables[ENTRY_SERVICE] = table_take(view, ENTRY_SERVICE);
 	shown->suspects = calloc(view->suspect_count + 1, sizeof(*shown->suspects));
-	if (snapshot->tables[ENTRY_NODE] == NULL || snapshot->tables[ENTRY_SERVICE] == NULL ||
-	    shown->suspects == NULL)
-		return snapshot_free(snapshot);
+	if (shown->suspects == NULL) {
+		free(snapshot);
+		return NULL;
+	}
 	memcpy(shown->suspects, view->suspects, view->suspect_count * sizeof(*shown->suspects));
 	shown->suspect_count = view->suspect_count;
-	shown->nodes = (struct node **)snapshot->tables[ENTRY_NODE]->entries;
-	shown->node_count = view->node_count;
-	shown->services = (struct service **)snapshot->tables[ENTRY_SERVICE]->entries;
-	shown->service_count = view->service_count;
-	shown->bytes = sizeof(*snapshot) + (view->suspect_count + 1) * sizeof(*shown->suspects);
+	shown->nodes = view->nodes;
+	shown->services = view->services;
+	view_tables(view, snapshot->tables);
 	return snapshot;
-}
-
-static void set_changed(struct view *view, bool changed)
-{
-	for (int kind = 0; kind < ENTRY_KINDS; kind++)
-		view->changed[kind] = changed;
-	view->suspects_changed = changed;
 }
 
 static void drop_snapshot(struct view *view, struct snapshot **place)
@@ -110,7 +96,7 @@ static void drop_snapshot(struct view *view, struct snapshot **place)
 
 	/* What the view has changed since an older one is not kept track of. */
 	if (snapshot == view->newest)
-		set_changed(view, true);
+		view->changed = true;
 	*place = snapshot->older;
 	view->snapshot_count--;
 	for (int kind = 0; kind < ENTRY_KINDS; kind++) {
@@ -119,7 +105,8 @@ static void drop_snapshot(struct view *view, struct snapshot **place)
 			hand_over(view, (enum entry_kind)kind, snapshot->older, entry);
 		}
 	}
-	(void)snapshot_free(snapshot);
+	free(snapshot->view.suspects);
+	free(snapshot);
 }
 
 void view_collect(struct view *view)
@@ -134,32 +121,11 @@ void view_collect(struct view *view)
 			place = &(*place)->older;
 }
 
-size_t view_snapshot_bytes(const struct view *view)
-{
-	const struct snapshot *newer = NULL;
-	size_t bytes = 0;
-
-	for (const struct snapshot *here = view->newest; here != NULL; newer = here, here = here->older) {
-		bytes += here->view.bytes;
-		for (int kind = 0; kind < ENTRY_KINDS; kind++)
-			if (newer == NULL || newer->tables[kind] != here->tables[kind])
-				bytes += sizeof(*here->tables[kind]) +
-				         here->tables[kind]->count * sizeof(void *);
-	}
-	return bytes;
-}
-
-static bool is_current(const struct view *view)
-{
-	return view->newest != NULL && !view->changed[ENTRY_NODE] && !view->changed[ENTRY_SERVICE] &&
-	       !view->suspects_changed;
-}
-
 const struct view *view_snapshot(struct view *view)
 {
 	struct snapshot *snapshot;
 
-	if (!is_current(view)) {
+	if (view->newest == NULL || view->changed) {
 		view_collect(view);
 		snapshot = view->snapshot_count == VIEW_SNAPSHOTS ? NULL : snapshot_create(view);
 		if (snapshot == NULL)
@@ -168,7 +134,7 @@ const struct view *view_snapshot(struct view *view)
 		snapshot->older = view->newest;
 		view->newest = snapshot;
 		view->snapshot_count++;
-		set_changed(view, false);
+		view->changed = false;
 	}
 	(void)atomic_fetch_add_explicit(&view->newest->holders, 1, memory_order_relaxed);
 	return &view->newest->view;

@@ -2,45 +2,49 @@
 /*
  * What a view and its snapshots are made of.
  *
- * A table of a view is a table of pointers. What they point to may be shown by snapshots as well, and is then
- * never changed: the view puts a changed copy in its place. Which that is needs no counting: snapshots have
- * ascending numbers, and an entry knows the number of the first snapshot that can show it. An entry that is
- * replaced goes to the newest snapshot that shows it; when that snapshot goes the entry passes to the next
- * older one that shows it, or goes for good. Only the view's own thread does any of this; other threads do
- * nothing but count a snapshot's holders down.
+ * What a snapshot shows is never changed: the view puts a changed copy in its place, of an entry as of the
+ * nodes of the trees that lead to it. Which those are needs no counting: snapshots have ascending numbers,
+ * and an entry knows the number of the first snapshot that can show it. An entry that is replaced goes to the
+ * newest snapshot that shows it; when that snapshot goes the entry passes to the next older one that shows
+ * it, or goes for good. Only the view's own thread does any of this; other threads do nothing but count a
+ * snapshot's holders down.
  */
 #ifndef VIEW_INTERNAL_H
 #define VIEW_INTERNAL_H
 
 #include "base/slab.h"
+#include "view/tree.h"
 #include "view/view.h"
 #include <stdatomic.h>
 
-struct entry {
-	uint64_t born; /* number of the first snapshot that can show it */
-	struct entry *next;
-};
-
-/* One gateway: what it announced, and the same with the local reservations taken off. */
+/* A site as it is shown. Last, because there is room for its own links only. */
 struct node {
 	struct entry entry;
-	struct site announced;
-	struct site shown;
+	struct view_site shown;
+};
+
+/* Shared by services, never shown by itself: it lives as long as an entry that names it. */
+struct title {
+	struct entry entry;
+	struct view_title text;
+	uint32_t uses;
 };
 
 struct service {
 	struct entry entry;
-	struct service_offer offer;
+	struct view_service offer;
 };
 
 /* A decision of this ingress that the owner's own values do not show yet. */
 struct reservation {
-	struct gateway_identity owner;
-	bool link;
+	struct local *local; /* of its owner */
+	bool link, over;
 	enum resource_kind kind;
 	struct gateway_identity toward;
 	uint64_t amount;
 	int64_t decided, until;
+	struct reservation *next;          /* of the same owner, by age */
+	struct reservation *newer, *older; /* of all */
 };
 
 struct suspect {
@@ -49,34 +53,50 @@ struct suspect {
 	int64_t until;
 };
 
+/* A link that this gateway has measured itself. */
+struct measured_link {
+	struct gateway_identity toward;
+	struct view_path values;
+};
+enum { LOCAL_LINKS = 4 };
+
+/*
+ * What this gateway knows of a site beside what its owner announced. Sites of which it knows nothing of its
+ * own have none, and are shown as they were announced.
+ */
+struct local {
+	struct entry entry;
+	struct gateway_identity identity;
+	struct node *announced; /* shown by nobody; NULL: the site is not known */
+	struct reservation *reservations, **last;
+	bool loaded;
+	struct site_load load;
+	struct view_path path;
+	uint32_t link_count;
+	struct measured_link links[LOCAL_LINKS];
+	bool marked; /* to be shown anew, with `next` */
+	struct local *next;
+};
+
 /* The kinds of entries that snapshots share. */
-enum entry_kind { ENTRY_NODE, ENTRY_SERVICE, ENTRY_KINDS };
+enum entry_kind { ENTRY_TREE, ENTRY_NODE, ENTRY_SERVICE, ENTRY_KINDS };
 
 struct view {
-	struct node **nodes; /* ordered by identity */
-	size_t node_count;
-	struct service **services; /* ordered by name, version, site */
-	size_t service_count;
+	struct tree nodes;    /* by identity */
+	struct tree services; /* by name, version, site */
 	struct suspect *suspects;
 	size_t suspect_count;
-	size_t bytes; /* of the tables */
 	/* The rest a snapshot does not have. */
 	struct view_limits limits;
-	struct slab *slabs[ENTRY_KINDS];
-	struct reservation *reservations;
-	size_t reservation_count;
+	struct slab *trees, *service_slab, *node_slabs[SITE_LINKS + 1], *titles, *locals, *reservations;
+	struct tree places;      /* services by site, address; hidden */
+	struct tree title_index; /* hidden */
+	struct tree local_index; /* hidden */
+	struct reservation *oldest, *latest;
 	struct snapshot *newest; /* the others behind it, by age */
 	uint32_t snapshot_count;
 	uint64_t next_number;
-	bool changed[ENTRY_KINDS]; /* tables, since the newest snapshot */
-	bool suspects_changed;
-};
-
-/* A copy of a table of pointers, shared by the snapshots between which it did not change. */
-struct table {
-	uint32_t snapshots;
-	size_t count;
-	void *entries[];
+	bool changed; /* since the newest snapshot */
 };
 
 struct snapshot {
@@ -84,21 +104,51 @@ struct snapshot {
 	_Atomic uint32_t holders;
 	uint64_t number;
 	struct snapshot *older;
-	struct table *tables[ENTRY_KINDS];
 	struct entry *replaced[ENTRY_KINDS]; /* since this snapshot, which is the newest that shows them */
+	struct view_table tables[VIEW_TABLES];
 };
 
-/* A zeroed entry that no snapshot shows; NULL when memory is short. */
+/* Room that a site with so many links takes. */
+size_t view_site_size(uint32_t link_count);
+
+/* A zeroed entry that no snapshot shows, not a node; NULL when memory is short. */
 void *view_new_entry(struct view *view, enum entry_kind kind);
+struct node *view_new_node(struct view *view, uint32_t link_count);
 /* Whether a snapshot shows the entry: then it must not be changed. */
 bool view_is_shown(const struct view *view, const struct entry *entry);
-/* Gives up an entry that the view's own table no longer has; at once, or with the last snapshot that shows
- * it.
+/* Gives up an entry that the view's own tree no longer has; at once, or with the last snapshot that shows it.
  */
 void view_drop_entry(struct view *view, enum entry_kind kind, struct entry *entry);
+/* No snapshot shows it. */
+void view_release_entry(struct view *view, enum entry_kind kind, struct entry *entry);
 /* Frees snapshots that nobody holds. */
 void view_collect(struct view *view);
-/* Memory of all snapshots but for the entries. Only neighbours share tables. */
-size_t view_snapshot_bytes(const struct view *view);
+
+/* Services (service.c). */
+int view_open_services(struct view *view) CHECKED;
+void view_close_services(struct view *view);
+/* -ENOMEM: some are there still. */
+int view_remove_services(struct view *view, struct gateway_identity site) CHECKED;
+void view_release_title(struct view *view, const struct view_title *title);
+
+/* Local knowledge (local.c). */
+int view_open_locals(struct view *view) CHECKED;
+void view_close_locals(struct view *view);
+struct local *view_local(const struct view *view, struct gateway_identity identity);
+/* The one of the identity, a new one if there is none; NULL when memory or room is short. */
+struct local *view_need_local(struct view *view, struct gateway_identity identity);
+/* What its owner now announces of a site of which something is known. */
+int view_announce_local(struct view *view, struct local *local, const struct site *site) CHECKED;
+/* The site is gone; what was reserved stays noted, in case that it returns. */
+void view_forget_announced(struct view *view, struct local *local);
+/* Shows the site anew, with all that is known; drops a local that knows nothing. */
+int view_show_local(struct view *view, struct local *local);
+
+/* Sites (view.c). */
+struct node *view_node(const struct view *view, struct gateway_identity identity);
+/* The node to be changed: a copy in its place when a snapshot shows it. NULL when memory is short. */
+struct node *view_own_node(struct view *view, struct node *node);
+/* Shows it from now on. `facts` is what to say of it. */
+int view_show_site(struct view *view, const struct site *site, const struct view_facts *facts) CHECKED;
 
 #endif

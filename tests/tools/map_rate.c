@@ -188,7 +188,8 @@ static void measure_snapshots(uint32_t sites, uint32_t changes)
 		for (uint32_t i = 0; i < changes; i++, seed += 7919) {
 			uint32_t number = 1 + (uint32_t)(seed % sites);
 
-			must(view_put_link_delay(view, identity(number), identity(number + 1), seed, 0, 0));
+			must(view_put_link_delay(view, identity(number), identity(number + 1), seed, 0, 0,
+			                         NOW, 0));
 		}
 		middle = clock_monotonic(&clock_system);
 		view_release_snapshot(view_snapshot(view));

@@ -439,7 +439,7 @@ static struct link_offer fresh_link(struct gateway_identity from, struct gateway
 static void add_neighbour(void)
 {
 	const struct gateway_identity there = {9, 1};
-	struct site near = *view_site(station->view, station->identity);
+	struct site near;
 	struct site far = {.identity = there,
 	                   .name = "far",
 	                   .measured = station_wall(station),
@@ -450,6 +450,7 @@ static void add_neighbour(void)
 	struct service_offer service = {
 	        .site = there, .name = "voice", .version = "1", .address = {0xfd, 1}, .score = 10};
 
+	view_copy_site(view_site(station->view, station->identity), &near);
 	near.link_count = 1;
 	near.links[0] = fresh_link(station->identity, there);
 	far.links[0] = fresh_link(there, station->identity);

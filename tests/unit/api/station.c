@@ -19,10 +19,11 @@ enum { SITES = 64, SETTLE_STEPS = 3000 };
 
 const struct front_tenant station_tenants[STATION_TENANTS] = {
         {.name = "demo", .key = 7, .secret = {1, 7}, .spot = true},
-        {.name = "other", .key = 8, .secret = {1, 8}, .spot = true},
+        {.name = "other", .key = 8, .number = 1, .secret = {1, 8}, .spot = true},
         {
                 .name = "chief",
                 .key = 9,
+                .number = 2,
                 .secret = {1, 9},
                 .operator= true },
         };

@@ -2,141 +2,123 @@
 /* The order of the decision: each step decides although all later ones would say the contrary. */
 #include "base/random.h"
 #include "bgp/decision.h"
+#include "bgp/update.h"
 #include "tests/t.h"
 
 enum { STEPS = 10, ROUNDS = 3000, CANDIDATES = 6 };
 
-static const uint32_t path[] = {7, 8, 9, 10};
-
-struct sample {
-	struct update_attributes attributes;
-	struct decision_candidate candidate;
-};
+static const uint8_t addresses[][16] = {{49}, {50}, {51}};
 
 /* Equal to every other plain one in all that counts. */
-static void make_plain(struct sample *sample)
+static const struct decision_candidate plain = {
+        .preference = DECISION_DEFAULT_PREFERENCE,
+        .as_count = 2,
+        .origin = UPDATE_ORIGIN_EGP,
+        .neighbour_as = 7,
+        .med = 50,
+        .cluster_count = 1,
+        .identifier = 50,
+        .address = addresses[1],
+        .path_id = 50,
+};
+
+static void set_local(struct decision_candidate *c, bool better)
 {
-	memset(sample, 0, sizeof(*sample));
-	sample->attributes.as_path = path;
-	sample->attributes.as_count = 2;
-	sample->attributes.origin = UPDATE_ORIGIN_EGP;
-	sample->attributes.has_med = true;
-	sample->attributes.med = 50;
-	sample->attributes.cluster_count = 1;
-	sample->candidate.attributes = &sample->attributes;
-	sample->candidate.identifier = 50;
-	sample->candidate.address[0] = 50;
-	sample->candidate.path_id = 50;
+	c->local = better;
 }
 
-static void set_local(struct sample *s, bool better)
+static void set_preference(struct decision_candidate *c, bool better)
 {
-	s->candidate.local = better;
+	c->preference = better ? 101 : 99;
 }
 
-static void set_preference(struct sample *s, bool better)
+static void set_length(struct decision_candidate *c, bool better)
 {
-	s->attributes.has_local_preference = true;
-	s->attributes.local_preference = better ? 101 : 99;
+	c->as_count = better ? 1 : 3;
 }
 
-static void set_length(struct sample *s, bool better)
+static void set_origin(struct decision_candidate *c, bool better)
 {
-	s->attributes.as_count = better ? 1 : 3;
+	c->origin = better ? UPDATE_ORIGIN_IGP : UPDATE_ORIGIN_INCOMPLETE;
 }
 
-static void set_origin(struct sample *s, bool better)
+static void set_med(struct decision_candidate *c, bool better)
 {
-	s->attributes.origin = better ? UPDATE_ORIGIN_IGP : UPDATE_ORIGIN_INCOMPLETE;
+	c->med = better ? 0 : 51;
 }
 
-static void set_med(struct sample *s, bool better)
+static void set_external(struct decision_candidate *c, bool better)
 {
-	s->attributes.has_med = !better; /* none counts as 0 */
-	s->attributes.med = 51;
+	c->external = better;
 }
 
-static void set_external(struct sample *s, bool better)
+static void set_identifier(struct decision_candidate *c, bool better)
 {
-	s->candidate.external = better;
+	c->identifier = better ? 49 : 50;
 }
 
-static void set_identifier(struct sample *s, bool better)
+static void set_clusters(struct decision_candidate *c, bool better)
 {
-	s->attributes.has_originator = better;
-	s->attributes.originator = 49;
+	c->cluster_count = better ? 0 : 2;
 }
 
-static void set_clusters(struct sample *s, bool better)
+static void set_address(struct decision_candidate *c, bool better)
 {
-	s->attributes.cluster_count = better ? 0 : 2;
+	c->address = better ? addresses[0] : addresses[2];
 }
 
-static void set_address(struct sample *s, bool better)
+static void set_path_id(struct decision_candidate *c, bool better)
 {
-	s->candidate.address[0] = better ? 49 : 51;
+	c->path_id = better ? 49 : 51;
 }
 
-static void set_path_id(struct sample *s, bool better)
-{
-	s->candidate.path_id = better ? 49 : 51;
-}
-
-static void (*const setters[STEPS])(struct sample *sample, bool better) = {
+static void (*const setters[STEPS])(struct decision_candidate *candidate, bool better) = {
         set_local,    set_preference, set_length,   set_origin,  set_med,
         set_external, set_identifier, set_clusters, set_address, set_path_id,
 };
 
-static const struct decision_candidate *best_of_two(const struct sample *a, const struct sample *b)
+/* The number of the best of `count` candidates, which are left as they are. */
+static uint32_t best_of(const struct decision_candidate *candidates, size_t count)
 {
-	const struct decision_candidate *list[] = {&a->candidate, &b->candidate};
+	struct decision_candidate list[CANDIDATES];
 
-	return decision_best(list, 2);
+	memcpy(list, candidates, count * sizeof(*list));
+	return decision_best(list, count)->number;
+}
+
+static uint32_t best_of_two(struct decision_candidate a, struct decision_candidate b)
+{
+	const struct decision_candidate list[] = {a, b};
+
+	return best_of(list, 2);
 }
 
 static void test_each_step(void **state)
 {
 	for (int decisive = 0; decisive < STEPS; decisive++) {
-		struct sample better, worse;
+		struct decision_candidate better = plain, worse = plain;
 
-		make_plain(&better);
-		make_plain(&worse);
+		better.number = 1;
 		for (int later = decisive; later < STEPS; later++) {
 			setters[later](&better, later == decisive);
 			setters[later](&worse, later != decisive);
 		}
-		if (best_of_two(&better, &worse) != &better.candidate ||
-		    best_of_two(&worse, &better) != &better.candidate)
+		if (best_of_two(better, worse) != 1 || best_of_two(worse, better) != 1)
 			fail_msg("step %d does not decide", decisive);
 	}
-}
-
-static void test_default_preference(void **state)
-{
-	struct sample without, with;
-
-	make_plain(&without);
-	make_plain(&with);
-	with.attributes.has_local_preference = true;
-	with.attributes.local_preference = DECISION_DEFAULT_PREFERENCE - 1;
-	T_TRUE(best_of_two(&with, &without) == &without.candidate);
-	with.attributes.local_preference = DECISION_DEFAULT_PREFERENCE + 1;
-	T_TRUE(best_of_two(&with, &without) == &with.candidate);
 }
 
 /* MED counts only between routes of one neighbouring AS. */
 static void test_med_of_different_neighbours(void **state)
 {
-	static const uint32_t other[] = {6, 9};
-	struct sample a, b;
+	struct decision_candidate a = plain, b = plain;
 
-	make_plain(&a);
-	make_plain(&b);
-	b.attributes.as_path = other;
-	a.attributes.med = 1;
-	b.attributes.med = 100;
-	b.candidate.identifier = 49;
-	T_TRUE(best_of_two(&a, &b) == &b.candidate);
+	b.neighbour_as = 6;
+	a.med = 1;
+	b.med = 100;
+	b.identifier = 49;
+	b.number = 1;
+	T_EQ(best_of_two(a, b), 1);
 }
 
 /* A route beaten by its neighbour's better MED must not beat a third one: the order of arrival is no matter.
@@ -144,34 +126,33 @@ static void test_med_of_different_neighbours(void **state)
 static void test_med_does_not_depend_on_order(void **state)
 {
 	static const int orders[][3] = {{0, 1, 2}, {0, 2, 1}, {1, 0, 2}, {1, 2, 0}, {2, 0, 1}, {2, 1, 0}};
-	static const uint32_t other[] = {6, 9};
-	struct sample s[3];
+	struct decision_candidate c[3] = {plain, plain, plain};
 
-	for (int i = 0; i < 3; i++)
-		make_plain(&s[i]);
-	s[0].candidate.identifier = 1; /* would win by identifier, loses by MED to 1 */
-	s[0].attributes.med = 100;
-	s[1].candidate.identifier = 3;
-	s[1].attributes.med = 10;
-	s[2].candidate.identifier = 2;
-	s[2].attributes.as_path = other;
+	c[0].identifier = 1; /* would win by identifier, loses by MED to 1 */
+	c[0].med = 100;
+	c[1].identifier = 3;
+	c[1].med = 10;
+	c[2].identifier = 2;
+	c[2].neighbour_as = 6;
+	c[2].number = 2;
 	for (size_t i = 0; i < ARRAY_SIZE(orders); i++) {
-		const struct decision_candidate *list[3];
+		const struct decision_candidate list[] = {c[orders[i][0]], c[orders[i][1]], c[orders[i][2]]};
 
-		for (int k = 0; k < 3; k++)
-			list[k] = &s[orders[i][k]].candidate;
-		T_TRUE(decision_best(list, 3) == &s[2].candidate);
+		T_EQ(best_of(list, 3), 2);
 	}
 }
 
-static void randomise(struct sample *sample, struct random *random, uint32_t number)
+static struct decision_candidate any(struct random *random, uint32_t number)
 {
-	make_plain(sample);
-	sample->attributes.as_path = path + random_below(random, 2);
+	struct decision_candidate candidate = plain;
+
+	candidate.neighbour_as += (uint32_t)random_below(random, 2);
 	for (int i = 1; i < STEPS - 1; i++)
 		if (random_below(random, 3) == 0)
-			setters[i](sample, random_below(random, 2));
-	sample->candidate.path_id = number; /* no two are equal */
+			setters[i](&candidate, random_below(random, 2));
+	candidate.path_id = number; /* no two are equal */
+	candidate.number = number;
+	return candidate;
 }
 
 static void test_any_order_gives_the_same(void **state)
@@ -180,43 +161,37 @@ static void test_any_order_gives_the_same(void **state)
 
 	random_seed(&random, 5);
 	for (int round = 0; round < ROUNDS; round++) {
-		struct sample samples[CANDIDATES];
-		const struct decision_candidate *first = NULL;
+		struct decision_candidate list[CANDIDATES];
+		uint32_t first;
 
 		for (uint32_t i = 0; i < CANDIDATES; i++)
-			randomise(&samples[i], &random, i);
+			list[i] = any(&random, i);
+		first = best_of(list, CANDIDATES);
 		for (int shuffle = 0; shuffle < 6; shuffle++) {
-			const struct decision_candidate *list[CANDIDATES], *best;
-
 			for (size_t i = 0; i < CANDIDATES; i++) {
 				size_t place = random_below(&random, i + 1);
+				struct decision_candidate moved = list[i];
 
 				list[i] = list[place];
-				list[place] = &samples[i].candidate;
+				list[place] = moved;
 			}
-			best = decision_best(list, CANDIDATES);
-			T_TRUE(first == NULL || best == first);
-			first = best;
+			T_EQ(best_of(list, CANDIDATES), first);
 		}
 	}
 }
 
 static void test_few(void **state)
 {
-	const struct decision_candidate *list[1];
-	struct sample one;
+	struct decision_candidate one = plain;
 
-	make_plain(&one);
-	list[0] = &one.candidate;
-	T_TRUE(decision_best(list, 1) == &one.candidate);
-	T_TRUE(decision_best(list, 0) == NULL);
+	T_TRUE(decision_best(&one, 1) == &one);
+	T_TRUE(decision_best(&one, 0) == NULL);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(test_each_step),
-	        cmocka_unit_test(test_default_preference),
 	        cmocka_unit_test(test_med_of_different_neighbours),
 	        cmocka_unit_test(test_med_does_not_depend_on_order),
 	        cmocka_unit_test(test_any_order_gives_the_same),

@@ -186,7 +186,10 @@ static const struct {
          HEADER_BAD_TYPE, "00"},
         {MARKER "0013"
                 "05",
-         HEADER_BAD_TYPE, "05"}, /* ROUTE-REFRESH is never negotiated */
+         HEADER_BAD_LENGTH, "0013"}, /* ROUTE-REFRESH too short */
+        {MARKER "0013"
+                "06",
+         HEADER_BAD_TYPE, "06"},
         {MARKER "0013"
                 "ff",
          HEADER_BAD_TYPE, "ff"},
@@ -357,10 +360,10 @@ static void test_large_as_numbers(void **state)
 
 static void test_notification_limits(void **state)
 {
-	uint8_t body[2 + 200] = {3, 1};
+	uint8_t body[2 + MESSAGE_ERROR_DATA + 1] = {3, 1};
 	struct message_error error = {.code = 9};
 
-	memset(body + 2, 7, 200);
+	memset(body + 2, 7, sizeof(body) - 2);
 	T_ERROR(message_notification_decode(body, 0, &error), BUSBAR_ERROR_MALFORMED);
 	T_ERROR(message_notification_decode(body, 1, &error), BUSBAR_ERROR_MALFORMED);
 	T_EQ(error.code, 9);
@@ -384,6 +387,116 @@ static void test_names(void **state)
 	T_TEXT(message_error_name(&(struct message_error){.code = 99}), "unknown error");
 }
 
+/* Both ways through octets written by hand: RFC 4724 section 3, RFC 8538 section 2. */
+static void test_graceful_restart_capability(void **state)
+{
+	static const struct {
+		const char *capability;
+		struct message_open open;
+	} cases[] = {
+	        {"40020000", {.graceful_restart = true}},
+	        {"4002c078",
+	         {.graceful_restart = true,
+	          .restarting = true,
+	          .graceful_notification = true,
+	          .restart_time = 120}},
+	        {"40068fff00020180",
+	         {.graceful_restart = true,
+	          .restart_ipv6_unicast = true,
+	          .forwarding_kept = true,
+	          .restarting = true,
+	          .restart_time = 4095}},
+	        {"4006000a00020100",
+	         {.graceful_restart = true, .restart_ipv6_unicast = true, .restart_time = 10}},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct message_open wanted = cases[i].open, open;
+		uint8_t bytes[128], capability[16];
+		size_t size = octets(cases[i].capability, capability, sizeof(capability));
+		struct message_error error;
+		int written;
+
+		wanted.as = 65001;
+		wanted.identifier = 1;
+		written = message_open_encode(&wanted, bytes, sizeof(bytes));
+		T_EQ(written, 31 + (int)size);
+		T_BYTES(bytes + 31, capability, size);
+		T_OK(decode_whole(bytes, (size_t)written, &open, &error));
+		T_TRUE(open.graceful_restart);
+		T_EQ(open.restart_ipv6_unicast, wanted.restart_ipv6_unicast);
+		T_EQ(open.forwarding_kept, wanted.forwarding_kept);
+		T_EQ(open.restarting, wanted.restarting);
+		T_EQ(open.graceful_notification, wanted.graceful_notification);
+		T_EQ(open.restart_time, wanted.restart_time);
+	}
+}
+
+/* What is kept of IPv4 unicast alone says nothing of us. */
+static void test_graceful_restart_of_another_family(void **state)
+{
+	struct message_error error;
+	struct message_open open;
+	uint8_t body[64];
+	size_t size = octets("04fde9005a0a0000010a020840060078000101"
+	                     "80",
+	                     body, sizeof(body));
+
+	T_OK(message_open_decode(body, size, &open, &error));
+	T_TRUE(open.graceful_restart && !open.restart_ipv6_unicast && !open.forwarding_kept);
+	size = octets("04fde9005a0a00000109020740050078000201", body, sizeof(body));
+	T_ERROR(message_open_decode(body, size, &open, &error), BUSBAR_ERROR_MALFORMED);
+	T_EQ(error.subcode, OPEN_UNSPECIFIC);
+}
+
+static void test_route_refresh(void **state)
+{
+	const struct message_refresh end = {MESSAGE_AFI_IPV6, MESSAGE_SAFI_UNICAST, REFRESH_END};
+	struct message_refresh refresh = {.afi = 9};
+	struct message_error error;
+	uint8_t bytes[32], golden[32];
+	size_t size = octets(MARKER "00170500020201", golden, sizeof(golden));
+
+	T_EQ(message_refresh_encode(&end, bytes, sizeof(bytes)), size);
+	T_BYTES(bytes, golden, size);
+	T_OK(message_refresh_decode(bytes + MESSAGE_HEADER, 4, &refresh, &error));
+	T_EQ(refresh.afi, 2);
+	T_EQ(refresh.safi, 1);
+	T_EQ(refresh.kind, REFRESH_END);
+	refresh.afi = 9;
+	for (size_t length = 0; length < 8; length++) {
+		if (length == 4)
+			continue;
+		T_ERROR(message_refresh_decode(bytes + MESSAGE_HEADER, length, &refresh, &error),
+		        BUSBAR_ERROR_MALFORMED);
+		T_EQ(error.code, MESSAGE_REFRESH_ERROR);
+		T_EQ(error.subcode, REFRESH_BAD_LENGTH);
+		T_EQ(refresh.afi, 9); /* untouched */
+	}
+}
+
+static void test_descriptions(void **state)
+{
+	struct message_error error = message_cease(CEASE_SHUTDOWN, "back at ten\n");
+	char text[128], small[12];
+
+	T_EQ(error.data[0], 12);
+	message_error_describe(&error, text, sizeof(text));
+	T_TEXT(text, "6/2 administrative shutdown: back at ten?");
+	error = message_hard_reset(&error);
+	T_EQ(error.subcode, CEASE_HARD_RESET);
+	message_error_describe(&error, text, sizeof(text));
+	T_TEXT(text, "6/9 hard reset: 6/2 administrative shutdown: back at ten?");
+	message_error_describe(&error, small, sizeof(small));
+	T_TEXT(small, "6/9 hard re");
+	error = message_error_make(MESSAGE_CEASE, CEASE_SHUTDOWN, "\xffx", 2); /* longer than what is there */
+	message_error_describe(&error, text, sizeof(text));
+	T_TEXT(text, "6/2 administrative shutdown: x");
+	error = message_error_make(MESSAGE_UPDATE_ERROR, 1, "abc", 3);
+	message_error_describe(&error, text, sizeof(text));
+	T_TEXT(text, "3/1 malformed attribute list");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -399,6 +512,10 @@ int main(void)
 	        cmocka_unit_test(test_large_as_numbers),
 	        cmocka_unit_test(test_notification_limits),
 	        cmocka_unit_test(test_names),
+	        cmocka_unit_test(test_graceful_restart_capability),
+	        cmocka_unit_test(test_graceful_restart_of_another_family),
+	        cmocka_unit_test(test_route_refresh),
+	        cmocka_unit_test(test_descriptions),
 	};
 
 	return T_RUN(tests);

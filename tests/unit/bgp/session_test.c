@@ -13,7 +13,11 @@ struct probe {
 	unsigned connects, disconnects, ups, downs, opens, keepalives;
 	int connect_code;
 	struct message_error sent; /* the last NOTIFICATION */
+	struct message_open open;  /* the last OPEN */
 	unsigned notifications;
+	struct message_error noted; /* the last one that was reported */
+	bool noted_received;
+	bool graceful; /* how the last session ended */
 };
 
 static int do_connect(void *context)
@@ -37,6 +41,8 @@ static void do_send(void *context, const uint8_t *bytes, size_t size)
 
 	T_EQ(message_frame(bytes, size, MESSAGE_MAXIMUM, &frame, &error), size);
 	probe->opens += frame.type == MESSAGE_OPEN;
+	if (frame.type == MESSAGE_OPEN)
+		T_OK(message_open_decode(frame.body, frame.body_size, &probe->open, &error));
 	probe->keepalives += frame.type == MESSAGE_KEEPALIVE;
 	if (frame.type == MESSAGE_NOTIFICATION) {
 		T_OK(message_notification_decode(frame.body, frame.body_size, &probe->sent));
@@ -49,12 +55,24 @@ static void do_established(void *context)
 	((struct probe *)context)->ups++;
 }
 
-static void do_down(void *context)
+static void do_down(void *context, bool graceful)
 {
-	((struct probe *)context)->downs++;
+	struct probe *probe = context;
+
+	probe->downs++;
+	probe->graceful = graceful;
 }
 
-static const struct session_output output = {do_connect, do_disconnect, do_send, do_established, do_down};
+static void do_notified(void *context, const struct message_error *error, bool received)
+{
+	struct probe *probe = context;
+
+	probe->noted = *error;
+	probe->noted_received = received;
+}
+
+static const struct session_output output = {do_connect,     do_disconnect, do_send,
+                                             do_established, do_down,       do_notified};
 
 static const struct message_open good_open = {
         .as = 65002,
@@ -86,12 +104,15 @@ static void make(struct probe *probe, bool passive)
 static void step(struct probe *probe, enum session_event event, int64_t now)
 {
 	static const struct message_error update_error = {.code = MESSAGE_UPDATE_ERROR, .subcode = 1};
+	static const struct message_error shutdown = {.code = MESSAGE_CEASE, .subcode = CEASE_SHUTDOWN};
 	struct session_input input = {event, now, NULL, NULL};
 
 	if (event == SESSION_OPEN)
 		input.open = &good_open;
 	if (event == SESSION_ERROR || event == SESSION_NOTIFICATION)
 		input.error = &update_error;
+	if (event == SESSION_STOP)
+		input.error = &shutdown;
 	session_step(&probe->session, &input);
 }
 
@@ -120,7 +141,7 @@ struct transition {
 };
 static const struct transition expected[SESSION_STATES][SESSION_EVENTS] = {
         /* START, STOP, CONNECTED, ACCEPTED, CLOSED, RETRY, HOLD, KEEPALIVE_TIMER,
-           OPEN, KEEPALIVE, UPDATE, NOTIFICATION, ERROR, COLLISION, TWIN_DOWN */
+           OPEN, KEEPALIVE, UPDATE, NOTIFICATION, ERROR, COLLISION, TWIN_DOWN, REPLACED, SEND_HOLD */
         {{CONNECT},
          {SAME},
          {SAME},
@@ -135,6 +156,8 @@ static const struct transition expected[SESSION_STATES][SESSION_EVENTS] = {
          {SAME},
          {SAME},
          {SAME},
+         {SAME},
+         {SAME},
          {SAME}},
         {{SAME},
          {IDLE},
@@ -150,6 +173,8 @@ static const struct transition expected[SESSION_STATES][SESSION_EVENTS] = {
          {SAME},
          {SAME},
          {ACTIVE},
+         {SAME},
+         {SAME},
          {SAME}},
         {{SAME},
          {IDLE},
@@ -157,6 +182,8 @@ static const struct transition expected[SESSION_STATES][SESSION_EVENTS] = {
          {SENT},
          {SAME},
          {CONNECT},
+         {SAME},
+         {SAME},
          {SAME},
          {SAME},
          {SAME},
@@ -180,6 +207,8 @@ static const struct transition expected[SESSION_STATES][SESSION_EVENTS] = {
          {ACTIVE},
          {ACTIVE, 3, 1},
          {ACTIVE, 6, 7},
+         {SAME},
+         {SAME},
          {SAME}},
         {{SAME},
          {IDLE, 6, 2},
@@ -195,6 +224,8 @@ static const struct transition expected[SESSION_STATES][SESSION_EVENTS] = {
          {ACTIVE},
          {ACTIVE, 3, 1},
          {ACTIVE, 6, 7},
+         {SAME},
+         {SAME},
          {SAME}},
         {{SAME},
          {IDLE, 6, 2},
@@ -210,7 +241,9 @@ static const struct transition expected[SESSION_STATES][SESSION_EVENTS] = {
          {ACTIVE},
          {ACTIVE, 3, 1},
          {SAME},
-         {SAME}},
+         {SAME},
+         {ACTIVE},
+         {ACTIVE, 8, 0}},
 };
 
 static void check(enum session_state state, enum session_event event)
@@ -384,8 +417,8 @@ static void expect_refusal(struct message_open open, uint8_t subcode, uint8_t fi
 	T_EQ(probe.sent.subcode, subcode);
 	if (first_octet != 0)
 		T_EQ(probe.sent.data[0], first_octet);
-	T_EQ(probe.session.last_error.subcode, subcode);
-	T_TRUE(!probe.session.last_error_received);
+	T_EQ(probe.noted.subcode, subcode);
+	T_TRUE(!probe.noted_received);
 }
 
 static void test_refused_opens(void **state)
@@ -492,6 +525,108 @@ static void test_established_twin_stays(void **state)
 	T_EQ(accepting.downs, 0);
 }
 
+/* ---- graceful restart ---- */
+
+/* An established session between two that keep routes for a while; the peer's OPEN may say more. */
+static void establish_graceful(struct probe *probe, struct message_open open)
+{
+	make(probe, false);
+	probe->session.settings.restart_time = 60;
+	step(probe, SESSION_START, 0);
+	step(probe, SESSION_CONNECTED, 0);
+	session_step(&probe->session, &(struct session_input){SESSION_OPEN, 0, &open, NULL});
+	step(probe, SESSION_KEEPALIVE, 0);
+	T_EQ(probe->session.state, SESSION_ESTABLISHED);
+}
+
+static struct message_open graceful_open(bool notification)
+{
+	struct message_open open = good_open;
+
+	open.graceful_restart = true;
+	open.restart_ipv6_unicast = true;
+	open.restart_time = 30;
+	open.graceful_notification = notification;
+	return open;
+}
+
+/* How the session ends by an event with that error, and whether routes stay. */
+static void expect_end(struct message_open open, enum session_event event, uint8_t code, uint8_t subcode,
+                       bool graceful)
+{
+	const struct message_error error = message_error_make(code, subcode, NULL, 0);
+	struct probe probe;
+
+	establish_graceful(&probe, open);
+	session_step(&probe.session,
+	             &(struct session_input){event, CLOCK_SECOND, NULL, code != 0 ? &error : NULL});
+	T_EQ(probe.downs, 1);
+	if (probe.graceful != graceful)
+		fail_msg("event %d with %u/%u: graceful %d", event, code, subcode, probe.graceful);
+}
+
+static void test_what_outlives_a_session(void **state)
+{
+	const struct message_open with = graceful_open(true), without = graceful_open(false);
+	struct message_open other_family = with;
+
+	expect_end(without, SESSION_CLOSED, 0, 0, true);
+	expect_end(without, SESSION_REPLACED, 0, 0, true);
+	expect_end(without, SESSION_HOLD_TIMER, 0, 0, false);
+	expect_end(without, SESSION_NOTIFICATION, MESSAGE_CEASE, CEASE_CHANGED, false);
+	expect_end(without, SESSION_ERROR, MESSAGE_UPDATE_ERROR, 1, false);
+	expect_end(with, SESSION_CLOSED, 0, 0, true);
+	expect_end(with, SESSION_HOLD_TIMER, 0, 0, true);
+	expect_end(with, SESSION_SEND_HOLD_TIMER, 0, 0, true);
+	expect_end(with, SESSION_NOTIFICATION, MESSAGE_HOLD_EXPIRED, 0, true);
+	expect_end(with, SESSION_NOTIFICATION, MESSAGE_CEASE, CEASE_SHUTDOWN, true);
+	expect_end(with, SESSION_NOTIFICATION, MESSAGE_CEASE, CEASE_HARD_RESET, false);
+	expect_end(with, SESSION_ERROR, MESSAGE_UPDATE_ERROR, 1, true);
+	expect_end(with, SESSION_ERROR, MESSAGE_CEASE, CEASE_MAXIMUM_PREFIXES, false);
+	expect_end(with, SESSION_STOP, MESSAGE_CEASE, CEASE_SHUTDOWN, false);
+	expect_end(with, SESSION_STOP, MESSAGE_CEASE, CEASE_CHANGED, true);
+	other_family.restart_ipv6_unicast = false;
+	expect_end(other_family, SESSION_CLOSED, 0, 0, false);
+	expect_end(good_open, SESSION_CLOSED, 0, 0, false);
+}
+
+/* A goodbye for good is wrapped for whoever would keep our routes at any NOTIFICATION. */
+static void test_hard_reset_is_wrapped(void **state)
+{
+	struct probe probe;
+
+	establish_graceful(&probe, graceful_open(true));
+	step(&probe, SESSION_STOP, 0);
+	T_EQ(probe.sent.code, MESSAGE_CEASE);
+	T_EQ(probe.sent.subcode, CEASE_HARD_RESET);
+	T_EQ(probe.sent.data[0], MESSAGE_CEASE);
+	T_EQ(probe.sent.data[1], CEASE_SHUTDOWN);
+	establish_graceful(&probe, graceful_open(false));
+	step(&probe, SESSION_STOP, 0);
+	T_EQ(probe.sent.subcode, CEASE_SHUTDOWN);
+}
+
+static void test_restart_is_told(void **state)
+{
+	struct probe probe;
+
+	make(&probe, false);
+	step(&probe, SESSION_START, 0);
+	step(&probe, SESSION_CONNECTED, 0);
+	T_TRUE(probe.open.graceful_restart && !probe.open.restart_ipv6_unicast && !probe.open.restarting);
+	make(&probe, false);
+	probe.session.settings.restart_time = 60;
+	step(&probe, SESSION_START, 0);
+	step(&probe, SESSION_CONNECTED, 0);
+	T_TRUE(probe.open.restart_ipv6_unicast && probe.open.restarting && !probe.open.forwarding_kept);
+	T_EQ(probe.open.restart_time, 60);
+	step(&probe, SESSION_CLOSED, 0);
+	session_set_restarting(&probe.session, false);
+	step(&probe, SESSION_RETRY_TIMER, 0);
+	step(&probe, SESSION_CONNECTED, 0);
+	T_TRUE(!probe.open.restarting && probe.open.forwarding_kept); /* a mere connection was lost */
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -507,6 +642,9 @@ int main(void)
 	        cmocka_unit_test(test_same_identifier),
 	        cmocka_unit_test(test_collision),
 	        cmocka_unit_test(test_established_twin_stays),
+	        cmocka_unit_test(test_what_outlives_a_session),
+	        cmocka_unit_test(test_hard_reset_is_wrapped),
+	        cmocka_unit_test(test_restart_is_told),
 	};
 
 	return T_RUN(tests);

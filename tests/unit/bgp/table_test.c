@@ -47,15 +47,14 @@ static const struct table_report report = {on_origin, on_best};
 
 static void open_fixture(struct fixture *fixture)
 {
-	const struct table_settings settings = {.as = OWN_AS,
-	                                        .identifier = OWN_IDENTIFIER,
-	                                        .peers = PEERS,
-	                                        .paths_per_peer = PATHS,
-	                                        .seed = 1};
+	const struct table_settings settings = {.as = OWN_AS, .identifier = OWN_IDENTIFIER, .seed = 1};
 
 	memset(fixture, 0, sizeof(*fixture));
 	fixture->table = table_create(&settings);
 	T_TRUE(fixture->table != NULL);
+	T_OK(table_set_peers(fixture->table, PEERS));
+	for (int i = 0; i < PEERS; i++)
+		table_set_maximum(fixture->table, i, PATHS);
 	for (int i = 0; i < PEERS; i++)
 		table_set_peer(fixture->table, i,
 		               &(struct table_peer){.external = i < 2,
@@ -152,7 +151,7 @@ static void test_one_choice_per_origin(void **state)
 	publish(&fixture);
 	T_TRUE(table_origin(fixture.table, prefix_of(0, 0).address, 64, 9, &choice));
 	T_EQ(choice.peer, 1); /* the longer path steps in */
-	T_EQ(attributes_view(choice.attributes)->as_count, 3);
+	T_EQ(attributes_view(choice.attributes).as_count, 3);
 	T_TRUE(table_best(fixture.table, prefix_of(0, 0).address, 64, &choice));
 	T_EQ(choice.origin_as, 8);
 	table_free(fixture.table);
@@ -167,7 +166,7 @@ static void test_reports_only_changes(void **state)
 	T_OK(put(&fixture, 0, 0, 0, via_a, 2, "two"));
 	publish(&fixture);
 	T_EQ(fixture.count, 2); /* a burst is decided once */
-	T_BYTES(attributes_view(fixture.seen[0].choice.attributes)->opaque, "two", 3);
+	T_BYTES(attributes_view(fixture.seen[0].choice.attributes).opaque, "two", 3);
 	T_OK(put(&fixture, 0, 0, 0, via_a, 2, "two"));
 	T_TRUE(!table_dirty(fixture.table));
 	T_OK(put(&fixture, 1, 0, 0, long_way, 3, "worse"));
@@ -356,7 +355,7 @@ static void check_model(const struct fixture *fixture, struct entry model[PEERS]
 				shortest = MINIMUM(shortest, model[peer][number][id].as_count);
 	T_EQ(any, shortest < 9);
 	if (any)
-		T_EQ(attributes_view(choice.attributes)->as_count, shortest);
+		T_EQ(attributes_view(choice.attributes).as_count, shortest);
 }
 
 static void test_random_changes(void **state)

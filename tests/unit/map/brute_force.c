@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "view/age.h"
 #include <errno.h>
 #include <string.h>
 
@@ -121,6 +122,21 @@ static void add_ceilings(struct way *way, const struct link_offer *link, const s
 	}
 }
 
+static uint32_t staleness(const struct force *force, const struct site *site)
+{
+	return view_staleness(&view_facts(site)->structure, force->request->now);
+}
+
+/* Prices age, charges do not. */
+static void add_prices(const struct force *force, struct way *way, const struct link_offer *link,
+                       const struct site *owner, uint64_t rate, uint64_t total)
+{
+	money tariff = force->request->spot ? link_price(link, total) : link->tariff;
+
+	way->price += (wide)rate * (uint64_t)view_link_price(link, total, staleness(force, owner));
+	way->tariff += (wide)rate * (uint64_t)tariff;
+}
+
 static void walk(struct force *force, const struct way *way)
 {
 	uint32_t last = way->nodes[way->hops - 1];
@@ -147,11 +163,9 @@ static void walk(struct force *force, const struct way *way)
 		next.nodes[next.hops++] = (uint32_t)index;
 		next.delay += link->delay + back->delay;
 		add_ceilings(&next, link, back);
-		next.price += (wide)force->up * (uint64_t)link_price(link, force->demand->body.bandwidth_up);
-		next.price +=
-		        (wide)force->down * (uint64_t)link_price(back, force->demand->body.bandwidth_down);
-		next.tariff += (wide)force->up * (uint64_t)link->tariff;
-		next.tariff += (wide)force->down * (uint64_t)back->tariff;
+		add_prices(force, &next, link, here, force->up, force->demand->body.bandwidth_up);
+		add_prices(force, &next, back, view_site_at(force->view, (size_t)index), force->down,
+		           force->demand->body.bandwidth_down);
 		next.least_up = MINIMUM(next.least_up, link->free);
 		next.least_down = MINIMUM(next.least_down, back->free);
 		walk(force, &next);
@@ -184,7 +198,6 @@ static bool named(const char (*names)[SITE_TEXT], uint32_t count, const char *na
 static bool admitted(const struct force *force, const struct site *site)
 {
 	const struct demand *demand = force->demand;
-	int64_t age = force->request->now - site->measured;
 	bool model = demand->model_count == 0;
 
 	for (uint32_t i = 0; i < demand->model_count; i++)
@@ -192,23 +205,23 @@ static bool admitted(const struct force *force, const struct site *site)
 	return site->resource_count > 0 && model && site->trust >= demand->trust &&
 	       named(demand->regions, demand->region_count, site->region) &&
 	       named(demand->operators, demand->operator_count, site->operator) &&
-	       (site->validity == 0 || age <= site->validity) &&
 	       view_suspected(force->view, site->identity, force->request->now) == 0;
 }
 
 /* Newer: versions compared number by number. */
-static const struct service_offer *newest(const struct force *force, const struct site *site)
+static const struct view_service *newest(const struct force *force, const struct site *site)
 {
 	const struct demand_body *body = &force->demand->body;
-	const struct service_offer *best = NULL;
+	const struct view_service *best = NULL;
 
 	for (size_t i = 0; i < view_service_count(force->view); i++) {
-		const struct service_offer *offer = view_service_at(force->view, i);
+		const struct view_service *offer = view_service_at(force->view, i);
 
-		if (strcmp(offer->name, body->service) != 0 || !gateway_equal(offer->site, site->identity) ||
-		    (body->version[0] != '\0' && strcmp(body->version, offer->version) != 0))
+		if (strcmp(offer->title->name, body->service) != 0 ||
+		    !gateway_equal(offer->site, site->identity) ||
+		    (body->version[0] != '\0' && strcmp(body->version, offer->title->version) != 0))
 			continue;
-		if (best == NULL || strverscmp(offer->version, best->version) > 0)
+		if (best == NULL || strverscmp(offer->title->version, best->title->version) > 0)
 			best = offer;
 	}
 	return best;
@@ -221,7 +234,7 @@ static uint64_t cores_behind(const struct site *site, uint64_t gflops)
 }
 
 static uint64_t cores_for(const struct force *force, const struct site *site,
-                          const struct service_offer *service, uint64_t cores)
+                          const struct view_service *service, uint64_t cores)
 {
 	uint64_t own = need(force, RESOURCE_CPU), gflops = need(force, RESOURCE_CPU_GFLOPS);
 
@@ -237,7 +250,7 @@ static uint64_t cores_for(const struct force *force, const struct site *site,
 }
 
 static int64_t time_for(const struct force *force, const struct site *site,
-                        const struct service_offer *service, uint64_t cores)
+                        const struct view_service *service, uint64_t cores)
 {
 	const struct demand_body *body = &force->demand->body;
 	uint64_t rate = 0, work = share(body->work.amount, force->parts);
@@ -339,7 +352,7 @@ static bool any_in_time(const struct force *force, uint32_t node, int64_t start,
 
 /* One core, or as many as it takes; 0 when no number of free whole cores is enough. */
 static uint64_t find_cores(const struct force *force, const struct site *site,
-                           const struct service_offer *service, uint32_t node, int64_t start)
+                           const struct view_service *service, uint32_t node, int64_t start)
 {
 	const struct demand_body *body = &force->demand->body;
 	const struct resource_offer *cpu = site_resource(site, RESOURCE_CPU);
@@ -362,7 +375,7 @@ static void claim(struct plan_part *part, enum resource_kind kind, uint64_t amou
 }
 
 static void list_claims(const struct force *force, const struct site *site,
-                        const struct service_offer *service, uint64_t cores, struct plan_part *part)
+                        const struct view_service *service, uint64_t cores, struct plan_part *part)
 {
 	bool reservation = force->demand->body.reserve_time > 0;
 	uint64_t memory = need(force, RESOURCE_MEMORY);
@@ -432,7 +445,6 @@ static void add_choice(struct force *force, const struct site *site, const struc
 {
 	struct choice choice = {.site = site, .way = way, .most = most};
 	struct plan_part part = figures(force, way, start, claims->time);
-	wide tariff = force->request->spot ? way->price : way->tariff;
 	int64_t held = part.start + part.time + part.transfer_in + part.transfer_out;
 	bool asked = force->up > 0 || force->down > 0;
 
@@ -453,10 +465,10 @@ static void add_choice(struct force *force, const struct site *site, const struc
 		part.path.hops[i] = view_site_at(force->view, way->nodes[i])->identity;
 	choice.carbon = part.carbon == 0 ? INT64_MAX / 1024 : (int64_t)part.carbon;
 	choice.link_price = over(way->price, held, false);
-	choice.link_tariff = over(tariff, held, false);
-	choice.link_hold =
-	        asked ? over(tariff, payable(force, &part, part.reserve), true) + 2 * (money)(way->hops - 1)
-	              : 0;
+	choice.link_tariff = over(way->tariff, held, false);
+	choice.link_hold = asked ? over(way->tariff, payable(force, &part, part.reserve), true) +
+	                                   2 * (money)(way->hops - 1)
+	                         : 0;
 	choice.part = part;
 	force->choices[force->choice_count++] = choice;
 }
@@ -464,7 +476,7 @@ static void add_choice(struct force *force, const struct site *site, const struc
 static void list_choices_of(struct force *force, const struct site *site, uint32_t node)
 {
 	bool named_service = force->demand->body.service[0] != '\0';
-	const struct service_offer *service = named_service ? newest(force, site) : NULL;
+	const struct view_service *service = named_service ? newest(force, site) : NULL;
 	bool runs = force->demand->body.reserve_time == 0;
 	int64_t start = !runs ? 0 : service != NULL ? service->start : site->start;
 	struct plan_part claims = {.claim_count = 0};
@@ -479,7 +491,7 @@ static void list_choices_of(struct force *force, const struct site *site, uint32
 	if (claims.time < 0)
 		return;
 	if (runs && service != NULL) {
-		claims.call_price = service->price;
+		claims.call_price = view_aged_price(service->price, staleness(force, site));
 		claims.call_tariff = force->request->spot ? service->price : service->tariff;
 	}
 	list_claims(force, site, service, cores, &claims);
@@ -504,8 +516,10 @@ static struct plan_part priced(const struct force *force, const struct choice *c
 		uint64_t scale = resource_descriptions[item->kind].price_scale;
 		money price = 0, tariff = 0, hold = 0;
 
-		item->price = resource_price(offer, item->amount * (before + 1));
-		item->tariff = force->request->spot ? item->price : offer->tariff;
+		item->price = view_resource_price(offer, item->amount * (before + 1),
+		                                  staleness(force, choice->site));
+		item->tariff = force->request->spot ? resource_price(offer, item->amount * (before + 1))
+		                                    : offer->tariff;
 		if (money_charge(item->amount, scale, part.time, item->price, &price) < 0 ||
 		    money_charge(item->amount, scale, part.time, item->tariff, &tariff) < 0 ||
 		    money_charge(item->amount, scale, payable(force, &part, part.limit), item->tariff,
@@ -690,7 +704,7 @@ static int status_of(struct force *force, money *ret_hold)
 	bool known = body->service[0] == '\0';
 
 	for (size_t i = 0; i < view_service_count(force->view); i++)
-		known = known || strcmp(view_service_at(force->view, i)->name, body->service) == 0;
+		known = known || strcmp(view_service_at(force->view, i)->title->name, body->service) == 0;
 	if (!known)
 		return BUSBAR_ERROR_UNKNOWN_SERVICE;
 	if (force->demand->budget == 0)

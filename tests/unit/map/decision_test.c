@@ -294,7 +294,7 @@ static void test_longest_path(void **state)
 	T_EQ(fixture->plan.parts[0].path.hop_count, PLAN_HOPS);
 	T_EQ(fixture->plan.network, 2 * (PLAN_HOPS - 1) * MS);
 	build_chain(fixture, PLAN_HOPS + 1);
-	site = *view_site(fixture->view, network_identity(PLAN_HOPS));
+	view_copy_site(view_site(fixture->view, network_identity(PLAN_HOPS)), &site);
 	site.resource_count = 0;
 	network_put(fixture->view, &site);
 	map(fixture);
@@ -310,8 +310,8 @@ static void test_length_counts(void **state)
 
 	ask_job(fixture)->bandwidth_up = MEGABIT;
 	build_chain(fixture, PLAN_HOPS + 1);
-	first = *view_site(fixture->view, network_identity(1));
-	eleventh = *view_site(fixture->view, network_identity(11));
+	view_copy_site(view_site(fixture->view, network_identity(1)), &first);
+	view_copy_site(view_site(fixture->view, network_identity(11)), &eleventh);
 	join(&first, &eleventh, 50 * MS, 50 * MS, 100 * MEGABIT, 5000);
 	network_put(fixture->view, &first);
 	network_put(fixture->view, &eleventh);
@@ -534,7 +534,7 @@ static void test_nothing_promised(void **state)
 
 	build_two_ways(fixture);
 	body->network_guaranteed = true;
-	dear = *view_site(fixture->view, network_identity(3));
+	view_copy_site(view_site(fixture->view, network_identity(3)), &dear);
 	promise(&dear, 0, 8 * MS);
 	network_put(fixture->view, &dear);
 	map(fixture); /* the one class that all promise */
@@ -858,6 +858,76 @@ static void test_speed(void **state)
 	T_TRUE(decisions > 10);
 }
 
+/* The route feed has stopped: demands are placed all the same, and plans say on what. */
+static void test_no_news(void **state)
+{
+	struct fixture *fixture = *state;
+	money fresh;
+
+	build_headset(fixture);
+	map(fixture);
+	T_EQ(fixture->plan.status, 0);
+	T_TRUE(!fixture->plan.stale);
+	fresh = fixture->plan.price;
+	for (int64_t age = 10 * CLOCK_SECOND; age < 1000000 * CLOCK_SECOND; age *= 10) {
+		struct gateway_identity site = fixture->plan.parts[0].site;
+		money tariff = fixture->plan.tariff, price = fixture->plan.price;
+
+		fixture->request.now = NETWORK_NOW + age;
+		map(fixture);
+		T_EQ(fixture->plan.status, 0);
+		T_TRUE(fixture->plan.stale);
+		T_TRUE(gateway_equal(fixture->plan.parts[0].site, site)); /* all are as old */
+		T_TRUE(fixture->plan.price >= price);
+		T_EQ(fixture->plan.tariff, tariff);
+	}
+	T_TRUE(fixture->plan.price >= 7 * fresh);
+}
+
+/* What was heard of lately goes before what is cheaper by old values, and is not waited for. */
+static void test_news_win(void **state)
+{
+	struct fixture *fixture = *state;
+	struct site ingress = network_site(1, "edge-a"), cheap = executor(2, "cheap", 4, 1000);
+	struct site fresh = executor(3, "fresh", 4, 3000);
+
+	join(&ingress, &cheap, MS, MS, 100 * MEGABIT, 0);
+	join(&ingress, &fresh, MS, MS, 100 * MEGABIT, 0);
+	cheap.validity = CLOCK_SECOND;
+	network_put(fixture->view, &ingress);
+	network_put(fixture->view, &cheap);
+	network_put(fixture->view, &fresh);
+	ask_job(fixture);
+	map(fixture);
+	T_EQ(fixture->plan.parts[0].site.site, 2);
+	T_TRUE(!fixture->plan.stale);
+	fixture->request.now = NETWORK_NOW + 4 * CLOCK_SECOND;
+	map(fixture);
+	T_EQ(fixture->plan.parts[0].site.site, 3);
+	T_TRUE(!fixture->plan.stale);
+	fixture->request.site = network_identity(2);
+	map(fixture);
+	T_EQ(fixture->plan.status, 0);
+	T_TRUE(fixture->plan.stale);
+}
+
+/* A run waits where the site says that it must. */
+static void test_queue(void **state)
+{
+	struct fixture *fixture = *state;
+	struct site_load load = {.identity = network_identity(4), .measured = NETWORK_NOW, .wait = MS};
+
+	build_headset(fixture);
+	fixture->demand.body.respond_within = 20 * MS;
+	map(fixture);
+	T_EQ(fixture->plan.parts[0].site.site, 4);
+	T_EQ(fixture->plan.parts[0].start, 0);
+	T_OK(view_put_load(fixture->view, &load));
+	map(fixture);
+	T_EQ(fixture->plan.status, BUSBAR_ERROR_INFEASIBLE);
+	T_TEXT(reason_of(fixture, 4), "site-3: respond 20.4 ms > 20 ms");
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(test_##name, setup, teardown)
 
 int main(void)
@@ -887,6 +957,9 @@ int main(void)
 	        TEST(too_many_kinds),
 	        TEST(many_reasons),
 	        TEST(hard_search),
+	        TEST(no_news),
+	        TEST(news_win),
+	        TEST(queue),
 	        TEST(speed),
 	};
 

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "brute_force.h"
+#include "view/age.h"
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -68,7 +69,30 @@ static const struct link_offer *find_link(const struct view *view, struct gatewa
 	return NULL;
 }
 
+static uint32_t staleness(const struct examination *examination, struct gateway_identity site)
+{
+	return view_staleness(&view_facts(view_site(examination->view, site))->structure,
+	                      examination->request->now);
+}
+
 /* ---- Figures ---- */
+
+/* Of the link that leaves the gateway `hop`, and of the one back. */
+static bool examine_prices(struct examination *examination, const struct plan_path *path, uint32_t hop,
+                           const struct link_offer *link, const struct link_offer *back)
+{
+	const struct demand_body *body = &examination->demand->body;
+	const struct plan_link *shown = &path->links[hop];
+	bool spot = examination->request->spot;
+
+	EXPECT(examination, shown->price,
+	       view_link_price(link, body->bandwidth_up, staleness(examination, path->hops[hop])));
+	EXPECT(examination, shown->back_price,
+	       view_link_price(back, body->bandwidth_down, staleness(examination, path->hops[hop + 1])));
+	EXPECT(examination, shown->tariff, spot ? link_price(link, body->bandwidth_up) : link->tariff);
+	EXPECT(examination, shown->back_tariff, spot ? link_price(back, body->bandwidth_down) : back->tariff);
+	return true;
+}
 
 /* Ceilings of a class over a path, both directions and the access link; 0: somewhere none is promised. */
 static int64_t bound_of(struct examination *examination, const struct plan_path *path, uint32_t class,
@@ -140,10 +164,8 @@ static bool examine_path(struct examination *examination, const struct plan_part
 		EXPECT_TRUE(examination, link != NULL && back != NULL);
 		for (uint32_t before = 0; before <= i; before++)
 			EXPECT_TRUE(examination, !gateway_equal(path->hops[before], path->hops[i + 1]));
-		EXPECT(examination, shown->price, link_price(link, body->bandwidth_up));
-		EXPECT(examination, shown->back_price, link_price(back, body->bandwidth_down));
-		EXPECT(examination, shown->tariff, request->spot ? shown->price : link->tariff);
-		EXPECT(examination, shown->back_tariff, request->spot ? shown->back_price : back->tariff);
+		if (!examine_prices(examination, path, i, link, back))
+			return false;
 		EXPECT(examination, view_suspected(examination->view, path->hops[i + 1], request->now), 0);
 		*used += path->rate_up;
 		*used_back += path->rate_down;
@@ -286,10 +308,28 @@ static bool examine_ordinals(struct examination *examination, uint32_t index)
 		const struct resource_offer *offer = site_resource(site, claim->kind);
 
 		EXPECT_TRUE(examination, offer != NULL && claim->amount * ordinal <= offer->free);
-		EXPECT(examination, claim->price, resource_price(offer, claim->amount * ordinal));
-		EXPECT(examination, claim->tariff, examination->request->spot ? claim->price : offer->tariff);
+		EXPECT(examination, claim->price,
+		       view_resource_price(offer, claim->amount * ordinal,
+		                           staleness(examination, part->site)));
+		EXPECT(examination, claim->tariff,
+		       examination->request->spot ? resource_price(offer, claim->amount * ordinal)
+		                                  : offer->tariff);
 	}
 	return true;
+}
+
+static bool rests_on_stale(const struct examination *examination)
+{
+	for (uint32_t i = 0; i < examination->plan->part_count; i++) {
+		const struct plan_path *path = &examination->plan->parts[i].path;
+
+		if (staleness(examination, examination->plan->parts[i].site) > 0)
+			return true;
+		for (uint32_t hop = 0; path->hop_count > 1 && hop < path->hop_count; hop++)
+			if (staleness(examination, path->hops[hop]) > 0)
+				return true;
+	}
+	return false;
 }
 
 static bool examine_sums(struct examination *examination)
@@ -312,6 +352,7 @@ static bool examine_sums(struct examination *examination)
 	EXPECT(examination, plan->network, network);
 	EXPECT(examination, plan->respond, respond);
 	EXPECT(examination, plan->finish, finish);
+	EXPECT(examination, plan->stale, rests_on_stale(examination));
 	EXPECT_TRUE(examination, budget == 0 || hold <= budget);
 	return true;
 }
@@ -661,10 +702,10 @@ static bool offers(const struct examination *examination, struct gateway_identit
 	const struct demand_body *body = &examination->demand->body;
 
 	for (size_t i = 0; i < view_service_count(examination->view); i++) {
-		const struct service_offer *offer = view_service_at(examination->view, i);
+		const struct view_service *offer = view_service_at(examination->view, i);
 
-		if (gateway_equal(offer->site, site) && strcmp(offer->name, body->service) == 0 &&
-		    (body->version[0] == '\0' || strcmp(offer->version, body->version) == 0))
+		if (gateway_equal(offer->site, site) && strcmp(offer->title->name, body->service) == 0 &&
+		    (body->version[0] == '\0' || strcmp(offer->title->version, body->version) == 0))
 			return true;
 	}
 	return false;
@@ -709,11 +750,6 @@ static bool examine_admission(struct examination *examination, const struct plan
 		EXPECT(examination, reason->have, site->trust);
 		EXPECT(examination, reason->need, demand->trust);
 		EXPECT_TRUE(examination, reason->have < reason->need);
-		break;
-	case REASON_STALE:
-		EXPECT(examination, reason->have, now - site->measured);
-		EXPECT(examination, reason->need, site->validity);
-		EXPECT_TRUE(examination, reason->have > reason->need);
 		break;
 	case REASON_SITE:
 		EXPECT_TRUE(examination, !gateway_is_none(examination->request->site));

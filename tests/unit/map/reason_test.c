@@ -46,9 +46,6 @@ static const struct example examples[REASON_KINDS] = {
         [REASON_SUSPECT] = {{.error = BUSBAR_ERROR_NO_ANSWER},
                             "hpc-1: avoided: no answer from the gateway",
                             "suspect"},
-        [REASON_STALE] = {{.have = 15 * CLOCK_SECOND, .need = 10 * CLOCK_SECOND},
-                          "hpc-1: last heard of 15 s ago, valid 10 s",
-                          "stale"},
         [REASON_SITE] = {{.have = 0}, "hpc-1: not the site that serves already", "site"},
 };
 
@@ -98,9 +95,6 @@ static void test_edges(void **state)
 	        {REASON_NETWORK, {.have = 100001, .need = 100000}, "hpc-1: network 0.100001 ms > 0.1 ms"},
 	        {REASON_FINISH, {.have = 9999400000, .need = 9999}, "hpc-1: finish 9999 ms > 9.999 us"},
 	        {REASON_FINISH, {.have = 9999600000, .need = 0}, "hpc-1: finish 10 s > 0 ms"},
-	        {REASON_STALE,
-	         {.have = 259200 * CLOCK_SECOND, .need = 9999600 * CLOCK_MILLISECOND},
-	         "hpc-1: last heard of 259200 s ago, valid 10000 s"},
 	        {REASON_PRICE, {.have = 1, .need = 0}, "hpc-1: price 0.000000001 > 0"},
 	        {REASON_PRICE, {.have = 1234567, .need = 1234566}, "hpc-1: price 0.001234567 > 0.001234566"},
 	        {REASON_FINISH,

@@ -27,7 +27,9 @@ struct suspicion {
 
 struct model {
 	bool present[PLACES];
-	struct site sites[PLACES]; /* as announced */
+	struct site sites[PLACES];   /* as announced */
+	int64_t delay_until[PLACES]; /* of our own measurement of the first link; 0: none */
+	int64_t delays[PLACES];
 	struct service_offer services[SERVICES];
 	uint32_t service_count;
 	struct noted noted[RESERVATIONS];
@@ -114,18 +116,20 @@ static void remove_site(struct game *game)
 	if (!model->present[place])
 		return;
 	model->present[place] = false;
+	model->delay_until[place] = 0;
 	for (uint32_t i = 0; i < model->service_count; i++)
 		if (!gateway_equal(model->services[i].site, identity(place)))
 			model->services[kept++] = model->services[i];
 	model->service_count = kept;
 }
 
-static uint32_t find_service(const struct model *model, const struct service_offer *service)
+static uint32_t find_service(const struct model *model, struct gateway_identity site,
+                             const uint8_t address[16])
 {
 	uint32_t at = 0;
 
-	while (at < model->service_count && !(gateway_equal(model->services[at].site, service->site) &&
-	                                      memcmp(model->services[at].address, service->address, 16) == 0))
+	while (at < model->service_count && !(gateway_equal(model->services[at].site, site) &&
+	                                      memcmp(model->services[at].address, address, 16) == 0))
 		at++;
 	return at;
 }
@@ -145,7 +149,7 @@ static void put_service(struct game *game)
 {
 	struct model *model = &game->model;
 	struct service_offer service = some_service(game);
-	uint32_t at = find_service(model, &service);
+	uint32_t at = find_service(model, service.site, service.address);
 
 	if (at == SERVICES) {
 		T_ERROR(view_put_service(game->view, &service), BUSBAR_ERROR_TABLE_FULL);
@@ -161,7 +165,7 @@ static void remove_service(struct game *game)
 {
 	struct model *model = &game->model;
 	struct service_offer service = some_service(game);
-	uint32_t at = find_service(model, &service);
+	uint32_t at = find_service(model, service.site, service.address);
 	bool known = at < model->service_count;
 
 	T_ERROR(view_remove_service(game->view, service.site, service.address),
@@ -176,15 +180,15 @@ static void put_delay(struct game *game)
 	uint32_t place = some_place(game);
 	struct gateway_identity toward = identity((place + 1) % PLACES);
 	bool known = model->present[place] && model->sites[place].link_count > 0;
-	struct link_offer *link = &model->sites[place].links[0];
+	int64_t validity = (int64_t)below(game, 40);
 
-	T_ERROR(view_put_link_delay(game->view, identity(place), toward, game->now, 2, 3),
+	T_ERROR(view_put_link_delay(game->view, identity(place), toward, game->now, 2, 3, game->now,
+	                            validity),
 	        known ? 0 : BUSBAR_ERROR_NOT_FOUND);
 	if (!known)
 		return;
-	link->delay = game->now;
-	link->jitter = 2;
-	link->loss = 3;
+	model->delays[place] = game->now;
+	model->delay_until[place] = validity == 0 ? INT64_MAX : game->now + validity;
 }
 
 static void note(struct game *game)
@@ -281,6 +285,9 @@ static void expire(struct game *game)
 			dropped++;
 		}
 	}
+	for (uint32_t i = 0; i < PLACES; i++)
+		if (model->delay_until[i] < game->now)
+			model->delay_until[i] = 0;
 	T_EQ(view_expire(game->view, game->now), dropped);
 }
 
@@ -362,32 +369,34 @@ static void compare_site(const struct game *game, uint32_t place)
 	for (uint32_t i = 0; i < announced->link_count; i++) {
 		uint64_t sum = noted_rate(model, place, announced->links[i].toward);
 		uint64_t free = announced->links[i].free;
+		bool own;
 
 		T_EQ(shown->links[i].free, free > sum ? free - sum : 0);
-		T_EQ(shown->links[i].delay, announced->links[i].delay);
-		T_EQ(shown->links[i].jitter, announced->links[i].jitter);
+		own = i == 0 && model->delay_until[place] > 0;
+		T_EQ(shown->links[i].delay, own ? model->delays[place] : announced->links[i].delay);
+		T_EQ(shown->links[i].jitter, own ? 2 : announced->links[i].jitter);
 	}
 }
 
 static void compare_services(const struct game *game)
 {
 	const struct model *model = &game->model;
-	const struct service_offer *before = NULL;
+	const struct view_service *before = NULL;
 
 	T_EQ(view_service_count(game->view), model->service_count);
 	for (size_t i = 0; i < model->service_count; i++) {
-		const struct service_offer *service = view_service_at(game->view, i);
-		uint32_t at = find_service(model, service);
+		const struct view_service *service = view_service_at(game->view, i);
+		uint32_t at = find_service(model, service->site, service->address);
 
 		T_TRUE(at < model->service_count);
-		T_TEXT(service->name, model->services[at].name);
-		T_TEXT(service->version, model->services[at].version);
+		T_TEXT(service->title->name, model->services[at].name);
+		T_TEXT(service->title->version, model->services[at].version);
 		T_EQ(service->running, model->services[at].running);
-		if (before == NULL || strcmp(before->name, service->name) != 0) {
-			T_EQ(view_service_first(game->view, service->name), i);
-			T_TRUE(before == NULL || strcmp(before->name, service->name) < 0);
+		if (before == NULL || strcmp(before->title->name, service->title->name) != 0) {
+			T_EQ(view_service_first(game->view, service->title->name), i);
+			T_TRUE(before == NULL || strcmp(before->title->name, service->title->name) < 0);
 		} else {
-			int order = strcmp(before->version, service->version);
+			int order = strcmp(before->title->version, service->title->version);
 
 			T_TRUE(order < 0 ||
 			       (order == 0 && gateway_compare(before->site, service->site) <= 0));

@@ -75,7 +75,7 @@ static void test_stays_as_it_was(void **state)
 	put(view, 2, 11, 50);
 	put(view, 3, 10, 700);
 	T_OK(view_reserve_link(view, id(1), id(2), 300, 20, 100));
-	T_OK(view_put_link_delay(view, id(2), id(3), 77, 1, 1));
+	T_OK(view_put_link_delay(view, id(2), id(3), 77, 1, 1, 20, 0));
 	view_unreserve(view, 20);
 	put_service(view, 1, 7, 9);
 	T_OK(view_remove_service(view, id(2), (const uint8_t[16]){8}));
@@ -197,7 +197,7 @@ struct copy {
 	const struct view *snapshot;
 	size_t site_count, service_count;
 	struct site sites[SITES];
-	struct service_offer services[SERVICES];
+	struct view_service services[SERVICES];
 };
 
 static void take_copy(struct copy *copy, struct view *view)
@@ -207,9 +207,17 @@ static void take_copy(struct copy *copy, struct view *view)
 	copy->site_count = view_site_count(view);
 	copy->service_count = view_service_count(view);
 	for (size_t i = 0; i < copy->site_count; i++)
-		copy->sites[i] = *view_site_at(view, i);
+		view_copy_site(view_site_at(view, i), &copy->sites[i]);
 	for (size_t i = 0; i < copy->service_count; i++)
 		copy->services[i] = *view_service_at(view, i);
+}
+
+static void compare_sites(const struct site *shown, const struct site *copied)
+{
+	struct site site;
+
+	view_copy_site(shown, &site);
+	T_BYTES(&site, copied, sizeof(site));
 }
 
 static void compare(const struct copy *copy)
@@ -217,9 +225,9 @@ static void compare(const struct copy *copy)
 	T_EQ(view_site_count(copy->snapshot), copy->site_count);
 	T_EQ(view_service_count(copy->snapshot), copy->service_count);
 	for (size_t i = 0; i < copy->site_count; i++)
-		T_BYTES(view_site_at(copy->snapshot, i), &copy->sites[i], sizeof(struct site));
+		compare_sites(view_site_at(copy->snapshot, i), &copy->sites[i]);
 	for (size_t i = 0; i < copy->service_count; i++)
-		T_BYTES(view_service_at(copy->snapshot, i), &copy->services[i], sizeof(struct service_offer));
+		T_BYTES(view_service_at(copy->snapshot, i), &copy->services[i], sizeof(struct view_service));
 }
 
 static void change(struct view *view, struct random *random, int64_t now)
@@ -313,7 +321,7 @@ static uint64_t total_of(const struct view *view)
 
 static bool is_whole(const struct view *view)
 {
-	const struct service_offer *service = view_service_at(view, 0);
+	const struct view_service *service = view_service_at(view, 0);
 
 	/* What the sites measured last is what the service runs. */
 	return total_of(view) == TOTAL && view_site_count(view) == SITES && view_service_count(view) == 1 &&

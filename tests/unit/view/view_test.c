@@ -3,6 +3,7 @@
 #include "tests/t.h"
 
 #include "base/text.h"
+#include "view/age.h"
 #include "view/view.h"
 #include <stdio.h>
 
@@ -77,13 +78,13 @@ static int put_service(struct view *view, uint32_t site, uint8_t address, const 
 /* All services as "name version site", one after the other. */
 static const char *services_text(const struct view *view, char text[256])
 {
-	const struct service_offer *service;
+	const struct view_service *service;
 	size_t used = 0;
 
 	text[0] = '\0';
 	for (size_t i = 0; (service = view_service_at(view, i)) != NULL; i++)
 		used += (size_t)snprintf(text + used, 256 - used, "%s%s %s %u", i == 0 ? "" : ", ",
-		                         service->name, service->version, service->site.site);
+		                         service->title->name, service->title->version, service->site.site);
 	return text;
 }
 
@@ -142,14 +143,35 @@ static void test_site_returns(void **state)
 
 static void test_staleness(void **state)
 {
-	struct site site = site_of(1, 1000);
+	struct view_stamp stamp = {VIEW_ROUTE, 1000, 100};
+	struct resource_offer offer = {.capacity = 100, .free = 80, .base = 1000, .steepness = 1000};
 
-	T_TRUE(!view_site_stale(&site, 1000));
-	T_TRUE(!view_site_stale(&site, 1100));
-	T_TRUE(view_site_stale(&site, 1101));
-	T_TRUE(!view_site_stale(&site, 10)); /* clocks differ a little */
-	site.validity = 0;                   /* says nothing of it */
-	T_TRUE(!view_site_stale(&site, INT64_MAX));
+	T_EQ(view_staleness(&stamp, 1000), 0);
+	T_EQ(view_staleness(&stamp, 1100), 0);
+	T_EQ(view_staleness(&stamp, 1101), 3); /* 1 of 400, rounded up */
+	T_EQ(view_staleness(&stamp, 1300), 500);
+	T_EQ(view_staleness(&stamp, 1500), 1000);
+	T_EQ(view_staleness(&stamp, INT64_MAX), 1000);
+	T_EQ(view_staleness(&stamp, 10), 0); /* clocks differ a little */
+	stamp.validity = INT64_MAX;
+	T_EQ(view_staleness(&stamp, INT64_MAX), 0);
+	stamp = (struct view_stamp){VIEW_ROUTE, INT64_MIN, 1};
+	T_EQ(view_staleness(&stamp, INT64_MAX), 1000);
+	stamp.validity = 0; /* says nothing of it */
+	T_EQ(view_staleness(&stamp, INT64_MAX), 0);
+	T_EQ(view_aged_price(1000, 0), 1000);
+	T_EQ(view_aged_price(1000, 500), 4500);
+	T_EQ(view_aged_price(1000, 1000), 8000);
+	T_EQ(view_aged_price(INT64_MAX, 1), INT64_MAX);
+	T_EQ(view_aged_price(0, 1000), 0);
+	T_EQ(view_aged_free(80, 0), 80);
+	T_EQ(view_aged_free(80, 500), 50);
+	T_EQ(view_aged_free(80, 1000), 20);
+	T_EQ(view_aged_free(UINT64_MAX, 1000), UINT64_MAX - UINT64_MAX / 4 * 3 - 2);
+	T_EQ(view_resource_price(&offer, 1, 1000), 8000); /* a flat curve: only the factor */
+	offer.steepness = 8000;
+	T_TRUE(view_resource_price(&offer, 1, 500) > view_aged_price(resource_price(&offer, 1), 500));
+	T_EQ(view_resource_price(&offer, 1, 0), resource_price(&offer, 1));
 }
 
 static void test_services(void **state)
@@ -192,10 +214,10 @@ static void test_link_delay(void **state)
 {
 	struct view *view = open_view();
 
-	T_ERROR(view_put_link_delay(view, id(1), id(8), 1, 2, 3), BUSBAR_ERROR_NOT_FOUND);
+	T_ERROR(view_put_link_delay(view, id(1), id(8), 1, 2, 3, 5, 50), BUSBAR_ERROR_NOT_FOUND);
 	put(view, 1, 10);
-	T_ERROR(view_put_link_delay(view, id(1), id(7), 1, 2, 3), BUSBAR_ERROR_NOT_FOUND);
-	T_OK(view_put_link_delay(view, id(1), id(9), 77, 8, 9));
+	T_ERROR(view_put_link_delay(view, id(1), id(7), 1, 2, 3, 5, 50), BUSBAR_ERROR_NOT_FOUND);
+	T_OK(view_put_link_delay(view, id(1), id(9), 77, 8, 9, 5, 50));
 	T_EQ(view_site(view, id(1))->links[1].delay, 77);
 	T_EQ(view_site(view, id(1))->links[1].jitter, 8);
 	T_EQ(view_site(view, id(1))->links[1].loss, 9);
@@ -203,8 +225,14 @@ static void test_link_delay(void **state)
 	T_OK(view_reserve_link(view, id(1), id(9), 1, 10, 20)); /* shown anew: the measurement stays */
 	T_EQ(view_expire(view, 20), 1);
 	T_EQ(view_site(view, id(1))->links[1].delay, 77);
-	put(view, 1, 11); /* the owner's own word is newer */
+	put(view, 1, 11); /* measured beats declared, however new that is */
+	T_EQ(view_site(view, id(1))->links[1].delay, 77);
+	T_EQ(view_facts(view_site(view, id(1)))->links_measured, 1U << 1);
+	T_EQ(view_expire(view, 55), 0);
+	T_EQ(view_site(view, id(1))->links[1].delay, 77);
+	T_EQ(view_expire(view, 56), 0); /* no longer valid */
 	T_EQ(view_site(view, id(1))->links[1].delay, 5);
+	T_EQ(view_facts(view_site(view, id(1)))->links_measured, 0);
 	view_free(view);
 }
 
@@ -289,15 +317,124 @@ static void test_suspects(void **state)
 	view_free(view);
 }
 
-static void test_bytes(void **state)
+static const struct view_table *table_of(const struct view *view, const char *name,
+                                         struct view_table tables[VIEW_TABLES])
+{
+	view_tables(view, tables);
+	for (uint32_t i = 0; i < VIEW_TABLES; i++)
+		if (strcmp(tables[i].name, name) == 0)
+			return &tables[i];
+	return NULL;
+}
+
+static void test_tables(void **state)
+{
+	struct view_table tables[VIEW_TABLES];
+	struct view *view = open_view();
+	const struct view *snapshot;
+	size_t empty = view_bytes(view), sum = 0;
+
+	put(view, 1, 1);
+	T_OK(put_service(view, 1, 1, "render", "2"));
+	T_OK(put_service(view, 1, 2, "render", "2"));
+	T_EQ(table_of(view, "sites", tables)->entries, 1);
+	T_EQ(table_of(view, "sites", tables)->maximum, SITES);
+	T_EQ(table_of(view, "services", tables)->entries, 2);
+	T_EQ(table_of(view, "titles", tables)->entries, 1);
+	T_EQ(table_of(view, "own-values", tables)->entries, 0);
+	T_TRUE(view_bytes(view) > empty);
+	snapshot = view_snapshot(view);
+	T_OK(view_reserve(view, id(1), RESOURCE_CPU, 1, 2, 3));
+	T_OK(put_service(view, 1, 2, "read", "2"));
+	T_EQ(table_of(view, "reservations", tables)->entries, 1);
+	T_EQ(table_of(view, "own-values", tables)->entries, 1);
+	T_EQ(table_of(view, "titles", tables)->entries, 2);
+	T_EQ(table_of(snapshot, "titles", tables)->entries, 1);
+	T_EQ(table_of(snapshot, "reservations", tables)->entries, 0);
+	for (uint32_t i = 0; i < VIEW_TABLES; i++)
+		sum += tables[i].bytes;
+	T_TRUE(view_bytes(snapshot) >= sum);
+	(void)view_release_snapshot(snapshot);
+	T_EQ(view_expire(view, 3), 1);
+	T_EQ(table_of(view, "own-values", tables)->entries, 0);
+	T_OK(view_remove_service(view, id(1), service_of(1, 1, "", "").address));
+	T_EQ(table_of(view, "titles", tables)->entries, 1); /* the last that had it is gone */
+	view_free(view);
+}
+
+/* What a reply of a probe says holds until routing says something newer, or its validity ends. */
+static void test_load(void **state)
 {
 	struct view *view = open_view();
-	size_t empty = view_bytes(view);
+	struct site_load load = {.identity = id(1),
+	                         .measured = 20,
+	                         .validity = 10,
+	                         .running = 2,
+	                         .waiting = 1,
+	                         .wait = 7,
+	                         .resource_count = 2,
+	                         .resources = {{RESOURCE_CPU, 4 * CORE, 55}, {RESOURCE_GPU, 1, 1}}};
+	const struct view_facts *facts;
 
-	T_TRUE(empty >= SITES * sizeof(struct site *));
-	put(view, 1, 1);
-	T_TRUE(view_bytes(view) >= empty);
-	T_TRUE(view_bytes(view) >= 2 * sizeof(struct site));
+	T_ERROR(view_put_load(view, &load), BUSBAR_ERROR_NOT_FOUND);
+	put(view, 1, 10);
+	T_OK(view_put_load(view, &load));
+	T_EQ(free_of(view, 1, RESOURCE_CPU), 4 * CORE);
+	T_EQ(site_resource(view_site(view, id(1)), RESOURCE_CPU)->base, 55);
+	T_EQ(free_of(view, 1, RESOURCE_MEMORY), 1000);
+	T_TRUE(site_resource(view_site(view, id(1)), RESOURCE_GPU) == NULL);
+	facts = view_facts(view_site(view, id(1)));
+	T_EQ(facts->amounts.source, VIEW_PROBE);
+	T_EQ(facts->amounts.measured, 20);
+	T_EQ(facts->amounts.validity, 10);
+	T_EQ(facts->structure.source, VIEW_ROUTE);
+	T_EQ(facts->structure.measured, 10);
+	T_EQ(facts->running, 2);
+	T_EQ(facts->wait, 7);
+	load.measured = 19;
+	T_ERROR(view_put_load(view, &load), BUSBAR_ERROR_STALE);
+	load.resources[0].free = 400 * CORE; /* never more than there is */
+	load.measured = 21;
+	T_OK(view_put_load(view, &load));
+	T_EQ(free_of(view, 1, RESOURCE_CPU), 10 * CORE);
+	load.resources[0].free = 3 * CORE;
+	T_OK(view_put_load(view, &load));
+	put(view, 1, 15); /* routing, but older */
+	T_EQ(free_of(view, 1, RESOURCE_CPU), 3 * CORE);
+	T_OK(view_reserve(view, id(1), RESOURCE_CPU, CORE, 20, 100)); /* the reply shows it already */
+	T_EQ(free_of(view, 1, RESOURCE_CPU), 3 * CORE);
+	T_OK(view_reserve(view, id(1), RESOURCE_CPU, CORE, 21, 100));
+	T_EQ(free_of(view, 1, RESOURCE_CPU), 2 * CORE);
+	T_EQ(view_expire(view, 31), 1);
+	T_EQ(free_of(view, 1, RESOURCE_CPU), 2 * CORE);
+	T_EQ(view_expire(view, 32), 0); /* probes have stopped: what routing said holds, and ages */
+	T_EQ(free_of(view, 1, RESOURCE_CPU), 9 * CORE);
+	facts = view_facts(view_site(view, id(1)));
+	T_EQ(facts->amounts.source, VIEW_ROUTE);
+	T_EQ(facts->amounts.measured, 15);
+	T_EQ(facts->wait, 0);
+	load.measured = 40;
+	T_OK(view_put_load(view, &load));
+	put(view, 1, 40); /* newer by routing */
+	T_EQ(view_facts(view_site(view, id(1)))->amounts.source, VIEW_ROUTE);
+	T_OK(view_remove_site(view, id(1)));
+	T_ERROR(view_put_load(view, &load), BUSBAR_ERROR_NOT_FOUND);
+	view_free(view);
+}
+
+static void test_path(void **state)
+{
+	struct view *view = open_view();
+
+	T_ERROR(view_put_path(view, id(1), 5, 1, 2, 10, 10), BUSBAR_ERROR_NOT_FOUND);
+	put(view, 1, 10);
+	T_EQ(view_facts(view_site(view, id(1)))->path.measured, 0);
+	T_OK(view_put_path(view, id(1), 5, 1, 2, 10, 10));
+	put(view, 1, 30);
+	T_EQ(view_facts(view_site(view, id(1)))->path.delay, 5);
+	T_EQ(view_facts(view_site(view, id(1)))->path.loss, 2);
+	T_EQ(view_expire(view, 21), 0);
+	T_EQ(view_facts(view_site(view, id(1)))->path.measured, 0);
 	view_free(view);
 }
 
@@ -308,7 +445,8 @@ int main(void)
 	        cmocka_unit_test(test_staleness),    cmocka_unit_test(test_services),
 	        cmocka_unit_test(test_link_delay),   cmocka_unit_test(test_reserve),
 	        cmocka_unit_test(test_reserve_link), cmocka_unit_test(test_suspects),
-	        cmocka_unit_test(test_bytes),
+	        cmocka_unit_test(test_tables),       cmocka_unit_test(test_load),
+	        cmocka_unit_test(test_path),
 	};
 
 	return T_RUN(tests);
