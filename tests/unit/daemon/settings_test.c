@@ -4,6 +4,7 @@
 
 #include "base/file.h"
 #include "daemon/settings.h"
+#include "daemon/settings_announce.h"
 #include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -82,6 +83,66 @@ static void values_reach_the_rooms(void **state)
 	T_OK(settings_tenants(&settings, arena, &tenants));
 	T_EQ(tenants[0].key, 9);
 	T_TRUE(!tenants[0].spot);
+	arena_free(arena);
+}
+
+static void assert_same_news(const struct news_settings *a, const struct news_settings *b)
+{
+	T_EQ(a->interval, b->interval);
+	T_EQ(a->age, b->age);
+	for (int kind = 0; kind < NEWS_KINDS; kind++)
+		T_TRUE(a->thresholds[kind].relative == b->thresholds[kind].relative &&
+		       a->thresholds[kind].absolute == b->thresholds[kind].absolute);
+	T_EQ(a->damping.half_life, b->damping.half_life);
+	T_TRUE(a->damping.suppress == b->damping.suppress && a->damping.reuse == b->damping.reuse);
+	T_EQ(a->damping.most, b->damping.most);
+}
+
+static void assert_same_metrics(const struct metric_agent_settings *a, const struct metric_agent_settings *b)
+{
+	T_EQ(a->window, b->window);
+	T_EQ(a->statistic, b->statistic);
+	T_EQ(a->function, b->function);
+	T_TRUE(a->steepness == b->steepness && a->band == b->band);
+	for (int category = 0; category < METRIC_CATEGORIES; category++)
+		T_EQ(a->aggregations[category], b->aggregations[category]);
+	for (int category = 0; category < METRIC_COMPOSED; category++)
+		T_TRUE(a->weights[category] == b->weights[category]);
+	T_EQ(a->link_delay, b->link_delay);
+	T_EQ(a->call_delay, b->call_delay);
+	T_EQ(a->loss, b->loss);
+}
+
+/* The book's defaults are the configuration's; what is given is heeded. */
+static void announcements_and_metrics_reach_the_book(void **state)
+{
+	struct arena *arena = arena_create(1 << 20);
+	struct metric_agent_settings metrics;
+	struct news_settings news;
+	struct settings settings;
+	char text[512];
+
+	T_OK(read_text("", arena, &settings, text));
+	news = settings_news(&settings);
+	metrics = settings_metrics(&settings);
+	assert_same_news(&news, &news_defaults);
+	assert_same_metrics(&metrics, &metric_agent_defaults);
+	T_OK(read_text("announce: {refresh: 4 s, price: 20 %, suppress: 5, reuse: 1.5, longest: 2 s}\n"
+	               "metrics: {window: 0 s, statistic: current, normalization: sigmoid, steepness: 6,\n"
+	               " composed: least, weights: [1, 0, 2.5], band: 0}\nbgp: {minimum-interval: 30 ms}\n",
+	               arena, &settings, text));
+	news = settings_news(&settings);
+	metrics = settings_metrics(&settings);
+	T_EQ(news.interval, 30 * CLOCK_MILLISECOND);
+	T_EQ(news.age, 4 * CLOCK_SECOND);
+	T_TRUE(news.thresholds[NEWS_PRICE].relative == 0.2);
+	T_TRUE(news.damping.suppress == 5000 && news.damping.reuse == 1500);
+	T_EQ(news.damping.most, 2 * CLOCK_SECOND);
+	T_EQ(metrics.window, 0);
+	T_EQ(metrics.statistic, METRIC_CURRENT);
+	T_EQ(metrics.function, METRIC_SIGMOID);
+	T_TRUE(metrics.steepness == 6 && metrics.weights[1] == 0 && metrics.weights[2] == 2.5);
+	T_EQ(metrics.aggregations[METRIC_COMPOSED], METRIC_AGGREGATE_LEAST);
 	arena_free(arena);
 }
 
@@ -313,6 +374,13 @@ static void mistakes_are_said_where_they_are(void **state)
 	        {"domain: {block: \"fc00:1::/32\"}\n", BUSBAR_ERROR_BAD_VALUE, "domain.block"},
 	        {"domain: {block: \"::/0\"}\n", BUSBAR_ERROR_BAD_VALUE, "domain.block"},
 	        {"domain: {block: \"fc00:0:1::1\"}\n", BUSBAR_ERROR_BAD_VALUE, "domain.block"},
+	        {"announce: {suppress: 1, reuse: 1}\n", BUSBAR_ERROR_BAD_VALUE, "announce.reuse"},
+	        {"announce: {refresh: 1 ms}\n", BUSBAR_ERROR_BAD_VALUE, "refresh"},
+	        {"metrics: {weights: [1, 1]}\n", BUSBAR_ERROR_BAD_VALUE, "metrics.weights"},
+	        {"metrics: {weights: [0, 0, 0]}\n", BUSBAR_ERROR_BAD_VALUE, "metrics.weights"},
+	        {"metrics: {window: 20 min}\n", BUSBAR_ERROR_BAD_VALUE, "window"},
+	        {"metrics: {band: 0.6}\n", BUSBAR_ERROR_BAD_VALUE, "band"},
+	        {"metrics: {composed: worst}\n", BUSBAR_ERROR_BAD_VALUE, "composed"},
 	        {"supply: {memory: -1 GiB}\n", BUSBAR_ERROR_AMOUNT_NEGATIVE, "memory"},
 	        {"controller: {site: 1}\n", BUSBAR_ERROR_BAD_VALUE, "itself"},
 	        {"controller: {site: 2, serves: true}\n", BUSBAR_ERROR_BAD_VALUE, "serve"},
@@ -355,6 +423,7 @@ int main(void)
 	        cmocka_unit_test(an_empty_file_is_a_gateway_alone),
 	        cmocka_unit_test(values_reach_the_rooms),
 	        cmocka_unit_test(links_and_prices_reach_the_book),
+	        cmocka_unit_test(announcements_and_metrics_reach_the_book),
 	        cmocka_unit_test(the_block_is_around_the_locator),
 	        cmocka_unit_test(what_is_printed_reads_back),
 	        cmocka_unit_test(peers_reach_the_speaker),
