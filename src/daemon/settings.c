@@ -5,6 +5,7 @@
 #include "base/hex.h"
 #include "base/text.h"
 #include "daemon/settings_announce.h"
+#include "daemon/settings_view.h"
 #include "daemon/watch.h"
 #include <errno.h>
 #include <limits.h>
@@ -266,6 +267,7 @@ const struct config_field settings_fields[] = {
         {"prices", CONFIG_SECTION, FIELD(settings, prices), .fields = price_fields},
         {"announce", CONFIG_SECTION, FIELD(settings, announce), .fields = settings_announce_fields},
         {"metrics", CONFIG_SECTION, FIELD(settings, metrics), .fields = settings_metrics_fields},
+        {"view", CONFIG_SECTION, FIELD(settings, view), .fields = settings_view_fields},
         {"controller", CONFIG_SECTION, FIELD(settings, controller), .fields = controller_fields},
         {"gflops-per-core", CONFIG_DECIMAL, FIELD(settings, gflops_per_core), .fallback = "0",
          .scale = 1000000, .help = "of one offered core; 0: measured at start"},

@@ -126,6 +126,11 @@ struct settings_metrics {
 	struct config_list weights;                                    /* int64_t, thousandths */
 };
 
+/* The tolerance in parts per million. */
+struct settings_view {
+	int64_t routes, sites, services, edges, tolerance, window;
+};
+
 /* As read. Lists hold the structures above. */
 struct settings {
 	const char *file; /* that it was read from */
@@ -166,6 +171,7 @@ struct settings {
 	} prices;
 	struct settings_announce announce;
 	struct settings_metrics metrics;
+	struct settings_view view;
 	struct {
 		int64_t site, gateway;
 		bool serves;

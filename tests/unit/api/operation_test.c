@@ -76,8 +76,10 @@ static void only_operators_reload(void **state)
 
 static void tenants_come_and_go(void **state)
 {
-	struct front_tenant others[] = {
-	        {.name = "demo", .key = station_tenants[STATION_DEMO].key, .secret = {9, 9}, .operator= true }};
+	struct front_tenant others[] = {{.name = "demo",
+	                                 .key = station_tenants[STATION_DEMO].key,
+	                                 .secret = {9, 9},
+	                                 .operator= true } };
 	struct datagram request = station_request(station, STATION_DEMO, DATAGRAM_RELOAD), reply;
 	uint8_t bytes[DATAGRAM_MAXIMUM], answer[DATAGRAM_MAXIMUM];
 	int client = station_client(station);
@@ -189,7 +191,8 @@ static void check_way(const json_t *path)
 
 static void paths_lead_to_sites_and_services(void **state)
 {
-	struct identifier site = {{[13] = 9, [15] = 1}}, service = {{0xfd, 1}}, nowhere = {{[13] = 8, [15] = 1}};
+	struct identifier site = {{[13] = 9, [15] = 1}}, service = {{0xfd, 1}},
+	                  nowhere = {{[13] = 8, [15] = 1}};
 	struct identifier unknown = {{0xfd, 2}};
 	json_t *path;
 
@@ -210,8 +213,10 @@ static void paths_lead_to_sites_and_services(void **state)
 /* A site that is known but that no link leads to. */
 static void where_no_way_leads_is_said(void **state)
 {
-	const struct site island = {
-	        .identity = far_away, .name = "far", .measured = station_wall(station), .validity = CLOCK_SECOND};
+	const struct site island = {.identity = far_away,
+	                            .name = "far",
+	                            .measured = station_wall(station),
+	                            .validity = CLOCK_SECOND};
 	struct identifier about = {{[13] = 9, [15] = 1}};
 	json_t *path;
 

@@ -71,8 +71,9 @@ static void check(const char *one, const char *other, const char *expected)
 
 static void every_value_counts(void **state)
 {
-	static const char all[] = "on: true\nchoice: two\nwait: 2 s\nplace: \"fd00::/48\"\ninner: {depth: 3}\n"
-	                          "things: [{name: a, price: 1, tags: [x, y]}, {name: b}]\nnumbers: [1, 2]\n";
+	static const char all[] =
+	        "on: true\nchoice: two\nwait: 2 s\nplace: \"fd00::/48\"\ninner: {depth: 3}\n"
+	        "things: [{name: a, price: 1, tags: [x, y]}, {name: b}]\nnumbers: [1, 2]\n";
 
 	check("", "", "");
 	check(all, all, "");

@@ -46,25 +46,33 @@ static int clean(void **state)
 
 static void a_path_is_shown_hop_by_hop(void **state)
 {
-	twin.answers[0] = (struct twin_answer){
-	        .document = BUSBAR_VIEW,
-	        .text = "{\"sites\":[{\"name\":\"dc-1\",\"identity\":\"5.1\"}],\"services\":[{\"name\":\"ocr\","
-	                "\"version\":\"2\",\"address\":\"fd00:5e::7\"}]}"};
+	twin.answers[0] = (struct twin_answer){.document = BUSBAR_VIEW,
+	                                       .text = "{\"sites\":[{\"name\":\"dc-1\",\"identity\":\"5.1\"}]"
+	                                               ",\"services\":[{\"name\":\"ocr\","
+	                                               "\"version\":\"2\",\"address\":\"fd00:5e::7\"}]}"};
 	twin.answers[1] = (struct twin_answer){
 	        .document = BUSBAR_PATH,
-	        .text = "{\"site\":\"dc-1\",\"reachable\":true,\"network_ms\":10,\"hops\":[{\"from\":\"edge-a\","
-	                "\"toward\":\"dc-1\",\"direction\":\"up\",\"delay_ms\":5,\"jitter_ms\":0.5,\"loss_ppm\":"
+	        .text = "{\"site\":\"dc-1\",\"reachable\":true,\"network_ms\":10,\"hops\":[{\"from\":\"edge-"
+	                "a\","
+	                "\"toward\":\"dc-1\",\"direction\":\"up\",\"delay_ms\":5,\"jitter_ms\":0.5,\"loss_"
+	                "ppm\":"
 	                "20000,\"measured\":{\"source\":\"measured\",\"age_ms\":null,\"stale\":false},"
-	                "\"capacity_bps\":1000000000,\"free_bps\":900000000,\"price\":\"0.1\",\"offered\":" STAMP
-	                "}],\"gateways\":[{\"gateway\":\"dc-1\",\"model\":\"cloud\",\"start_ms\":2,\"resources\":"
-	                "[{\"kind\":\"cpu\",\"free\":\"6 cores\",\"capacity\":\"8 cores\",\"price\":\"0.00001\"}],"
+	                "\"capacity_bps\":1000000000,\"free_bps\":900000000,\"price\":\"0.1\","
+	                "\"offered\":" STAMP "}],\"gateways\":[{\"gateway\":\"dc-1\",\"model\":\"cloud\","
+	                                     "\"start_ms\":2,\"resources\":"
+	                "[{\"kind\":\"cpu\",\"free\":\"6 cores\",\"capacity\":\"8 "
+	                "cores\",\"price\":\"0.00001\"}],"
 	                "\"offered\":{\"source\":\"probe\",\"age_ms\":40000,\"stale\":true}}],\"service\":"
-	                "{\"name\":\"ocr\",\"version\":\"2\",\"score\":9,\"running\":1,\"time_ms\":600,\"price\":"
-	                "\"0.001\"},\"plan\":{\"reasons\":[{\"site\":\"hpc-1\",\"text\":\"hpc-1: too far\"}]}}"};
+	                "{\"name\":\"ocr\",\"version\":\"2\",\"score\":9,\"running\":1,\"time_ms\":600,"
+	                "\"price\":"
+	                "\"0.001\"},\"plan\":{\"reasons\":[{\"site\":\"hpc-1\",\"text\":\"hpc-1: too "
+	                "far\"}]}}"};
 	check(RUN("trace", "ocr:2"), COMPLAIN_DONE,
-	      "FROM    TOWARD  WAY   DELAY    JITTER    LOSS  SOURCE    AGE        FREE  CAPACITY  PRICE  SOURCE  "
+	      "FROM    TOWARD  WAY   DELAY    JITTER    LOSS  SOURCE    AGE        FREE  CAPACITY  PRICE  "
+	      "SOURCE  "
 	      "     AGE\n"
-	      "edge-a  dc-1    up   5.0 ms  0.500 ms  2.00 %  measured    -  900 Mbit/s  1 Gbit/s    0.1  route   "
+	      "edge-a  dc-1    up   5.0 ms  0.500 ms  2.00 %  measured    -  900 Mbit/s  1 Gbit/s    0.1  "
+	      "route   "
 	      "120.0 ms\n"
 	      "\n"
 	      "GATEWAY  MODEL  KIND     FREE  CAPACITY    PRICE   START  SOURCE            AGE\n"
@@ -102,14 +110,16 @@ static void peers_are_a_table(void **state)
 	                "\"received\":{\"update\":12},\"sent\":{\"update\":5},\"flaps\":2,\"last_error\":"
 	                "{\"text\":\"6/2 administrative \\u001bshutdown\"}}]}"};
 	check(RUN("bgp", "peers"), COMPLAIN_DONE,
-	      "PEER  ADDRESS         AS  STATE          SINCE  PATHS  STALE  TOLD  IN  OUT  FLAPS  LAST ERROR\n"
+	      "PEER  ADDRESS         AS  STATE          SINCE  PATHS  STALE  TOLD  IN  OUT  FLAPS  LAST "
+	      "ERROR\n"
 	      "rr    2001:db8::1  65000  established  65.00 s      7      1     4  12    5      2  6/2 "
 	      "administrative ?shutdown\n");
 	T_EQ(twin.as_operator, 1);
 }
 
-#define ROUTE(prefix, peer, flags)                                                                         \
-	"{\"prefix\":\"" prefix "\",\"peer\":" peer ",\"path_id\":3,\"next_hop\":\"2001:db8::1\",\"as_path\":" \
+#define ROUTE(prefix, peer, flags)                                 \
+	"{\"prefix\":\"" prefix "\",\"peer\":" peer                \
+	",\"path_id\":3,\"next_hop\":\"2001:db8::1\",\"as_path\":" \
 	"[65001,65002],\"originator\":null,\"communities\":[\"65000:1\"],\"attribute\":\"00ff\"," flags "}"
 
 static void routes_come_in_pages(void **state)
@@ -117,12 +127,13 @@ static void routes_come_in_pages(void **state)
 	twin.answers[0] = (struct twin_answer){
 	        .document = BUSBAR_BGP_ROUTES,
 	        .once = true,
-	        .text = "{\"routes\":[" ROUTE("fc00:1::/48", "null", "\"best\":true,\"chosen\":true")
-	                "],\"next\":258}"};
+	        .text = "{\"routes\":[" ROUTE("fc00:1::/48", "null",
+	                                      "\"best\":true,\"chosen\":true") "],\"next\":258}"};
 	twin.answers[1] = (struct twin_answer){
 	        .document = BUSBAR_BGP_ROUTES,
-	        .text = "{\"routes\":[" ROUTE("fc00:2::/48", "\"rr\"",
-	                                      "\"best\":false,\"chosen\":true,\"stale\":true") "],\"next\":null}"};
+	        .text = "{\"routes\":[" ROUTE(
+	                "fc00:2::/48", "\"rr\"",
+	                "\"best\":false,\"chosen\":true,\"stale\":true") "],\"next\":null}"};
 	check(RUN("bgp", "routes"), COMPLAIN_DONE,
 	      "    PREFIX       PEER  ID  NEXT HOP     AS PATH      ORIGINATOR  COMMUNITIES  OCTETS\n"
 	      ">   fc00:1::/48  own    3  -            65001 65002  -           65000:1           2\n"
@@ -130,13 +141,15 @@ static void routes_come_in_pages(void **state)
 	T_TEXT(twin.asked, "00000000000000000000000000000102");
 	check(RUN("bgp", "routes", "fc00:3::/48"), COMPLAIN_DONE, "");
 	check(RUN("bgp", "routes", "fc00:2::/48", "--json"), COMPLAIN_DONE,
-	      "{\"routes\":[" ROUTE("fc00:2::/48", "\"rr\"", "\"best\":false,\"chosen\":true,\"stale\":true") "]}\n");
+	      "{\"routes\":[" ROUTE("fc00:2::/48", "\"rr\"",
+	                            "\"best\":false,\"chosen\":true,\"stale\":true") "]}\n");
 }
 
 static void counters_are_lines(void **state)
 {
-	twin.answers[0] = (struct twin_answer){.document = BUSBAR_BGP_STATISTICS,
-	                                       .text = "{\"node\":\"a\",\"peers\":2,\"updates_received\":1234}"};
+	twin.answers[0] =
+	        (struct twin_answer){.document = BUSBAR_BGP_STATISTICS,
+	                             .text = "{\"node\":\"a\",\"peers\":2,\"updates_received\":1234}"};
 	check(RUN("bgp", "stats"), COMPLAIN_DONE,
 	      "peers                  2\n"
 	      "updates_received       1234\n");
