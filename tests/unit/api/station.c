@@ -349,6 +349,14 @@ static void connect_source(struct station *station)
 	station->source.view = station->view;
 }
 
+static char *reload(void *context)
+{
+	char text[32];
+
+	(void)snprintf(text, sizeof(text), "{\"reload\":%u}", ++((struct station *)context)->reloads);
+	return strdup(text);
+}
+
 static void open_front(struct station *station)
 {
 	const struct front_settings settings = {.source = &station->source,
@@ -361,6 +369,7 @@ static void open_front(struct station *station)
 	                                        .rates = {100000, 100000, 100000},
 	                                        .answer = say,
 	                                        .carry = carry,
+	                                        .reload = reload,
 	                                        .context = station,
 	                                        .controller = station->controller,
 	                                        .controls = station->controls};
