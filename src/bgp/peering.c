@@ -528,7 +528,8 @@ int64_t peering_deadline(struct peering *peering)
 	                           session_deadline(&peering->machines[PEERING_ACCEPT].session));
 
 	deadline = MINIMUM(deadline, MINIMUM(peering->stale_until, send_hold_at(peering)));
-	if (peering->up == NULL || connection_congested(peering->up->connection))
+	if (peering->up == NULL || peering->speaker->deferring_until > 0 ||
+	    connection_congested(peering->up->connection))
 		return deadline;
 	return peering->owes_refresh ? 0 : MINIMUM(deadline, output_due(peering->output));
 }

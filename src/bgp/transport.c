@@ -64,6 +64,7 @@ struct connection {
 struct transport {
 	uv_loop_t *loop;
 	uv_timer_t timer;
+	uv_idle_t idle; /* runs while a wake is asked for: once a turn, so that sockets have their turn too */
 	uv_check_t check;
 	const struct transport_events *events;
 	void *context;
@@ -233,11 +234,13 @@ int transport_create(struct uv_loop_s *loop, const struct transport_events *even
 		return code;
 	}
 	transport->timer.data = transport;
-	(void)uv_check_init(loop, &transport->check); /* these three cannot fail */
+	(void)uv_idle_init(loop, &transport->idle); /* these cannot fail */
+	transport->idle.data = transport;
+	(void)uv_check_init(loop, &transport->check);
 	(void)uv_check_start(&transport->check, on_check);
 	uv_unref((uv_handle_t *)&transport->check);
 	transport->check.data = transport;
-	transport->handles = 2;
+	transport->handles = 3;
 	*ret_transport = transport;
 	return 0;
 }
@@ -271,6 +274,7 @@ void transport_close(struct transport *transport, void (*closed)(void *context),
 	}
 	transport->listeners = NULL;
 	uv_close((uv_handle_t *)&transport->timer, on_own_closed);
+	uv_close((uv_handle_t *)&transport->idle, on_own_closed);
 	uv_close((uv_handle_t *)&transport->check, on_own_closed);
 }
 
@@ -296,6 +300,7 @@ static void tell_failures(struct transport *transport)
 static void wake(struct transport *transport)
 {
 	transport->wake_soon = false;
+	(void)uv_idle_stop(&transport->idle);
 	transport->awake = true;
 	tell_failures(transport);
 	transport->events->woken(transport->context);
@@ -306,6 +311,11 @@ static void wake(struct transport *transport)
 static void on_timer(uv_timer_t *timer)
 {
 	wake(timer->data);
+}
+
+static void on_idle(uv_idle_t *idle)
+{
+	wake(idle->data);
 }
 
 /* What was asked for while sockets were read need not wait for another turn of the loop. */
@@ -322,7 +332,7 @@ void transport_wake(struct transport *transport)
 	if (transport->wake_soon || transport->closing)
 		return;
 	transport->wake_soon = true;
-	(void)uv_timer_start(&transport->timer, on_timer, 0, 0);
+	(void)uv_idle_start(&transport->idle, on_idle);
 }
 
 void transport_wake_at(struct transport *transport, int64_t when)
@@ -333,7 +343,9 @@ void transport_wake_at(struct transport *transport, int64_t when)
 	if (transport->wake_soon || transport->closing)
 		return;
 	uv_update_time(transport->loop);
-	if (when == INT64_MAX)
+	if (wait == 0)
+		transport_wake(transport);
+	else if (when == INT64_MAX)
 		(void)uv_timer_stop(&transport->timer);
 	else
 		(void)uv_timer_start(&transport->timer, on_timer, (uint64_t)wait, 0);

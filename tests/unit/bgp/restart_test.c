@@ -295,6 +295,24 @@ static void test_own_restart(void **state)
 	harness_shut(&harness);
 }
 
+static void on_nothing(uv_timer_t *timer)
+{
+}
+
+/* How often the loop turns within a tenth of a second in which nothing happens. */
+static unsigned count_turns(struct harness *harness)
+{
+	uint64_t end = uv_hrtime() + 100000000;
+	unsigned turns = 0;
+
+	for (; uv_hrtime() < end; turns++) {
+		(void)uv_timer_start(&harness->watchdog, on_nothing, 20, 0);
+		(void)uv_run(&harness->loop, UV_RUN_ONCE);
+	}
+	(void)uv_timer_stop(&harness->watchdog);
+	return turns;
+}
+
 /* Nothing is decided and told before the peer has told all, or its time is over. */
 static void test_deferral(void **state)
 {
@@ -305,7 +323,9 @@ static void test_deferral(void **state)
 	T_OK(speaker_announce(node(harness)->speaker, first, 48, first, 2));
 	establish(fixture, graceful(60, false, true));
 	raw_announce(&fixture->peer, PEER_AS, 1, 7);
+	raw_send_refresh(&fixture->peer, REFRESH_REQUEST); /* has to wait like everything else */
 	harness_run(harness, 100);
+	T_TRUE(count_turns(harness) < 100);
 	T_EQ(harness_count(node(harness)), 0);
 	T_EQ(status_of(harness).paths, 1);
 	T_EQ(status_of(harness).sent.update, 0);
