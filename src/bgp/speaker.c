@@ -17,6 +17,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { CHANGES_PER_ROUND = 4096 }; /* then sockets have their turn: some milliseconds */
+
 /* ---- reports ---- */
 
 static void mark(struct speaker *speaker, bool add_path, const uint8_t address[16], uint8_t length,
@@ -126,7 +128,7 @@ static void decide_and_tell(struct speaker *speaker)
 {
 	int64_t now;
 
-	table_publish(speaker->table, &report, speaker);
+	table_publish(speaker->table, &report, speaker, CHANGES_PER_ROUND);
 	peers_sweep(speaker);
 	now = clock_monotonic(&clock_system);
 	for (uint32_t i = 0; i < speaker->slots; i++)

@@ -339,8 +339,12 @@ static void mark(struct table *table, struct prefix *prefix)
 	if (prefix->dirty)
 		return;
 	prefix->dirty = true;
-	prefix->next_dirty = table->dirty;
-	table->dirty = prefix;
+	prefix->next_dirty = NULL;
+	if (table->dirty == NULL)
+		table->dirty = prefix;
+	else
+		table->dirty_last->next_dirty = prefix;
+	table->dirty_last = prefix;
 }
 
 static void touch(struct prefix *prefix, uint32_t at)

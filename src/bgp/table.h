@@ -99,8 +99,11 @@ bool table_peer_known(const struct table *table, int peer);
 
 /* Whether table_publish() has anything to do. */
 bool table_dirty(const struct table *table);
-/* Decides for every marked prefix and reports. Not re-entrant. */
-void table_publish(struct table *table, const struct table_report *report, void *context);
+/*
+ * Decides for marked prefixes, the longest marked first, and reports, until all is done or about `maximum`
+ * changes have been; the rest stays marked. Not re-entrant.
+ */
+void table_publish(struct table *table, const struct table_report *report, void *context, size_t maximum);
 
 /* The published choice of the whole prefix, or of one origin by its number; false when there is none. */
 bool table_best(const struct table *table, const uint8_t address[16], uint8_t length,

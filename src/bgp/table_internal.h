@@ -64,10 +64,10 @@ struct table {
 	struct prefix **buckets; /* of prefixes, by the keyed hash of their names */
 	size_t bucket_count;     /* a power of two */
 	size_t prefixes;
-	struct slab *slab; /* of prefixes */
-	struct prefix *dirty;
-	struct peer *peers; /* [0] is TABLE_LOCAL */
-	size_t peer_count;  /* that one included */
+	struct slab *slab;                 /* of prefixes */
+	struct prefix *dirty, *dirty_last; /* marked, oldest first */
+	struct peer *peers;                /* [0] is TABLE_LOCAL */
+	size_t peer_count;                 /* that one included */
 	struct decision_candidate *scratch;
 	size_t scratch_size;
 	uint32_t *changed; /* paths to be reported of the prefix that is being published */

@@ -244,21 +244,34 @@ bool table_dirty(const struct table *table)
 	return table->dirty != NULL;
 }
 
-/* What the receiver marks meanwhile waits for the next round, so that a round always ends. */
-void table_publish(struct table *table, const struct table_report *report, void *context)
+/* Decides and reports one prefix; returns how many of its origins changed, and one for the work. */
+static size_t publish(struct table *table, struct prefix *prefix, const struct table_report *report,
+                      void *context)
 {
-	struct prefix *list = table->dirty, *next;
+	struct before before = remember(prefix);
+	size_t changes;
 
-	table->dirty = NULL;
-	for (struct prefix *prefix = list; prefix != NULL; prefix = next) {
-		struct before before = remember(prefix);
+	decide(table, prefix);
+	changes = places(table, prefix);
+	report_origins(table, prefix, report, context);
+	report_best(prefix, &before, report, context);
+	table_drop(table, before.attributes);
+	table_sweep(table, prefix);
+	return 1 + changes;
+}
 
-		next = prefix->next_dirty;
+/* What the receiver marks meanwhile waits for the next round, so that a round always ends. */
+void table_publish(struct table *table, const struct table_report *report, void *context, size_t maximum)
+{
+	const struct prefix *last = table->dirty_last;
+	bool end = table->dirty == NULL;
+
+	for (size_t done = 0; !end && done < maximum;) {
+		struct prefix *prefix = table->dirty;
+
+		end = prefix == last;
+		table->dirty = prefix->next_dirty;
 		prefix->dirty = false;
-		decide(table, prefix);
-		report_origins(table, prefix, report, context);
-		report_best(prefix, &before, report, context);
-		table_drop(table, before.attributes);
-		table_sweep(table, prefix);
+		done += publish(table, prefix, report, context);
 	}
 }

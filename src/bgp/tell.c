@@ -186,6 +186,6 @@ void tell_due(struct peering *peering, int64_t now)
 	       (entry = output_take(peering->output, now)) != NULL)
 		tell_one(peering, entry, &batch, now);
 	flush(peering, &batch);
-	if (output_due(peering->output) > now)
+	if (output_due(peering->output) > now && !table_dirty(peering->speaker->table))
 		tell_end(peering);
 }

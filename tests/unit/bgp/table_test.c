@@ -100,7 +100,7 @@ static void take(struct fixture *fixture, int peer, uint8_t number, uint32_t pat
 static void publish(struct fixture *fixture)
 {
 	fixture->count = 0;
-	table_publish(fixture->table, &report, fixture);
+	table_publish(fixture->table, &report, fixture, SIZE_MAX);
 	T_TRUE(!table_dirty(fixture->table));
 }
 
@@ -324,7 +324,7 @@ static void test_receiver_may_change_the_table(void **state)
 
 	open_fixture(&fixture);
 	T_OK(put(&fixture, 0, 0, 0, via_a, 2, "x"));
-	table_publish(fixture.table, &meddling, &fixture);
+	table_publish(fixture.table, &meddling, &fixture, SIZE_MAX);
 	T_EQ(fixture.count, 2);
 	T_TRUE(table_dirty(fixture.table));
 	T_TRUE(table_best(fixture.table, place, 64, &choice)); /* public until the next round */
@@ -614,13 +614,15 @@ static void run_model(bool with_med)
 			change_something(model);
 		if (random_below(&model->random, 3) != 0)
 			continue;
-		table_publish(model->fixture.table, &noting, model);
+		while (table_dirty(model->fixture.table)) /* in pieces */
+			table_publish(model->fixture.table, &noting, model,
+			              1 + random_below(&model->random, 4));
 		for (int number = 0; number < NUMBERS; number++)
 			check_number(model, number);
 	}
 	for (int peer = 0; peer < PEERS; peer++)
 		table_flush(model->fixture.table, peer);
-	table_publish(model->fixture.table, &noting, model);
+	table_publish(model->fixture.table, &noting, model, SIZE_MAX);
 	expect_empty(&model->fixture);
 	table_free(model->fixture.table);
 	free(model);
@@ -675,6 +677,30 @@ static void count_paths(void *context, const struct table_path *path)
 	(*count)++;
 }
 
+/* A long list is worked off in pieces, the oldest first. */
+static void test_rounds_are_bounded(void **state)
+{
+	struct heard heard = {0};
+	struct fixture fixture;
+
+	open_fixture(&fixture);
+	for (uint8_t i = 0; i < 50; i++)
+		T_OK(put(&fixture, 0, i, 0, via_a, 2, "x"));
+	table_publish(fixture.table, &hearing, &heard, 20);
+	T_EQ(heard.origins, 10); /* each counts twice: the prefix, and its change */
+	T_TRUE(table_dirty(fixture.table));
+	T_OK(put(&fixture, 0, 0, 0, via_a, 2, "again"));
+	table_publish(fixture.table, &hearing, &heard, 80);
+	T_EQ(heard.origins, 50);
+	T_TRUE(table_dirty(fixture.table));
+	table_publish(fixture.table, &hearing, &heard, 1);
+	T_EQ(heard.origins, 51);
+	T_TRUE(!table_dirty(fixture.table));
+	table_publish(fixture.table, &hearing, &heard, 1);
+	T_EQ(heard.origins, 51);
+	table_free(fixture.table);
+}
+
 static void test_anycast_of_many_sites(void **state)
 {
 	struct heard heard = {0};
@@ -685,25 +711,25 @@ static void test_anycast_of_many_sites(void **state)
 	table_set_maximum(fixture.table, 1, SITES);
 	for (uint32_t site = 0; site < SITES; site++)
 		put_site(&fixture, site, 3, "x");
-	table_publish(fixture.table, &hearing, &heard);
+	table_publish(fixture.table, &hearing, &heard, SIZE_MAX);
 	T_EQ(heard.origins, SITES);
 	T_EQ(heard.best, 1);
 	T_EQ(heard.best_as, 1000 + SITES - 1); /* the lowest path identifier */
 	put_site(&fixture, 300, 2, "better");
-	table_publish(fixture.table, &hearing, &heard);
+	table_publish(fixture.table, &hearing, &heard, SIZE_MAX);
 	T_EQ(heard.origins, SITES + 1); /* one change, one report */
 	T_EQ(heard.best_as, 1300);
 	put_site(&fixture, 301, 3, "y");
-	table_publish(fixture.table, &hearing, &heard);
+	table_publish(fixture.table, &hearing, &heard, SIZE_MAX);
 	T_EQ(heard.origins, SITES + 2);
 	T_EQ(heard.best, 2);
 	put_site(&fixture, 300, 3, "x");
-	table_publish(fixture.table, &hearing, &heard);
+	table_publish(fixture.table, &hearing, &heard, SIZE_MAX);
 	T_EQ(heard.best_as, 1000 + SITES - 1);
 	T_TRUE(!table_each_path(fixture.table, &position, SITES + 1, count_paths, &count));
 	T_EQ(count, SITES);
 	table_flush(fixture.table, 1);
-	table_publish(fixture.table, &hearing, &heard);
+	table_publish(fixture.table, &hearing, &heard, SIZE_MAX);
 	T_EQ(heard.origins, 2 * SITES + 3);
 	T_EQ(heard.best_as, 0);
 	expect_empty(&fixture);
@@ -752,6 +778,7 @@ int main(void)
 	        cmocka_unit_test(test_default_preference),
 	        cmocka_unit_test(test_random_changes),
 	        cmocka_unit_test(test_random_changes_with_med),
+	        cmocka_unit_test(test_rounds_are_bounded),
 	        cmocka_unit_test(test_anycast_of_many_sites),
 	        cmocka_unit_test(test_each),
 	};
