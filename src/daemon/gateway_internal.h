@@ -86,10 +86,12 @@ struct gateway {
 	struct speaker *speaker;
 	struct probe *probe;
 	struct watch *watch;
-	uv_prepare_t load_prepare;
-	bool load_prepare_open, load_changed; /* since it was told */
-	enum watch_effect watch_effect;       /* since the view was published, */
-	int64_t view_published;               /* monotonic clock */
+	uv_prepare_t prepare; /* these two tell what has changed */
+	uv_timer_t turn;
+	bool prepare_open, load_changed;
+	uint64_t load_told;             /* the loop's time */
+	enum watch_effect watch_effect; /* since the view was published, */
+	int64_t view_published;         /* monotonic clock */
 	uint32_t link_count;
 	struct gateway_link links[SITE_LINKS];
 

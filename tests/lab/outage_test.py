@@ -81,6 +81,17 @@ def outage():
     return late, avoided, found
 
 
+def by_segments():
+    """Probes pass the gateway between by its End segment, and so do their replies."""
+    lab.need(serve("client-a", "--region", "plain") is None, f"{SITE} serves")
+    seen = lab.execute("core-1", "timeout", "20", "tcpdump", "-lnni", "any", "-c", "8", "ip6[6] = 43")
+    ways = {tuple(re.search(r"(\S+) > (\S+?): RT6 .*segleft=(\d)", line).groups()) for line in seen.splitlines()
+            if ": RT6 " in line}
+    own, end, site = "fc00:0:1::1", "fc00:0:3:1::", "fc00:0:5::1"
+    lab.check(ways == {(own, end, "1"), (own, site, "0"), (site, end, "1"), (site, own, "0")},
+              "probes go and come by the segments of their path", seen)
+
+
 def within_three_intervals():
     rounds = [outage() for _ in range(ROUNDS)]
     lab.check(all(avoided for _, avoided, _ in rounds), "who probes a site that is cut off avoids it", rounds)
@@ -130,6 +141,7 @@ def without_routing():
 
 def main():
     lab.wait_converged()
+    by_segments()
     within_three_intervals()
     within_the_time_of_routing()
     without_routing()
