@@ -19,6 +19,8 @@ json_t *document_error(int code);
 char *document_text(json_t *object);
 
 json_t *document_plan_object(const struct document_source *source, const struct plan *plan);
+json_t *document_resource_object(const struct resource_offer *offer);
+json_t *document_service_object(const struct document_source *source, const struct view_service *service);
 json_t *document_view_object(const struct document_source *source);
 /* A part as it was planned, with the reasons against others where they are on record. */
 json_t *document_part_object(const struct document_source *source, const struct plan_record *record);
@@ -36,5 +38,11 @@ int document_program_object(const struct document_source *source, const struct i
 int document_bill_object(const struct document_source *source, const char *tenant,
                          json_t **ret_object) CHECKED;
 int document_ledger_object(const struct document_source *source, json_t **ret_object) CHECKED;
+/* The way to a service or site as it would be chosen now; `about` as in docs/wire.md 4. */
+int document_path_object(const struct document_source *source, const struct identifier *about,
+                         json_t **ret_object) CHECKED;
+/* One of the three documents of BGP. NOT_SUPPORTED where there is none. */
+int document_bgp_object(const struct document_source *source, const struct document_request *request,
+                        json_t **ret_object) CHECKED;
 
 #endif

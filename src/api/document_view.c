@@ -3,9 +3,10 @@
 #include "api/document_internal.h"
 #include "base/error.h"
 #include "view/age.h"
+#include <arpa/inet.h>
 #include <errno.h>
 
-static json_t *resource_object(const struct resource_offer *offer)
+json_t *document_resource_object(const struct resource_offer *offer)
 {
 	return json_pack("{s:s, s:o, s:o, s:f, s:o, s:o}", "kind", resource_descriptions[offer->kind].name,
 	                 "capacity", document_amount(offer->kind, offer->capacity), "free",
@@ -33,7 +34,7 @@ static json_t *site_object(const struct document_source *source, const struct si
 	json_t *object;
 
 	for (uint32_t i = 0; i < site->resource_count; i++)
-		json_array_append_new(resources, resource_object(&site->resources[i]));
+		json_array_append_new(resources, document_resource_object(&site->resources[i]));
 	for (uint32_t i = 0; i < site->link_count; i++)
 		json_array_append_new(links, link_object(source, &site->links[i]));
 	object = json_pack("{s:s, s:s, s:s, s:s, s:s, s:o, s:o}", "name", site->name, "identity",
@@ -50,14 +51,22 @@ static json_t *site_object(const struct document_source *source, const struct si
 	return object;
 }
 
-static json_t *service_object(const struct document_source *source, const struct view_service *service)
+json_t *document_service_object(const struct document_source *source, const struct view_service *service)
 {
-	return json_pack("{s:s, s:s, s:o, s:i, s:I, s:o, s:o, s:o, s:o}", "name", service->title->name,
-	                 "version", service->title->version, "site", document_gateway(source, service->site),
-	                 "score", (int)service->score, "running", (json_int_t)service->running, "time_ms",
-	                 document_milliseconds(service->time), "cpu",
-	                 document_amount(RESOURCE_CPU, service->cpu), "price", document_money(service->price),
-	                 "tariff", document_money(service->tariff));
+	char address[INET6_ADDRSTRLEN];
+	json_t *object =
+	        json_pack("{s:s, s:s, s:o, s:i, s:I, s:o, s:o, s:o, s:o}", "name", service->title->name,
+	                  "version", service->title->version, "site", document_gateway(source, service->site),
+	                  "score", (int)service->score, "running", (json_int_t)service->running, "time_ms",
+	                  document_milliseconds(service->time), "cpu",
+	                  document_amount(RESOURCE_CPU, service->cpu), "price",
+	                  document_money(service->price), "tariff", document_money(service->tariff));
+
+	if (object != NULL)
+		json_object_set_new(object, "address",
+		                    json_string(
+		                            inet_ntop(AF_INET6, service->address, address, sizeof(address))));
+	return object;
 }
 
 json_t *document_view_object(const struct document_source *source)
@@ -68,7 +77,8 @@ json_t *document_view_object(const struct document_source *source)
 	for (size_t i = 0; i < view_site_count(source->view); i++)
 		json_array_append_new(sites, site_object(source, view_site_at(source->view, i), now));
 	for (size_t i = 0; i < view_service_count(source->view); i++)
-		json_array_append_new(services, service_object(source, view_service_at(source->view, i)));
+		json_array_append_new(services,
+		                      document_service_object(source, view_service_at(source->view, i)));
 	return json_pack("{s:s, s:I, s:I, s:o, s:o}", "node", source->node, "time", (json_int_t)now, "bytes",
 	                 (json_int_t)view_bytes(source->view), "sites", sites, "services", services);
 }

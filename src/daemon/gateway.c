@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "daemon/gateway_internal.h"
 #include "daemon/settings_announce.h"
+#include "daemon/settings_view.h"
 #include "supply/host.h"
 #include "supply/local.h"
 #include "wire/segment.h"
@@ -21,10 +22,6 @@
 enum {
 	GATEWAY_ARENA = 8 << 20,
 	GATEWAY_PATH = 512,
-	GATEWAY_SITES = 16384,
-	GATEWAY_SERVICES = 262144,
-	GATEWAY_RESERVATIONS = 65536,
-	GATEWAY_SUSPECTS = 4096,
 };
 
 /* Longest wait between two looks at owner and tasks, and between two expiries of the view. */
@@ -43,6 +40,8 @@ static void on_tick(uv_timer_t *timer)
 	gateway_tick_flows(gateway);
 	gateway_tick_probe(gateway);
 	(void)view_expire(gateway->view, clock_wall(&gateway->clock));
+	if (!gateway->closing)
+		collect_tell_contradictions(gateway->collect);
 	if (!gateway->closing)
 		front_publish(gateway->front, gateway->view);
 	next = MAXIMUM(CLOCK_MILLISECOND, MINIMUM(next - now, TICK_MOST));
@@ -108,8 +107,7 @@ static int open_accounts(struct gateway *gateway)
 	return code;
 }
 
-/* The first deposit of each tenant, once in the life of the database. */
-static int deposit(struct gateway *gateway)
+int gateway_deposit(struct gateway *gateway)
 {
 	const struct settings_tenant *tenants = gateway->settings->tenants.items;
 
@@ -210,10 +208,7 @@ static int open_store(struct gateway *gateway)
 
 static int open_view(struct gateway *gateway)
 {
-	const struct view_limits limits = {.sites = GATEWAY_SITES,
-	                                   .services = GATEWAY_SERVICES,
-	                                   .reservations = GATEWAY_RESERVATIONS,
-	                                   .suspects = GATEWAY_SUSPECTS};
+	const struct view_limits limits = settings_view_limits(gateway->settings);
 
 	gateway->view = view_create(&limits);
 	return gateway->view == NULL ? -ENOMEM : 0;
@@ -352,6 +347,7 @@ static int open_front(struct gateway *gateway)
 	                               .late = gateway_on_late,
 	                               .answer = gateway_front_answer,
 	                               .carry = gateway_front_carry,
+	                               .reload = gateway_reload,
 	                               .context = gateway,
 	                               .controller = settings_controller(gateway->settings),
 	                               .controls = gateway->settings->controller.serves};
@@ -440,7 +436,7 @@ static int open_rooms(struct gateway *gateway)
 	if (code == 0)
 		code = open_accounts(gateway);
 	if (code == 0)
-		code = deposit(gateway);
+		code = gateway_deposit(gateway);
 	if (code == 0)
 		code = open_store(gateway);
 	if (code == 0)
@@ -479,6 +475,8 @@ static int open_doors(struct gateway *gateway)
 		gateway->source.requests_refused = front_refusals(gateway->front);
 	if (code == 0)
 		code = open_transfer(gateway);
+	if (code == 0)
+		code = gateway_open_metrics(gateway);
 	if (code == 0)
 		code = open_timer(gateway);
 	return code;
@@ -535,17 +533,19 @@ static void on_timer_closed(uv_handle_t *handle)
 	(void)handle;
 }
 
-void gateway_close(struct gateway *gateway)
+void gateway_close(struct gateway *gateway, bool returns)
 {
 	if (gateway == NULL || gateway->closing)
 		return;
 	gateway->closing = true;
+	gateway->returns = returns;
 	gateway_close_network(gateway);
 	if (gateway->timer_open)
 		uv_close((uv_handle_t *)&gateway->timer, on_timer_closed);
 	front_close(gateway->front);
 	gateway->front = NULL;
 	transfer_close(gateway->transfer, NULL, NULL);
+	scrape_close(gateway->scrape);
 	announce_close(gateway->announce);
 	if (gateway->driver != NULL)
 		driver_close(gateway->driver, on_driver_closed, gateway);
@@ -569,6 +569,7 @@ struct gateway *gateway_free(struct gateway *gateway)
 	(void)ledger_close(gateway->ledger);
 	(void)usage_close(gateway->usage);
 	(void)database_close(gateway->database);
+	gateway_free_past(gateway);
 	(void)arena_free(gateway->arena);
 	free(gateway);
 	return NULL;

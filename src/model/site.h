@@ -33,17 +33,18 @@ struct site {
 	char operator[SITE_TEXT];
 	char region[SITE_TEXT];
 	enum supply_model model;
-	uint32_t trust;           /* 0 unknown .. 10 */
-	uint64_t gflops_per_core; /* micro-GFLOPS of one core of this site, measured; 0 unknown */
-	uint64_t core_grams;      /* carbon: micrograms CO2e per core second; 0 unknown */
-	int64_t start;            /* start-up latency of its driver */
-	int64_t measured;         /* wall clock of the owner, ns */
-	int64_t validity;         /* ns after which the values are unknown */
+	uint32_t trust;                      /* 0 unknown .. 10 */
+	uint64_t gflops_per_core;            /* micro-GFLOPS of one core of this site, measured; 0 unknown */
+	uint64_t core_grams;                 /* carbon: micrograms CO2e per core second; 0 unknown */
+	int64_t start;                       /* start-up latency of its driver */
+	int64_t measured;                    /* wall clock of the owner, ns */
+	int64_t validity;                    /* ns after which the values are unknown */
 	struct metric metrics[METRIC_KINDS]; /* computing and communication, as far as known */
 	uint32_t resource_count;
 	struct resource_offer resources[RESOURCE_KINDS];
 	uint32_t link_count;
-	struct link_offer links[SITE_LINKS]; /* last: where many sites are kept, only the first few are there */
+	struct link_offer
+	        links[SITE_LINKS]; /* last: where many sites are kept, only the first few are there */
 };
 
 /* The offer of a kind, NULL when the site has none. */

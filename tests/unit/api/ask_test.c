@@ -47,7 +47,9 @@ static int tear_down(void **state)
 /* What an edge passes on for a client there. */
 static struct answer ask_of(const struct datagram *request, const char *demand)
 {
-	struct answer answer = {.type = ANSWER_ASK, .program = request->identifier, .sender = station_neighbour};
+	struct answer answer = {.type = ANSWER_ASK,
+	                        .program = request->identifier,
+	                        .sender = station_neighbour};
 
 	answer.ask.client = (struct answer_client){{0xfd, 5}, 4000};
 	answer.ask.access = (struct answer_access){.up = CLOCK_MILLISECOND, .down = CLOCK_MILLISECOND};
