@@ -158,8 +158,6 @@ void gateway_tick_probe(struct gateway *gateway);
 void gateway_load_changed(struct gateway *gateway);
 /* `context` is the gateway. */
 void gateway_on_decided(void *context, const struct plan *plan);
-void gateway_read_probe(const struct gateway *gateway, struct probe_statistics *ret_probe,
-                        struct watch_statistics *ret_watch);
 
 /* gateway_flows.c: reservations in the kernel; after steer, before the book. */
 int gateway_open_flows(struct gateway *gateway) CHECKED;

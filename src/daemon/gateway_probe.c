@@ -227,17 +227,6 @@ void gateway_tick_probe(struct gateway *gateway)
 		watch_tick(gateway->watch);
 }
 
-void gateway_read_probe(const struct gateway *gateway, struct probe_statistics *ret_probe,
-                        struct watch_statistics *ret_watch)
-{
-	memset(ret_probe, 0, sizeof(*ret_probe));
-	memset(ret_watch, 0, sizeof(*ret_watch));
-	if (gateway->probe != NULL)
-		probe_read_statistics(gateway->probe, ret_probe);
-	if (gateway->watch != NULL)
-		watch_read_statistics(gateway->watch, ret_watch);
-}
-
 void gateway_close_probe(struct gateway *gateway)
 {
 	gateway->watch = watch_free(gateway->watch);
