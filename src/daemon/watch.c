@@ -493,7 +493,6 @@ int watch_create(const struct watch_settings *settings, struct view *view, struc
 		return -ENOMEM;
 	watch->settings = *settings;
 	watch->settings.sites = MINIMUM(settings->sites, (uint32_t)WATCH_SITES);
-	watch->settings.slowest = MAXIMUM(settings->slowest, settings->fastest);
 	watch->view = view;
 	watch->probe = probe;
 	watch->looked = watch->searched = NEVER;
