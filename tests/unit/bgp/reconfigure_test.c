@@ -214,7 +214,11 @@ static void test_failed_listening_changes_nothing(void **state)
 /* ---- policies ---- */
 
 static const struct speaker_rule only_one[] = {
-        {.prefix = {0x20, 0x01, 0x0d, 0xb8, 0, 0, 0, 1}, .length = 64, .least = 64, .most = 64, .accept = true},
+        {.prefix = {0x20, 0x01, 0x0d, 0xb8, 0, 0, 0, 1},
+         .length = 64,
+         .least = 64,
+         .most = 64,
+         .accept = true},
 };
 
 static void test_import_policy(void **state)
@@ -380,7 +384,8 @@ static void test_status(void **state)
 	establish(fixture, 0);
 	status = status_of(fixture, 0);
 	T_TEXT(status.state, "established");
-	T_TRUE(status.established && status.route_refresh && !status.enhanced_refresh && !status.add_path_send);
+	T_TRUE(status.established && status.route_refresh && !status.enhanced_refresh &&
+	       !status.add_path_send);
 	T_EQ(status.as, AS_ONE);
 	T_EQ(status.identifier, AS_ONE);
 	T_EQ(status.hold, 90);
