@@ -56,8 +56,7 @@ static void begin_changes(struct table *table, const struct prefix *prefix)
 	table->changed_size = 2 * (size_t)prefix->count;
 }
 
-static void note_change(struct table *table, const struct prefix *prefix, struct path *path,
-                        enum path_flag flag)
+static void note_change(struct table *table, const struct prefix *prefix, struct path *path, unsigned flag)
 {
 	path->flags |= (uint8_t)flag;
 	if (table->changed_count < table->changed_size)
@@ -86,8 +85,8 @@ static void choose(struct table *table, struct prefix *prefix, struct path *path
 
 	if (path->published != path->attributes)
 		table_set_published(table, path, path->attributes);
-	if (changed)
-		note_change(table, prefix, path, CHANGED);
+	if (changed || old != path) /* another path of the same content may rank otherwise */
+		note_change(table, prefix, path, changed ? CHANGED : 0);
 	if (old == NULL || old == path)
 		return;
 	table_set_published(table, old, NULL);

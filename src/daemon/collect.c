@@ -2,9 +2,9 @@
 #include "daemon/collect.h"
 
 #include "base/error.h"
-#include "base/hash.h"
 #include "base/log.h"
-#include "base/slab.h"
+#include "daemon/collect_table.h"
+#include "wire/edge_metadata.h"
 #include <arpa/inet.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -15,124 +15,217 @@
 /* Longer prefixes are CS-IDs, which are reached by programs and not by plain routes. */
 enum { INSTALL_LENGTH = 64 };
 
-struct key {
-	uint8_t prefix[16];
-	uint32_t as;
-	uint32_t length;
-};
-
-/* What a route brought into the view. */
-struct brought {
-	struct key key;
-	enum attribute_content content;
-	struct gateway_identity sender;
-	uint64_t sequence;
-};
-
 struct collect {
 	struct collect_settings settings;
 	struct view *view;
 	struct steer *steer;
-	struct hash *routes; /* key -> struct brought */
-	struct slab *slab;
+	struct collect_table *table;
+	struct seal_cache *ciphers;
+	uint64_t told; /* number of the newest contradiction that was logged */
 	uint64_t refusals[ERROR_COUNT];
 };
 
-static struct key key_of(const struct speaker_route *route)
+static struct route_key key_of(const struct speaker_route *route)
 {
-	struct key key = {.as = route->origin_as, .length = route->prefix_length};
+	struct route_key key = {.as = route->origin_as,
+	                        .originator = route->originator,
+	                        .length = route->prefix_length};
 
 	memcpy(key.prefix, route->prefix, sizeof(key.prefix));
 	return key;
 }
 
-static void take_back(struct collect *collect, const struct key *key)
+/* Whoever sends much of it must not fill the log: the first ones, then each time there are twice as many. */
+static bool is_worth_a_line(uint64_t count)
 {
-	struct brought *brought = hash_remove(collect->routes, key);
-	char text[GATEWAY_TEXT];
-
-	if (brought == NULL)
-		return;
-	log_info(TAG, "event=withdrawn gateway=%s content=%s", gateway_text(brought->sender, text),
-	         brought->content == ATTRIBUTE_SITE ? "site" : "service");
-	if (brought->content == ATTRIBUTE_SITE)
-		(void)view_remove_site(collect->view, brought->sender);
-	else
-		(void)view_remove_service(collect->view, brought->sender, key->prefix);
-	slab_release(collect->slab, brought);
+	return count <= 8 || (count & (count - 1)) == 0;
 }
 
-static struct brought *remember(struct collect *collect, const struct key *key)
+static void refuse(struct collect *collect, const struct speaker_route *route, int code)
 {
-	struct brought *brought = hash_get(collect->routes, key);
+	uint64_t count = ++collect->refusals[error_index(code)];
 
-	if (brought != NULL)
-		return brought;
-	brought = slab_take(collect->slab);
-	if (brought == NULL)
-		return NULL;
-	brought->key = *key;
-	if (hash_put(collect->routes, key, brought) < 0) {
-		slab_release(collect->slab, brought);
-		return NULL;
-	}
-	return brought;
+	if (code != BUSBAR_ERROR_STALE && is_worth_a_line(count))
+		log_notice(TAG, "event=attribute-refused as=%u error=%d count=%llu cause=\"%s\"",
+		           route->origin_as, code, (unsigned long long)count, error_text(code));
+}
+
+static void drop_edge(struct collect *collect, struct brought *brought)
+{
+	if (brought->edge)
+		(void)view_remove_edge(collect->view, collect_table_sender(brought), brought->prefix,
+		                       brought->as, brought->originator);
+	brought->edge = false;
+}
+
+/* The route no longer brings its attribute; what no other route brings either goes out of the view. */
+static void take_back(struct collect *collect, struct brought *brought)
+{
+	struct gateway_identity sender = collect_table_sender(brought);
+	bool site = brought->content == ATTRIBUTE_SITE;
+	char text[GATEWAY_TEXT];
+
+	if (brought->site == 0 || !collect_table_leave(collect->table, brought))
+		return;
+	if (site) /* services are too many for lines of their own */
+		log_info(TAG, "event=withdrawn gateway=%s", gateway_text(sender, text));
+	if (site)
+		(void)view_remove_site(collect->view, sender);
+	else
+		(void)view_remove_service(collect->view, sender, brought->prefix);
 }
 
 /* False when the route now brings something else, whose sequence is another. */
 static bool brings_same(const struct brought *brought, const struct attribute_header *header)
 {
-	return brought->content == header->content && gateway_equal(brought->sender, header->sender);
+	return brought->content == header->content &&
+	       gateway_equal(collect_table_sender(brought), header->sender);
 }
 
-static int take_in(struct collect *collect, const struct key *key, const struct attribute_header *header,
-                   const struct site *site, const struct service_offer *service)
+/* The newest sequence that any route brings of the same, and how many routes do. */
+static uint64_t newest_of(const struct brought *first, uint32_t *ret_ways)
 {
-	struct brought *brought = hash_get(collect->routes, key);
-	int code;
+	uint64_t newest = 0;
 
-	if (gateway_equal(header->sender, collect->settings.identity))
-		return BUSBAR_ERROR_REPLAYED;
-	if (brought != NULL && !brings_same(brought, header)) {
-		take_back(collect, key);
-		brought = NULL;
+	*ret_ways = 0;
+	for (const struct brought *way = first; way != NULL; way = way->next) {
+		newest = MAXIMUM(newest, way->sequence);
+		++*ret_ways;
 	}
-	if (brought != NULL && header->sequence < brought->sequence)
-		return BUSBAR_ERROR_STALE;
-	code = header->content == ATTRIBUTE_SITE ? view_put_site(collect->view, site)
-	                                         : view_put_service(collect->view, service);
-	if (code < 0)
-		return code;
-	brought = remember(collect, key);
-	if (brought == NULL)
-		return BUSBAR_ERROR_TABLE_FULL;
-	brought->content = header->content;
-	brought->sender = header->sender;
-	brought->sequence = header->sequence;
-	return 0;
+	return newest;
 }
 
-void collect_route(struct collect *collect, const struct speaker_route *route, bool withdrawn)
+/*
+ * Another originator that goes on telling what is long past says something else of the same gateway.
+ * Sequences are times of their sender.
+ */
+static void compare_ways(struct collect *collect, const struct brought *first, uint64_t newest)
 {
-	struct key key = key_of(route);
+	uint64_t oldest = newest;
+
+	if (first->content != ATTRIBUTE_SITE)
+		return;
+	for (const struct brought *way = first; way != NULL; way = way->next)
+		oldest = MINIMUM(oldest, way->sequence);
+	view_compare_content(collect->view, collect_table_sender(first), (int64_t)newest, (int64_t)oldest);
+}
+
+static int put_in_view(struct collect *collect, const struct attribute_header *header,
+                       const struct site *site, const struct service_offer *service)
+{
+	return header->content == ATTRIBUTE_SITE ? view_put_site(collect->view, site)
+	                                         : view_put_service(collect->view, service);
+}
+
+/* What a decoded attribute says, by a route that is known or new. */
+static int take_in(struct collect *collect, const struct route_key *key, struct brought *brought,
+                   const struct attribute_header *header, const struct site *site,
+                   const struct service_offer *service)
+{
+	struct brought *first =
+	        collect_table_first(collect->table, header, key->prefix, (uint8_t)key->length);
+	uint32_t ways;
+	uint64_t newest = newest_of(first, &ways);
+	int code =
+	        header->sequence < newest ? BUSBAR_ERROR_STALE : put_in_view(collect, header, site, service);
+
+	if (brought->site != 0) {
+		if (header->sequence >= brought->sequence)
+			brought->sequence = header->sequence;
+	} else if (code == 0 || code == BUSBAR_ERROR_STALE) {
+		int kept = ways == COLLECT_WAYS ? BUSBAR_ERROR_TABLE_FULL
+		                                : collect_table_bring(collect->table, brought, header);
+
+		code = kept < 0 ? kept : code;
+		if (kept < 0 && first == NULL && header->content == ATTRIBUTE_SITE)
+			(void)view_remove_site(collect->view, header->sender);
+		else if (kept < 0 && first == NULL)
+			(void)view_remove_service(collect->view, header->sender, key->prefix);
+	}
+	if (first != NULL)
+		compare_ways(collect, first, MAXIMUM(newest, header->sequence));
+	return code;
+}
+
+static int take_attribute(struct collect *collect, const struct speaker_route *route,
+                          const struct route_key *key, struct brought *brought)
+{
+	struct seal_ring ring = *collect->settings.ring;
 	struct attribute_header header;
 	struct service_offer service;
 	struct site site;
 	int code;
 
-	if (withdrawn || route->attribute_size == 0) {
-		take_back(collect, &key);
+	seal_use_cache(&ring, collect->ciphers);
+	code = attribute_decode(route->attribute, route->attribute_size, route->prefix, route->prefix_length,
+	                        &ring, &header, &site, &service);
+	explicit_bzero(&ring, sizeof(ring));
+	if (code < 0)
+		return code;
+	if (gateway_equal(header.sender, collect->settings.identity))
+		return BUSBAR_ERROR_REPLAYED;
+	if (brought->site != 0 && !brings_same(brought, &header))
+		take_back(collect, brought);
+	return take_in(collect, key, brought, &header, &site, &service);
+}
+
+static int take_edge(struct collect *collect, const struct speaker_route *route, struct brought *brought)
+{
+	struct view_edge edge = {.site = collect_table_sender(brought),
+	                         .length = route->prefix_length,
+	                         .as = route->origin_as,
+	                         .originator = route->originator,
+	                         .measured = clock_wall(&collect->settings.clock)};
+	int code;
+
+	if (route->edge_metadata == NULL)
+		return 0;
+	code = edge_metadata_decode(route->edge_metadata, route->edge_metadata_size, &edge.metadata);
+	if (code < 0)
+		return code;
+	memcpy(edge.address, route->prefix, sizeof(edge.address));
+	code = view_put_edge(collect->view, &edge);
+	brought->edge = code == 0;
+	return code;
+}
+
+/* Out of its scope a route is as good as withdrawn. */
+static bool is_in_scope(const struct collect *collect, const struct speaker_route *route)
+{
+	struct edge_metadata metadata;
+
+	return route->edge_metadata == NULL ||
+	       edge_metadata_decode(route->edge_metadata, route->edge_metadata_size, &metadata) < 0 ||
+	       edge_metadata_in_scope(&metadata, collect->settings.domain, collect->settings.domain_count);
+}
+
+void collect_route(struct collect *collect, const struct speaker_route *route, bool withdrawn)
+{
+	struct route_key key = key_of(route);
+	struct brought *brought = collect_table_find(collect->table, &key);
+	bool brings = !withdrawn && (route->attribute_size > 0 || route->edge_metadata != NULL) &&
+	              is_in_scope(collect, route);
+	int code = 0;
+
+	if (brought == NULL && brings)
+		brought = collect_table_add(collect->table, &key);
+	if (brought == NULL) {
+		if (brings)
+			refuse(collect, route, BUSBAR_ERROR_TABLE_FULL);
 		return;
 	}
-	code = attribute_decode(route->attribute, route->attribute_size, route->prefix, route->prefix_length,
-	                        collect->settings.ring, &header, &site, &service);
-	if (code == 0)
-		code = take_in(collect, &key, &header, &site, &service);
-	if (code < 0 && code != BUSBAR_ERROR_STALE) {
-		collect->refusals[error_index(code)]++;
-		log_notice(TAG, "event=attribute-refused as=%u error=%d cause=\"%s\"", route->origin_as, code,
-		           error_text(code));
-	}
+	drop_edge(collect, brought);
+	if (!brings || route->attribute_size == 0)
+		take_back(collect, brought);
+	else
+		code = take_attribute(collect, route, &key, brought);
+	if (code < 0)
+		refuse(collect, route, code);
+	code = brings ? take_edge(collect, route, brought) : 0;
+	if (code < 0)
+		refuse(collect, route, code);
+	if (brought->site == 0 && !brought->edge)
+		collect_table_remove(collect->table, brought);
 }
 
 void collect_best(struct collect *collect, const uint8_t prefix[16], uint8_t length,
@@ -164,9 +257,9 @@ int collect_create(const struct collect_settings *settings, struct view *view, s
 	collect->settings = *settings;
 	collect->view = view;
 	collect->steer = steer;
-	collect->routes = hash_create(sizeof(struct key), COLLECT_ROUTES, settings->seed);
-	collect->slab = slab_create(sizeof(struct brought), COLLECT_ROUTES);
-	if (collect->routes == NULL || collect->slab == NULL) {
+	collect->table = collect_table_create(settings->routes, settings->seed);
+	collect->ciphers = seal_cache_create(COLLECT_CIPHERS);
+	if (collect->table == NULL || collect->ciphers == NULL) {
 		(void)collect_free(collect);
 		return -ENOMEM;
 	}
@@ -176,18 +269,39 @@ int collect_create(const struct collect_settings *settings, struct view *view, s
 
 struct collect *collect_free(struct collect *collect)
 {
-	size_t position = 0;
-	const void *key;
-	void *value;
-
 	if (collect == NULL)
 		return NULL;
-	while (collect->routes != NULL && hash_next(collect->routes, &position, &key, &value))
-		slab_release(collect->slab, value);
-	hash_free(collect->routes);
-	slab_free(collect->slab);
+	collect_table_free(collect->table);
+	seal_cache_free(collect->ciphers);
 	free(collect);
 	return NULL;
+}
+
+void collect_tell_contradictions(struct collect *collect)
+{
+	const struct view_contradiction *found;
+	char text[GATEWAY_TEXT];
+
+	for (size_t i = view_contradiction_count(collect->view); i-- > 0;) {
+		found = view_contradiction_at(collect->view, i);
+		if (found->number <= collect->told)
+			break;
+		log_notice(TAG, "event=contradiction gateway=%s value=%s %s=%lld %s=%lld",
+		           gateway_text(found->site, text), view_value_names[found->value],
+		           view_source_names[found->sources[0]], (long long)found->values[0],
+		           view_source_names[found->sources[1]], (long long)found->values[1]);
+	}
+	if (view_contradiction_count(collect->view) > 0)
+		collect->told =
+		        view_contradiction_at(collect->view, view_contradiction_count(collect->view) - 1)
+		                ->number;
+}
+
+struct collect_memory collect_memory(const struct collect *collect)
+{
+	return (struct collect_memory){.routes = collect_table_count(collect->table),
+	                               .bytes = collect_table_bytes(collect->table),
+	                               .maximum = collect->settings.routes};
 }
 
 const uint64_t *collect_refusals(const struct collect *collect)

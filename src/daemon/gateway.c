@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "daemon/gateway_internal.h"
 #include "daemon/settings_announce.h"
+#include "daemon/settings_view.h"
 #include "supply/host.h"
 #include "supply/local.h"
 #include "wire/segment.h"
@@ -21,10 +22,6 @@
 enum {
 	GATEWAY_ARENA = 8 << 20,
 	GATEWAY_PATH = 512,
-	GATEWAY_SITES = 16384,
-	GATEWAY_SERVICES = 262144,
-	GATEWAY_RESERVATIONS = 65536,
-	GATEWAY_SUSPECTS = 4096,
 };
 
 /* Longest wait between two looks at owner and tasks, and between two expiries of the view. */
@@ -41,7 +38,10 @@ static void on_tick(uv_timer_t *timer)
 	wanted = gateway_tick_calls(gateway);
 	next = MINIMUM(next, wanted);
 	gateway_tick_flows(gateway);
+	gateway_tick_probe(gateway);
 	(void)view_expire(gateway->view, clock_wall(&gateway->clock));
+	if (!gateway->closing)
+		collect_tell_contradictions(gateway->collect);
 	if (!gateway->closing)
 		front_publish(gateway->front, gateway->view);
 	next = MAXIMUM(CLOCK_MILLISECOND, MINIMUM(next - now, TICK_MOST));
@@ -208,10 +208,7 @@ static int open_store(struct gateway *gateway)
 
 static int open_view(struct gateway *gateway)
 {
-	const struct view_limits limits = {.sites = GATEWAY_SITES,
-	                                   .services = GATEWAY_SERVICES,
-	                                   .reservations = GATEWAY_RESERVATIONS,
-	                                   .suspects = GATEWAY_SUSPECTS};
+	const struct view_limits limits = settings_view_limits(gateway->settings);
 
 	gateway->view = view_create(&limits);
 	return gateway->view == NULL ? -ENOMEM : 0;

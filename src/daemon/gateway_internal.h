@@ -18,6 +18,7 @@
 #include "daemon/collect.h"
 #include "daemon/exchange.h"
 #include "daemon/gateway.h"
+#include "daemon/watch.h"
 #include "execute/owner.h"
 #include "execute/store.h"
 #include "execute/task.h"
@@ -98,6 +99,11 @@ struct gateway {
 	struct speaker *speaker;
 	int slot_links[GATEWAY_SLOTS]; /* by the speaker's slots: the link whose other end it is; -1: none */
 	struct probe *probe;
+	struct watch *watch;
+	uv_prepare_t load_prepare;
+	bool load_prepare_open, load_changed; /* since it was told */
+	enum watch_effect watch_effect;       /* since the view was published, */
+	int64_t view_published;               /* monotonic clock */
 	uint32_t link_count;
 	struct gateway_link links[SITE_LINKS];
 
@@ -141,6 +147,17 @@ int gateway_open_network(struct gateway *gateway) CHECKED;
 void gateway_close_network(struct gateway *gateway);
 /* What the edge dropped, for documents. */
 uint32_t gateway_edge(void *context, struct document_count counts[DOCUMENT_EDGE]);
+
+/* gateway_probe.c: STAMP, of links and of sites. */
+int gateway_open_probe(struct gateway *gateway) CHECKED;
+void gateway_close_probe(struct gateway *gateway);
+void gateway_tick_probe(struct gateway *gateway);
+/* Free amounts, prices or runs changed: whoever probes is told. */
+void gateway_load_changed(struct gateway *gateway);
+/* `context` is the gateway. */
+void gateway_on_decided(void *context, const struct plan *plan);
+void gateway_read_probe(const struct gateway *gateway, struct probe_statistics *ret_probe,
+                        struct watch_statistics *ret_watch);
 
 /* gateway_flows.c: reservations in the kernel; after steer, before the book. */
 int gateway_open_flows(struct gateway *gateway) CHECKED;

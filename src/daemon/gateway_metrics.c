@@ -207,17 +207,39 @@ static void put_links(struct gateway *gateway, struct metrics *metrics)
 	}
 }
 
+static void put_count(struct metrics *metrics, const char *name, const char *help, uint64_t value)
+{
+	metrics_family(metrics, METRICS_COUNTER, name, NULL, help);
+	metrics_count(metrics, value, NULL);
+}
+
 static void put_probes(struct gateway *gateway, struct metrics *metrics)
 {
 	const struct settings_link *links = gateway->settings->links.items;
+	struct probe_statistics statistics;
 
-	metrics_family(metrics, METRICS_COUNTER, "busbar_probe_replies", NULL,
+	if (gateway->probe == NULL)
+		return;
+	probe_read_statistics(gateway->probe, &statistics);
+	metrics_family(metrics, METRICS_COUNTER, "busbar_probe_link_replies", NULL,
 	               "Probes of links that were answered.");
 	for (uint32_t i = 0; i < gateway->link_count; i++)
 		metrics_count(metrics, gateway->links[i].probes, "link", links[i].name, NULL);
-	metrics_family(metrics, METRICS_COUNTER, "busbar_probes_refused", NULL,
-	               "Probes that our reflectors did not answer.");
-	metrics_count(metrics, gateway->probe == NULL ? 0 : probe_refused(gateway->probe), NULL);
+	put_gauge(metrics, "busbar_probe_sessions", NULL, "Links and sites that are probed.",
+	          statistics.sessions);
+	put_gauge(metrics, "busbar_probe_silent", NULL, "Of these, those that do not answer.",
+	          statistics.silent);
+	put_count(metrics, "busbar_probes_sent", "Probes that left.", statistics.sent);
+	put_count(metrics, "busbar_probes_unsent", "Probes that the kernel did not take.", statistics.unsent);
+	put_count(metrics, "busbar_probe_replies", "Replies that were taken.", statistics.received);
+	put_count(metrics, "busbar_probes_answered", "Probes of others that were answered.",
+	          statistics.answered);
+	put_causes(metrics, "busbar_probes_refused", "Probes of others that were not answered.",
+	           statistics.refused);
+	put_causes(metrics, "busbar_probe_replies_rejected", "Replies that were not taken.",
+	           statistics.rejected);
+	put_causes(metrics, "busbar_probe_extensions_refused",
+	           "Of replies that were taken, loads that were not.", statistics.extensions);
 }
 
 /* ---- BGP ---- */

@@ -94,49 +94,17 @@ static int open_collect(struct gateway *gateway)
 {
 	struct collect_settings collect = {.identity = gateway->identity,
 	                                   .ring = &gateway->ring,
+	                                   .clock = gateway->clock,
+	                                   .routes = (size_t)gateway->settings->view.routes,
 	                                   .seed = gateway->seed};
+	const int64_t *members = gateway->settings->domain.members.items;
+	size_t count = gateway->settings->domain.members.count;
+
+	collect.domain[collect.domain_count++] = (uint32_t)gateway->settings->bgp.as;
+	for (size_t i = 0; i < count && collect.domain_count < COLLECT_DOMAIN; i++)
+		collect.domain[collect.domain_count++] = (uint32_t)members[i];
 
 	return collect_create(&collect, gateway->view, gateway->steer, &gateway->collect);
-}
-
-static void on_measured(void *context, uint32_t session, const struct probe_measurement *measurement,
-                        bool lost)
-{
-	struct gateway *gateway = context;
-	struct gateway_link *link = &gateway->links[session];
-
-	link->longest = measurement->longest;
-	link->probes = measurement->received;
-	if (!gateway->closing)
-		announce_link_measured(gateway->announce, link->toward, measurement, lost);
-}
-
-/* Probes are authenticated with a key of the domain that is used for nothing else. */
-static int probe_key(const struct gateway *gateway, uint8_t key[SEAL_SECRET])
-{
-	return seal_domain_mac(seal_first(&gateway->ring), SEAL_PROBE, (struct gateway_identity){0, 0}, NULL,
-	                       0, key);
-}
-
-static int open_probe(struct gateway *gateway)
-{
-	const struct settings_link *links = gateway->settings->links.items;
-	uint8_t key[SEAL_SECRET];
-	int code = probe_key(gateway, key);
-
-	if (code == 0)
-		code = probe_create(gateway->loop, key, gateway->settings->probe.interval, on_measured,
-		                    gateway, &gateway->probe);
-	for (size_t i = 0; i < gateway->settings->links.count && code >= 0; i++) {
-		struct probe_target target = {.port = 0};
-
-		memcpy(target.local, links[i].local.octets, 16);
-		memcpy(target.remote, links[i].remote.octets, 16);
-		code = probe_reflect(gateway->probe, target.local, 0, 862);
-		if (code >= 0)
-			code = probe_add(gateway->probe, &target);
-	}
-	return code < 0 ? code : 0;
 }
 
 int gateway_open_network(struct gateway *gateway)
@@ -154,7 +122,7 @@ int gateway_open_network(struct gateway *gateway)
 	if (code == 0) {
 		announce_set_speaker(gateway->announce, gateway->speaker);
 		announce_changed(gateway->announce);
-		code = open_probe(gateway);
+		code = gateway_open_probe(gateway);
 	}
 	return code;
 }
@@ -178,8 +146,7 @@ void gateway_close_network(struct gateway *gateway)
 {
 	if (gateway->announce != NULL)
 		announce_set_speaker(gateway->announce, NULL);
-	probe_close(gateway->probe);
+	gateway_close_probe(gateway);
 	gateway_close_speaker(gateway);
 	steer_close(gateway->steer, NULL, NULL);
-	gateway->probe = NULL;
 }

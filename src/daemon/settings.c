@@ -5,6 +5,8 @@
 #include "base/hex.h"
 #include "base/text.h"
 #include "daemon/settings_announce.h"
+#include "daemon/settings_view.h"
+#include "daemon/watch.h"
 #include <errno.h>
 #include <limits.h>
 #include <stdarg.h>
@@ -71,7 +73,21 @@ static const struct config_field identity_fields[] = {
 
 static const struct config_field probe_fields[] = {
         {"interval", CONFIG_DURATION, SUB(probe, interval), .fallback = "200 ms",
-         .minimum = CLOCK_MILLISECOND, .maximum = 60 * CLOCK_SECOND},
+         .minimum = CLOCK_MILLISECOND, .maximum = 60 * CLOCK_SECOND, .help = "of links"},
+        {"fastest", CONFIG_DURATION, SUB(probe, fastest), .fallback = "10 ms", .minimum = CLOCK_MILLISECOND,
+         .maximum = 60 * CLOCK_SECOND, .help = "of sites that were used a moment ago"},
+        {"slowest", CONFIG_DURATION, SUB(probe, slowest), .fallback = "1 s", .minimum = CLOCK_MILLISECOND,
+         .maximum = 60 * CLOCK_SECOND, .help = "of the others that are probed"},
+        {"idle", CONFIG_DURATION, SUB(probe, idle), .fallback = "60 s", .minimum = CLOCK_SECOND,
+         .maximum = 86400 * CLOCK_SECOND, .help = "after which a site that nobody wants is not probed"},
+        {"sites", CONFIG_INTEGER, SUB(probe, sites), .fallback = "64", .minimum = 1, .maximum = WATCH_SITES,
+         .help = "most that are probed at a time"},
+        {"budget", CONFIG_INTEGER, SUB(probe, budget), .fallback = "2000", .minimum = 1, .maximum = 100000,
+         .help = "probes of sites a second, all together"},
+        {"source-rate", CONFIG_INTEGER, SUB(probe, source_rate), .fallback = "1000", .minimum = 1,
+         .maximum = 1000000, .help = "probes a second that are answered to one address"},
+        {"total-rate", CONFIG_INTEGER, SUB(probe, total_rate), .fallback = "20000", .minimum = 1,
+         .maximum = 1000000, .help = "... and to all"},
         END,
 };
 
@@ -251,6 +267,7 @@ const struct config_field settings_fields[] = {
         {"prices", CONFIG_SECTION, FIELD(settings, prices), .fields = price_fields},
         {"announce", CONFIG_SECTION, FIELD(settings, announce), .fields = settings_announce_fields},
         {"metrics", CONFIG_SECTION, FIELD(settings, metrics), .fields = settings_metrics_fields},
+        {"view", CONFIG_SECTION, FIELD(settings, view), .fields = settings_view_fields},
         {"controller", CONFIG_SECTION, FIELD(settings, controller), .fields = controller_fields},
         {"gflops-per-core", CONFIG_DECIMAL, FIELD(settings, gflops_per_core), .fallback = "0",
          .scale = 1000000, .help = "of one offered core; 0: measured at start"},

@@ -126,6 +126,11 @@ struct settings_metrics {
 	struct config_list weights;                                    /* int64_t, thousandths */
 };
 
+/* The tolerance in parts per million. */
+struct settings_view {
+	int64_t routes, sites, services, edges, tolerance, window;
+};
+
 /* As read. Lists hold the structures above. */
 struct settings {
 	const char *file; /* that it was read from */
@@ -146,6 +151,8 @@ struct settings {
 	} bgp;
 	struct {
 		int64_t interval;
+		int64_t fastest, slowest, idle, sites, budget;
+		int64_t source_rate, total_rate; /* probes a second */
 	} probe;
 	struct config_list links, access, services, tenants;
 	struct {
@@ -164,6 +171,7 @@ struct settings {
 	} prices;
 	struct settings_announce announce;
 	struct settings_metrics metrics;
+	struct settings_view view;
 	struct {
 		int64_t site, gateway;
 		bool serves;

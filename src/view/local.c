@@ -101,7 +101,7 @@ struct local *view_need_local(struct view *view, struct gateway_identity identit
 
 static bool knows_nothing(const struct local *local)
 {
-	return local->reservations == NULL &&
+	return local->reservations == NULL && local->contradicted == 0 && !local->noted &&
 	       (local->announced == NULL ||
 	        (!local->loaded && local->path.measured == 0 && local->link_count == 0));
 }
@@ -160,15 +160,53 @@ static void subtract(struct site *site, const struct reservation *reservation)
 			site->links[i].free = less(site->links[i].free, reservation->amount);
 }
 
-static void show_load(const struct site_load *load, struct site *site, struct view_facts *facts)
+/* Takes the cautious one where both are of the same moment and differ; true then. */
+static bool reconcile(struct view *view, struct local *local, enum view_value value, bool differ,
+                      const int64_t values[2])
 {
+	const struct view_contradiction what = {.site = local->identity,
+	                                        .value = value,
+	                                        .sources = {VIEW_ROUTE, VIEW_PROBE},
+	                                        .values = {values[0], values[1]},
+	                                        .times = {announced(local)->measured, local->load.measured}};
+	uint32_t bit = UINT32_C(1) << value;
+
+	if (!differ || !view_is_at_once(announced(local)->measured, local->load.measured))
+		return false;
+	if (!(local->contradicted & bit))
+		view_note_contradiction(view, local, &what);
+	return true;
+}
+
+static void show_resource(struct view *view, struct local *local, const struct load_resource *resource,
+                          struct resource_offer *offer, struct view_facts *facts)
+{
+	uint64_t free = MINIMUM(resource->free, offer->capacity);
+
+	if (reconcile(view, local, VIEW_FREE, view_amounts_differ(view, free, offer->free, offer->capacity),
+	              (const int64_t[2]){(int64_t)offer->free, (int64_t)free})) {
+		facts->contradicted |= 1U << VIEW_FREE;
+		free = MINIMUM(free, offer->free);
+	}
+	offer->free = free;
+	if (reconcile(view, local, VIEW_PRICE, view_prices_differ(view, resource->base, offer->base),
+	              (const int64_t[2]){offer->base, resource->base})) {
+		facts->contradicted |= 1U << VIEW_PRICE;
+		offer->base = MAXIMUM(offer->base, resource->base);
+	} else {
+		offer->base = resource->base;
+	}
+}
+
+static void show_load(struct view *view, struct local *local, struct site *site, struct view_facts *facts)
+{
+	const struct site_load *load = &local->load;
+
 	for (uint32_t i = 0; i < load->resource_count; i++) {
 		struct resource_offer *offer = find_offer(site, load->resources[i].kind);
 
-		if (offer == NULL)
-			continue;
-		offer->free = MINIMUM(load->resources[i].free, offer->capacity);
-		offer->base = load->resources[i].base;
+		if (offer != NULL)
+			show_resource(view, local, &load->resources[i], offer, facts);
 	}
 	site->measured = load->measured;
 	site->validity = load->validity;
@@ -178,31 +216,57 @@ static void show_load(const struct site_load *load, struct site *site, struct vi
 	facts->wait = load->wait;
 }
 
-static void show_links(const struct local *local, struct site *site, struct view_facts *facts)
+/* What is measured, but no shorter delay than is declared where they contradict each other. */
+static void show_link(struct view *view, struct local *local, const struct measured_link *measured,
+                      struct link_offer *link, uint32_t bit, struct view_facts *facts)
 {
-	for (uint32_t i = 0; i < local->link_count; i++)
-		for (uint32_t j = 0; j < site->link_count; j++) {
-			const struct view_path *values = &local->links[i].values;
+	const struct view_path *values = &measured->values;
+	const struct view_contradiction what = {.site = local->identity,
+	                                        .value = VIEW_LINK_DELAY,
+	                                        .toward = measured->toward,
+	                                        .sources = {VIEW_ROUTE, VIEW_MEASURED},
+	                                        .values = {link->delay, values->delay},
+	                                        .times = {announced(local)->measured, values->measured}};
 
-			if (!gateway_equal(site->links[j].toward, local->links[i].toward))
-				continue;
-			site->links[j].delay = values->delay;
-			site->links[j].jitter = values->jitter;
-			site->links[j].loss = values->loss;
-			facts->links_measured |= UINT32_C(1) << j;
-		}
+	facts->links_measured |= bit;
+	link->jitter = values->jitter;
+	link->loss = values->loss;
+	if (!view_delays_differ(view, link->delay, values->delay) ||
+	    !view_is_same_time(view, announced(local)->measured, values->measured)) {
+		link->delay = values->delay;
+		return;
+	}
+	if (!(local->links_contradicted & bit))
+		view_note_contradiction(view, local, &what);
+	link->delay = MAXIMUM(link->delay, values->delay);
+	facts->links_contradicted |= bit;
+	facts->contradicted |= 1U << VIEW_LINK_DELAY;
 }
 
-static int show(struct view *view, const struct local *local)
+static void show_links(struct view *view, struct local *local, struct site *site, struct view_facts *facts)
+{
+	for (uint32_t i = 0; i < local->link_count; i++)
+		for (uint32_t j = 0; j < site->link_count; j++)
+			if (gateway_equal(site->links[j].toward, local->links[i].toward))
+				show_link(view, local, &local->links[i], &site->links[j], UINT32_C(1) << j,
+				          facts);
+}
+
+static int show(struct view *view, struct local *local)
 {
 	struct view_stamp stamp = {VIEW_ROUTE, announced(local)->measured, announced(local)->validity};
-	struct view_facts facts = {.structure = stamp, .amounts = stamp, .path = local->path};
+	struct view_facts facts = {.structure = stamp,
+	                           .amounts = stamp,
+	                           .path = local->path,
+	                           .contradicted = local->contradicted & 1U << VIEW_CONTENT};
 	struct site site;
 
 	memcpy(&site, announced(local), view_site_size(announced(local)->link_count));
 	if (local->loaded)
-		show_load(&local->load, &site, &facts);
-	show_links(local, &site, &facts);
+		show_load(view, local, &site, &facts);
+	show_links(view, local, &site, &facts);
+	local->contradicted = facts.contradicted;
+	local->links_contradicted = facts.links_contradicted;
 	for (const struct reservation *here = local->reservations; here != NULL; here = here->next)
 		subtract(&site, here);
 	return view_show_site(view, &site, &facts);
@@ -234,6 +298,28 @@ void view_forget_announced(struct view *view, struct local *local)
 	local->loaded = false;
 	local->path = (struct view_path){.measured = 0};
 	local->link_count = 0;
+	local->contradicted = local->links_contradicted = 0;
+	(void)view_show_local(view, local);
+}
+
+void view_compare_content(struct view *view, struct gateway_identity site, int64_t newest, int64_t oldest)
+{
+	const struct view_contradiction what = {.site = site,
+	                                        .value = VIEW_CONTENT,
+	                                        .sources = {VIEW_ROUTE, VIEW_ROUTE},
+	                                        .values = {newest, oldest},
+	                                        .times = {newest, oldest}};
+	const uint32_t bit = 1U << VIEW_CONTENT;
+	bool differ = !view_is_same_time(view, newest, oldest);
+	struct local *local = view_local(view, site);
+
+	if (local == NULL && differ && view_node(view, site) != NULL)
+		local = view_need_local(view, site);
+	if (local == NULL || differ == ((local->contradicted & bit) != 0))
+		return;
+	if (differ)
+		view_note_contradiction(view, local, &what);
+	local->contradicted ^= bit;
 	(void)view_show_local(view, local);
 }
 
@@ -442,7 +528,7 @@ static bool has_ended(int64_t measured, int64_t validity, int64_t now)
 static bool drop_values(struct local *local, int64_t now)
 {
 	uint32_t kept = 0, count = local->link_count;
-	bool loaded = local->loaded, measured = local->path.measured != 0;
+	bool loaded = local->loaded, measured = local->path.measured != 0, noted = local->noted;
 
 	if (loaded && has_ended(local->load.measured, local->load.validity, now))
 		local->loaded = false;
@@ -452,7 +538,10 @@ static bool drop_values(struct local *local, int64_t now)
 		if (!has_ended(local->links[i].values.measured, local->links[i].values.validity, now))
 			local->links[kept++] = local->links[i];
 	local->link_count = kept;
-	return local->loaded != loaded || (local->path.measured != 0) != measured || kept < count;
+	if (noted && now - local->noted_at >= VIEW_TRACE_INTERVAL)
+		local->noted = false;
+	return local->noted != noted || local->loaded != loaded || (local->path.measured != 0) != measured ||
+	       kept < count;
 }
 
 static size_t drop_suspects(struct view *view, int64_t now)
@@ -474,6 +563,7 @@ size_t view_expire(struct view *view, int64_t now)
 	struct entry *entry;
 	size_t dropped;
 
+	view->now = now;
 	view_collect(view);
 	dropped = drop_suspects(view, now) + drop_reservations(view, is_over, now, &changed);
 	for (size_t i = 0; (entry = tree_at(&view->local_index, i)) != NULL; i++)

@@ -124,6 +124,25 @@ void view_release_title(struct view *view, const struct view_title *text)
 	slab_release(view->titles, title);
 }
 
+/* Of what is declared and what Edge Metadata predict, the longer one where they contradict each other. */
+static void show_time(struct view *view, struct service *service, bool was_contradicted)
+{
+	struct view_service *offer = &service->offer;
+	int64_t measured = 0, delay = view_edge_delay(view, offer->site, offer->address, &measured);
+	const struct view_contradiction what = {.site = offer->site,
+	                                        .value = VIEW_SERVICE_TIME,
+	                                        .sources = {VIEW_ROUTE, VIEW_EDGE},
+	                                        .values = {service->declared, delay},
+	                                        .times = {measured, measured}};
+	bool differ = delay >= 0 && view_delays_differ(view, service->declared, delay);
+	struct local *local = differ && !was_contradicted ? view_need_local(view, offer->site) : NULL;
+
+	offer->contradicted = differ;
+	offer->time = differ ? MAXIMUM(service->declared, delay) : service->declared;
+	if (local != NULL)
+		view_note_contradiction(view, local, &what);
+}
+
 static struct view_service compact(const struct service_offer *offer, const struct view_title *title)
 {
 	struct view_service service = {.title = title,
@@ -154,10 +173,13 @@ static struct service *new_service(struct view *view, const struct service_offer
 	const struct view_title *title = share_title(view, offer);
 	struct service *service = title == NULL ? NULL : view_new_entry(view, ENTRY_SERVICE);
 
-	if (service != NULL)
-		service->offer = compact(offer, title);
-	else if (title != NULL)
-		view_release_title(view, title);
+	if (service == NULL) {
+		if (title != NULL)
+			view_release_title(view, title);
+		return NULL;
+	}
+	service->offer = compact(offer, title);
+	service->declared = offer->time;
 	return service;
 }
 
@@ -207,7 +229,11 @@ int view_put_service(struct view *view, const struct service_offer *offer)
 
 	view->changed = true;
 	if (former != NULL && has_title(former, offer) && !view_is_shown(view, entry)) {
+		bool contradicted = former->offer.contradicted;
+
 		former->offer = compact(offer, former->offer.title);
+		former->declared = offer->time;
+		show_time(view, former, contradicted);
 		return 0;
 	}
 	if (former == NULL && view->services.count == view->limits.services)
@@ -215,11 +241,38 @@ int view_put_service(struct view *view, const struct service_offer *offer)
 	service = new_service(view, offer);
 	if (service == NULL)
 		return BUSBAR_ERROR_TABLE_FULL;
+	show_time(view, service, former != NULL && former->offer.contradicted);
 	code = former == NULL ? add_service(view, service) : replace_service(view, former, service);
 	if (code == 0)
 		return 0;
 	view_release_entry(view, ENTRY_SERVICE, &service->entry);
 	return BUSBAR_ERROR_TABLE_FULL;
+}
+
+void view_review_service(struct view *view, struct gateway_identity site, const uint8_t address[16])
+{
+	const struct place_key place = {site, address};
+	struct entry *entry = tree_find(&view->places, &place);
+	struct service *service = service_in(entry), *copy;
+	struct service_offer offer;
+
+	if (service == NULL)
+		return;
+	if (view_is_shown(view, entry)) {
+		view_copy_service(&service->offer, &offer);
+		copy = new_service(view, &offer);
+		if (copy == NULL)
+			return;
+		copy->declared = service->declared;
+		copy->offer.contradicted = service->offer.contradicted;
+		if (replace_service(view, service, copy) < 0) {
+			view_release_entry(view, ENTRY_SERVICE, &copy->entry);
+			return;
+		}
+		service = copy;
+	}
+	show_time(view, service, service->offer.contradicted);
+	view->changed = true;
 }
 
 static int remove_service(struct view *view, struct service *service)

@@ -11,6 +11,10 @@ static struct slab *slab_of(const struct view *view, enum entry_kind kind, const
 		return view->trees;
 	case ENTRY_SERVICE:
 		return view->service_slab;
+	case ENTRY_EDGE:
+		return view->edge_slab;
+	case ENTRY_TRACE:
+		return view->trace_slab;
 	default:
 		return view->node_slabs[((const struct node *)(const void *)entry)->shown.site.link_count];
 	}
@@ -18,7 +22,7 @@ static struct slab *slab_of(const struct view *view, enum entry_kind kind, const
 
 void *view_new_entry(struct view *view, enum entry_kind kind)
 {
-	struct entry *entry = slab_take(kind == ENTRY_TREE ? view->trees : view->service_slab);
+	struct entry *entry = slab_take(slab_of(view, kind, NULL));
 
 	if (entry != NULL)
 		entry->born = view->next_number;
@@ -86,6 +90,9 @@ static struct snapshot *snapshot_create(const struct view *view)
 	shown->suspect_count = view->suspect_count;
 	shown->nodes = view->nodes;
 	shown->services = view->services;
+	shown->edges = view->edges;
+	shown->trace = view->trace;
+	shown->contradictions = view->contradictions;
 	view_tables(view, snapshot->tables);
 	return snapshot;
 }

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-const char *const view_source_names[] = {"route", "probe", "measured", NULL};
+const char *const view_source_names[] = {"route", "probe", "measured", "edge-metadata", NULL};
 
 _Static_assert(offsetof(struct site, links) + sizeof(((struct site *)NULL)->links) == sizeof(struct site),
                "links are the last of a site");
@@ -49,13 +49,17 @@ struct view *view_create(const struct view_limits *limits)
 	if (view == NULL)
 		return NULL;
 	view->limits = *limits;
+	if (view->limits.tolerance == 0)
+		view->limits.tolerance = VIEW_TOLERANCE;
+	if (view->limits.window == 0)
+		view->limits.window = VIEW_WINDOW;
 	view->next_number = 1;
 	view->nodes = (struct tree){.compare = compare_node};
 	/* At worst each entry has a node of its own, in each of the four trees and for each snapshot. */
 	view->trees = slab_create(sizeof(struct tree_node), SIZE_MAX / sizeof(struct tree_node));
 	view->suspects = calloc(limits->suspects + 1, sizeof(*view->suspects));
 	if (view->trees == NULL || view->suspects == NULL || view_open_services(view) < 0 ||
-	    view_open_locals(view) < 0)
+	    view_open_locals(view) < 0 || view_open_edges(view) < 0 || view_open_trace(view) < 0)
 		return view_free(view);
 	return view;
 }
@@ -73,6 +77,8 @@ struct view *view_free(struct view *view)
 	tree_clear(view, &view->nodes);
 	view_close_services(view);
 	view_close_locals(view);
+	view_close_edges(view);
+	view_close_trace(view);
 	for (uint32_t i = 0; i <= SITE_LINKS; i++)
 		slab_free(view->node_slabs[i]);
 	slab_free(view->trees);
@@ -258,6 +264,10 @@ void view_tables(const struct view *view, struct view_table ret_tables[VIEW_TABL
 	                         view->limits.sites + view->limits.reservations);
 	ret_tables[5] = table_of("reservations", slab_count(view->reservations),
 	                         slab_bytes(view->reservations), view->limits.reservations);
+	ret_tables[7] =
+	        table_of("edge-metadata", view->edges.count, slab_bytes(view->edge_slab), view->limits.edges);
+	ret_tables[8] =
+	        table_of("contradictions", view->trace.count, slab_bytes(view->trace_slab), VIEW_TRACE);
 	ret_tables[6] =
 	        table_of("suspects", view->suspect_count,
 	                 (view->limits.suspects + 1) * sizeof(*view->suspects), view->limits.suspects);

@@ -22,6 +22,7 @@
 #define VIEW_VIEW_H
 
 #include "base/compiler.h"
+#include "model/edge_metadata.h"
 #include "model/gateway.h"
 #include "model/load.h"
 #include "model/service.h"
@@ -37,12 +38,17 @@ struct view_limits {
 	size_t services;
 	size_t reservations; /* local ones, see view_reserve() */
 	size_t suspects;
+	size_t edges;       /* routes with Edge Metadata */
+	uint32_t tolerance; /* thousandths that two sources may differ by; 0: VIEW_TOLERANCE */
+	int64_t window;     /* ns: what is that close was measured at the same time; 0: VIEW_WINDOW */
 };
+enum { VIEW_TOLERANCE = 250 };
+#define VIEW_WINDOW INT64_C(10000000000)
 
 /* Snapshots that differ and are held at the same time. */
 enum { VIEW_SNAPSHOTS = 64 };
 
-enum view_source { VIEW_ROUTE, VIEW_PROBE, VIEW_MEASURED, VIEW_SOURCES };
+enum view_source { VIEW_ROUTE, VIEW_PROBE, VIEW_MEASURED, VIEW_EDGE, VIEW_SOURCES };
 extern const char *const view_source_names[VIEW_SOURCES + 1]; /* NULL-terminated */
 
 /* Where a value is from. */
@@ -51,6 +57,10 @@ struct view_stamp {
 	int64_t measured; /* wall clock of the source, ns */
 	int64_t validity; /* ns after which it is unknown; 0: not said */
 };
+
+/* What two sources can contradict each other in. */
+enum view_value { VIEW_LINK_DELAY, VIEW_FREE, VIEW_PRICE, VIEW_SERVICE_TIME, VIEW_CONTENT, VIEW_VALUES };
+extern const char *const view_value_names[VIEW_VALUES + 1]; /* NULL-terminated */
 
 /* Measured by this gateway. */
 struct view_path {
@@ -68,6 +78,8 @@ struct view_facts {
 	int64_t wait;                /* of a run that comes now; where a probe brought the amounts */
 	struct view_path path;       /* from this gateway to the site */
 	uint32_t links_measured;     /* a bit for each link whose delay, jitter and loss are our own */
+	uint32_t links_contradicted; /* a bit for each link whose delay is */
+	uint32_t contradicted;       /* a bit for each view_value of the site and its links that is now */
 };
 
 /* A site as a view shows it. */
@@ -86,6 +98,7 @@ struct view_service {
 	struct gateway_identity site;
 	uint8_t address[16]; /* CS-ID */
 	uint8_t score;
+	bool contradicted; /* its time, of which the longer one is shown */
 	struct metric metrics[METRIC_KINDS];
 	uint32_t processes;
 	uint64_t cpu;
@@ -96,6 +109,35 @@ struct view_service {
 	money price;
 	money tariff;
 };
+
+/* A route with Edge Metadata, whoever sent them. */
+struct view_edge {
+	struct gateway_identity site; /* whose route it is, by its sealed attribute; none: it has none */
+	uint8_t address[16];
+	uint8_t length; /* of the prefix */
+	uint32_t as, originator;
+	int64_t measured; /* when it came, wall clock of this gateway */
+	struct edge_metadata metadata;
+};
+
+/*
+ * Two sources said different things of a value at about the same time (RFC 10054 R20): further apart than the
+ * tolerance. The cautious one is shown - the longer delay, the smaller amount, the higher price - and marked
+ * in the facts of its site as long as that is so. A trace is kept of when it began, of at most
+ * VIEW_TRACE_EACH times a site, no two within VIEW_TRACE_INTERVAL.
+ */
+struct view_contradiction {
+	uint64_t number; /* ascending; those in between were too many of a site */
+	struct gateway_identity site;
+	enum view_value value;
+	struct gateway_identity toward; /* of a link */
+	enum view_source sources[2];
+	int64_t values[2];
+	int64_t times[2];
+	int64_t noted; /* the last time that view_expire() was told before */
+};
+enum { VIEW_TRACE = 256, VIEW_TRACE_EACH = 8 };
+#define VIEW_TRACE_INTERVAL INT64_C(60000000000)
 
 struct view *view_create(const struct view_limits *limits);
 /* No snapshot may be held any more (asserted). Accepts NULL, returns NULL. */
@@ -135,6 +177,17 @@ int view_put_path(struct view *view, struct gateway_identity toward, int64_t del
 int view_put_link_delay(struct view *view, struct gateway_identity from, struct gateway_identity toward,
                         int64_t delay, int64_t jitter, uint32_t loss, int64_t measured,
                         int64_t validity) CHECKED;
+
+/* The Edge Metadata of a route, for those of the same site, address, AS and originator. TABLE_FULL. */
+int view_put_edge(struct view *view, const struct view_edge *edge) CHECKED;
+/* NOT_FOUND, -ENOMEM. */
+int view_remove_edge(struct view *view, struct gateway_identity site, const uint8_t address[16], uint32_t as,
+                     uint32_t originator);
+/*
+ * The newest and the oldest word of a site that are told at the same time by different originators: further
+ * apart than the window they contradict each other.
+ */
+void view_compare_content(struct view *view, struct gateway_identity site, int64_t newest, int64_t oldest);
 
 /*
  * Moves the local copy of the owner's free amount at once after a decision, until the owner's own newer
@@ -201,13 +254,21 @@ const struct view_service *view_service_of(const struct view *view, const char *
                                            struct gateway_identity site);
 void view_copy_service(const struct view_service *service, struct service_offer *ret_offer);
 
+/* By site (those that are nobody's first), address, AS and originator. */
+size_t view_edge_count(const struct view *view);
+const struct view_edge *view_edge_at(const struct view *view, size_t index);
+
+/* The trace, the oldest first. */
+size_t view_contradiction_count(const struct view *view);
+const struct view_contradiction *view_contradiction_at(const struct view *view, size_t index);
+
 /* What the tables of a view take; of a snapshot, what they took when it was made. */
 struct view_table {
 	const char *name;
 	size_t entries, bytes;
 	size_t maximum; /* of entries; 0: bounded by the other tables */
 };
-enum { VIEW_TABLES = 7 };
+enum { VIEW_TABLES = 9 };
 void view_tables(const struct view *view, struct view_table ret_tables[VIEW_TABLES]);
 /* Memory of all tables, of a view with its snapshots, bytes. */
 size_t view_bytes(const struct view *view);

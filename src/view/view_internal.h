@@ -33,6 +33,17 @@ struct title {
 struct service {
 	struct entry entry;
 	struct view_service offer;
+	int64_t declared; /* time, by its site */
+};
+
+struct edge {
+	struct entry entry;
+	struct view_edge edge;
+};
+
+struct trace {
+	struct entry entry;
+	struct view_contradiction what;
 };
 
 /* A decision of this ingress that the owner's own values do not show yet. */
@@ -74,21 +85,27 @@ struct local {
 	struct view_path path;
 	uint32_t link_count;
 	struct measured_link links[LOCAL_LINKS];
+	uint32_t contradicted, links_contradicted; /* as in the facts */
+	bool noted;                                /* in the trace, and when last */
+	int64_t noted_at;
 	bool marked; /* to be shown anew, with `next` */
 	struct local *next;
 };
 
 /* The kinds of entries that snapshots share. */
-enum entry_kind { ENTRY_TREE, ENTRY_NODE, ENTRY_SERVICE, ENTRY_KINDS };
+enum entry_kind { ENTRY_TREE, ENTRY_NODE, ENTRY_SERVICE, ENTRY_EDGE, ENTRY_TRACE, ENTRY_KINDS };
 
 struct view {
 	struct tree nodes;    /* by identity */
 	struct tree services; /* by name, version, site */
+	struct tree edges;    /* by site, address, AS, originator */
+	struct tree trace;    /* by number */
 	struct suspect *suspects;
 	size_t suspect_count;
 	/* The rest a snapshot does not have. */
 	struct view_limits limits;
-	struct slab *trees, *service_slab, *node_slabs[SITE_LINKS + 1], *titles, *locals, *reservations;
+	struct slab *trees, *edge_slab, *trace_slab, *service_slab, *node_slabs[SITE_LINKS + 1], *titles,
+	        *locals, *reservations;
 	struct tree places;      /* services by site, address; hidden */
 	struct tree title_index; /* hidden */
 	struct tree local_index; /* hidden */
@@ -96,6 +113,8 @@ struct view {
 	struct snapshot *newest; /* the others behind it, by age */
 	uint32_t snapshot_count;
 	uint64_t next_number;
+	uint64_t contradictions;
+	int64_t now;  /* as view_expire() was told last */
 	bool changed; /* since the newest snapshot */
 };
 
@@ -130,6 +149,27 @@ void view_close_services(struct view *view);
 /* -ENOMEM: some are there still. */
 int view_remove_services(struct view *view, struct gateway_identity site) CHECKED;
 void view_release_title(struct view *view, const struct view_title *title);
+
+/* The service at that place is shown as it was declared, or as long as Edge Metadata say. */
+void view_review_service(struct view *view, struct gateway_identity site, const uint8_t address[16]);
+
+/* Edge Metadata (edge.c). */
+int view_open_edges(struct view *view) CHECKED;
+void view_close_edges(struct view *view);
+/* The longest delay that routes to that place predict; negative: none does. */
+int64_t view_edge_delay(const struct view *view, struct gateway_identity site, const uint8_t address[16],
+                        int64_t *ret_measured);
+
+/* Contradictions (contradiction.c). */
+int view_open_trace(struct view *view) CHECKED;
+void view_close_trace(struct view *view);
+bool view_is_same_time(const struct view *view, int64_t a, int64_t b);
+bool view_is_at_once(int64_t a, int64_t b);
+bool view_delays_differ(const struct view *view, int64_t a, int64_t b);
+bool view_amounts_differ(const struct view *view, uint64_t a, uint64_t b, uint64_t capacity);
+bool view_prices_differ(const struct view *view, money a, money b);
+/* One begins; it is traced unless the site has just had one. */
+void view_note_contradiction(struct view *view, struct local *local, const struct view_contradiction *what);
 
 /* Local knowledge (local.c). */
 int view_open_locals(struct view *view) CHECKED;

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <gnutls/crypto.h>
 #include <gnutls/gnutls.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -157,6 +158,126 @@ static int open_cipher(const struct seal_key *key, struct gateway_identity sende
 	return code;
 }
 
+/* Four places are tried for a cipher. */
+enum { CACHE_WAYS = 4 };
+
+struct cached {
+	struct gateway_identity sender;
+	uint8_t secret[SEAL_SECRET]; /* the key's, from which the cipher's is derived */
+	gnutls_aead_cipher_hd_t handle;
+	uint64_t used; /* 0: the place is free */
+};
+
+struct seal_cache {
+	size_t sets, count;
+	uint64_t uses;
+	struct cached places[];
+};
+
+struct seal_cache *seal_cache_create(size_t maximum)
+{
+	size_t sets = MAXIMUM(maximum / CACHE_WAYS, 1U);
+	struct seal_cache *cache = calloc(1, sizeof(*cache) + sets * CACHE_WAYS * sizeof(*cache->places));
+
+	if (cache != NULL)
+		cache->sets = sets;
+	return cache;
+}
+
+static void drop(struct seal_cache *cache, struct cached *place)
+{
+	if (place->used == 0)
+		return;
+	gnutls_aead_cipher_deinit(place->handle);
+	gnutls_memset(place, 0, sizeof(*place));
+	cache->count--;
+}
+
+struct seal_cache *seal_cache_free(struct seal_cache *cache)
+{
+	if (cache == NULL)
+		return NULL;
+	for (size_t i = 0; i < cache->sets * CACHE_WAYS; i++)
+		drop(cache, &cache->places[i]);
+	free(cache);
+	return NULL;
+}
+
+void seal_use_cache(struct seal_ring *ring, struct seal_cache *cache)
+{
+	for (uint32_t i = 0; i < ring->count; i++)
+		ring->keys[i].cache = cache;
+}
+
+size_t seal_cache_count(const struct seal_cache *cache)
+{
+	return cache->count;
+}
+
+static struct cached *set_of(struct seal_cache *cache, struct gateway_identity sender)
+{
+	uint64_t number = ((uint64_t)sender.site << 16 | sender.gateway) * UINT64_C(0x9e3779b97f4a7c15);
+
+	return &cache->places[(number >> 32) % cache->sets * CACHE_WAYS];
+}
+
+static struct cached *find_cached(const struct seal_key *key, struct gateway_identity sender)
+{
+	struct cached *set = key->cache == NULL ? NULL : set_of(key->cache, sender);
+
+	for (size_t i = 0; set != NULL && i < CACHE_WAYS; i++)
+		if (set[i].used > 0 && gateway_equal(set[i].sender, sender) &&
+		    seal_compare(set[i].secret, key->secret, SEAL_SECRET) == 0)
+			return &set[i];
+	return NULL;
+}
+
+/* In a free place, else in that of the one used longest ago. */
+static void keep(const struct seal_key *key, struct gateway_identity sender, gnutls_aead_cipher_hd_t handle)
+{
+	struct cached *set = set_of(key->cache, sender), *place = set;
+
+	for (size_t i = 1; i < CACHE_WAYS; i++)
+		if (set[i].used < place->used)
+			place = &set[i];
+	drop(key->cache, place);
+	place->sender = sender;
+	memcpy(place->secret, key->secret, SEAL_SECRET);
+	place->handle = handle;
+	place->used = ++key->cache->uses;
+	key->cache->count++;
+}
+
+/* A cipher in use: one that is kept, or a new one. */
+struct cipher {
+	gnutls_aead_cipher_hd_t handle;
+	bool kept;
+};
+
+static int find_cipher(const struct seal_key *key, struct gateway_identity sender, struct cipher *ret_cipher)
+{
+	struct cached *cached = find_cached(key, sender);
+
+	ret_cipher->kept = cached != NULL;
+	if (cached == NULL)
+		return open_cipher(key, sender, &ret_cipher->handle);
+	cached->used = ++key->cache->uses;
+	ret_cipher->handle = cached->handle;
+	return 0;
+}
+
+/* One that did its work is kept: a stranger's never does. */
+static void leave_cipher(const struct seal_key *key, struct gateway_identity sender,
+                         const struct cipher *cipher, bool worked)
+{
+	if (cipher->kept)
+		return;
+	if (key->cache != NULL && worked)
+		keep(key, sender, cipher->handle);
+	else
+		gnutls_aead_cipher_deinit(cipher->handle);
+}
+
 int seal_close(const struct seal_key *key, struct gateway_identity sender, uint64_t sequence,
                const void *clear, size_t clear_size, uint8_t *bytes, size_t size)
 {
@@ -164,15 +285,15 @@ int seal_close(const struct seal_key *key, struct gateway_identity sender, uint6
 	giovec_t clear_vector = {.iov_base = (void *)(uintptr_t)clear, .iov_len = clear_size};
 	giovec_t vector = {.iov_base = bytes, .iov_len = size};
 	size_t tag_size = SEAL_TAG;
-	gnutls_aead_cipher_hd_t handle;
-	int code = open_cipher(key, sender, &handle);
+	struct cipher cipher;
+	int code = find_cipher(key, sender, &cipher);
 
 	if (code < 0)
 		return code;
 	store(nonce + SEQUENCE_OFFSET, sequence, 8);
-	code = gnutls_aead_cipher_encryptv2(handle, nonce, sizeof(nonce), &clear_vector, 1, &vector, 1,
+	code = gnutls_aead_cipher_encryptv2(cipher.handle, nonce, sizeof(nonce), &clear_vector, 1, &vector, 1,
 	                                    bytes + size, &tag_size);
-	gnutls_aead_cipher_deinit(handle);
+	leave_cipher(key, sender, &cipher, code >= 0);
 	return from_gnutls(code);
 }
 
@@ -182,15 +303,15 @@ int seal_open(const struct seal_key *key, struct gateway_identity sender, uint64
 	uint8_t nonce[SEAL_NONCE] = {0};
 	giovec_t clear_vector = {.iov_base = (void *)(uintptr_t)clear, .iov_len = clear_size};
 	giovec_t vector = {.iov_base = bytes, .iov_len = size};
-	gnutls_aead_cipher_hd_t handle;
-	int code = open_cipher(key, sender, &handle);
+	struct cipher cipher;
+	int code = find_cipher(key, sender, &cipher);
 
 	if (code < 0)
 		return code;
 	store(nonce + SEQUENCE_OFFSET, sequence, 8);
-	code = gnutls_aead_cipher_decryptv2(handle, nonce, sizeof(nonce), &clear_vector, 1, &vector, 1,
+	code = gnutls_aead_cipher_decryptv2(cipher.handle, nonce, sizeof(nonce), &clear_vector, 1, &vector, 1,
 	                                    bytes + size, SEAL_TAG);
-	gnutls_aead_cipher_deinit(handle);
+	leave_cipher(key, sender, &cipher, code >= 0);
 	if (code == GNUTLS_E_DECRYPTION_FAILED)
 		return BUSBAR_ERROR_UNSEALED;
 	return from_gnutls(code);

@@ -17,9 +17,12 @@
 
 enum { SEAL_SECRET = 32, SEAL_MAC = 32, SEAL_TAG = 16, SEAL_KEYS = 4 };
 
+struct seal_cache;
+
 struct seal_key {
 	uint8_t identifier;
 	uint8_t secret[SEAL_SECRET];
+	struct seal_cache *cache; /* of ciphers, see seal_use_cache(); NULL: none */
 	/* What seal_prepare() has derived already. */
 	bool prepared;
 	uint8_t segment[SEAL_SECRET];
@@ -54,6 +57,17 @@ int seal_domain_mac(const struct seal_key *key, enum seal_purpose purpose, struc
 int seal_segment_secret(const struct seal_key *key, uint8_t ret_secret[SEAL_SECRET]) CHECKED;
 /* Derives once what every packet needs; a ring does the same without, more slowly. */
 int seal_prepare(struct seal_ring *ring) CHECKED;
+/*
+ * Ciphers kept for the senders of which something was opened, so that not every message derives a key and
+ * sets up a cipher. `maximum` ciphers of about 1 kB; the ones used longest ago make room. The keys of a ring
+ * use it from then on, in one thread only, which is that of the cache. NULL when memory is short.
+ */
+struct seal_cache *seal_cache_create(size_t maximum);
+/* No key may use it any more. Accepts NULL, returns NULL. */
+struct seal_cache *seal_cache_free(struct seal_cache *cache);
+void seal_use_cache(struct seal_ring *ring, struct seal_cache *cache);
+/* Ciphers kept now. */
+size_t seal_cache_count(const struct seal_cache *cache);
 /* Constant time; 0 when equal, 1 when not. */
 int seal_compare(const void *a, const void *b, size_t size);
 

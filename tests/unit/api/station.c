@@ -354,6 +354,14 @@ static void connect_source(struct station *station)
 	station->source.view = station->view;
 }
 
+static char *reload(void *context)
+{
+	char text[32];
+
+	(void)snprintf(text, sizeof(text), "{\"reload\":%u}", ++((struct station *)context)->reloads);
+	return strdup(text);
+}
+
 static void open_front(struct station *station)
 {
 	const struct front_settings settings = {.source = &station->source,
@@ -366,6 +374,7 @@ static void open_front(struct station *station)
 	                                        .rates = {100000, 100000, 100000},
 	                                        .answer = say,
 	                                        .carry = carry,
+	                                        .reload = reload,
 	                                        .context = station,
 	                                        .controller = station->controller,
 	                                        .controls = station->controls};

@@ -171,6 +171,7 @@ int busbar_reload(struct busbar *busbar, char **ret_document)
 int busbar_document(struct busbar *busbar, enum busbar_document document, const char *task,
                     char **ret_document)
 {
+	(void)snprintf(twin.asked, sizeof(twin.asked), "%s", task == NULL ? "" : task);
 	return answer((int)document, ret_document);
 }
 

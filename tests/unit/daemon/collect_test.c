@@ -5,8 +5,9 @@
 #include "base/clock.h"
 #include "daemon/collect.h"
 #include "tests/unit/wire/sample.h"
+#include "wire/edge_metadata.h"
 
-enum { AS = 65004, OTHER_AS = 65005, SEQUENCE = 1000 };
+enum { AS = 65004, OTHER_AS = 65005, SEQUENCE = 1000, ROUTES = 100 };
 
 static struct view *view;
 static struct collect *collect;
@@ -14,8 +15,15 @@ static const struct gateway_identity own = {9, 1};
 
 static int set_up(void **state)
 {
-	const struct view_limits limits = {.sites = 4, .services = 4, .reservations = 4, .suspects = 4};
-	const struct collect_settings settings = {.identity = own, .ring = &sample_ring, .seed = 1};
+	const struct view_limits limits = {
+	        .sites = 4, .services = 4, .reservations = 4, .suspects = 4, .edges = ROUTES};
+	const struct collect_settings settings = {.identity = own,
+	                                          .ring = &sample_ring,
+	                                          .clock = clock_system,
+	                                          .routes = ROUTES,
+	                                          .domain_count = 1,
+	                                          .domain = {AS},
+	                                          .seed = 1};
 
 	view = view_create(&limits);
 	return collect_create(&settings, view, NULL, &collect);
@@ -144,7 +152,7 @@ static void newer_values_replace_and_older_ones_do_not(void **state)
 	site.resources[0].free = 3000;
 	tell(site_news(&news, &site, site.locator, SEQUENCE + 4));
 	T_EQ(known(4)->resources[0].free, 2000);
-	T_EQ(refused(BUSBAR_ERROR_STALE), 0); /* no fault of anyone's */
+	T_EQ(refused(BUSBAR_ERROR_STALE), 1);
 	tell(site_news(&news, &site, site.locator, SEQUENCE + 6));
 	T_EQ(known(4)->resources[0].free, 3000);
 	tell(service_news(&news, 4, 7, SEQUENCE + 9));
@@ -272,6 +280,166 @@ static void a_full_view_is_counted(void **state)
 	T_TRUE(known(6) != NULL);
 }
 
+/* Behind a reflector all gateways of one AS have the same origin: their routers tell them apart. */
+static void gateways_of_one_as_are_kept_apart(void **state)
+{
+	struct news four, five;
+
+	service_news(&four, 4, 7, SEQUENCE);
+	service_news(&five, 5, 6, SEQUENCE);
+	four.route.originator = 104;
+	five.route.originator = 105;
+	tell(&four);
+	tell(&five);
+	T_EQ(view_service_count(view), 2);
+	T_EQ(collect_memory(collect).routes, 2);
+	withdraw(&four);
+	T_EQ(view_service_count(view), 1);
+	T_EQ(view_service_at(view, 0)->site.site, 5);
+	withdraw(&five);
+	T_EQ(view_service_count(view), 0);
+	T_EQ(collect_memory(collect).routes, 0);
+}
+
+/* The same site by two ways: it is there until the last is gone, and the newest word of any of them holds. */
+static void ways_to_the_same_are_one(void **state)
+{
+	struct site site = site_of(4);
+	struct news first, second, late;
+
+	tell(site_news(&first, &site, site.locator, SEQUENCE));
+	site_news(&second, &site, site.locator, SEQUENCE);
+	second.route.origin_as = OTHER_AS;
+	tell(&second);
+	T_EQ(view_site_count(view), 1);
+	T_EQ(refused(BUSBAR_ERROR_STALE), 0); /* the same once more */
+	site.measured += CLOCK_SECOND;
+	site.resources[0].free = 2000;
+	site_news(&second, &site, site.locator, SEQUENCE + 5);
+	second.route.origin_as = OTHER_AS;
+	tell(&second);
+	T_EQ(known(4)->resources[0].free, 2000);
+	/* What the other way brings later is older. */
+	site.resources[0].free = 3000;
+	tell(site_news(&late, &site, site.locator, SEQUENCE + 4));
+	T_EQ(known(4)->resources[0].free, 2000);
+	T_EQ(refused(BUSBAR_ERROR_STALE), 1);
+	withdraw(&second);
+	T_EQ(known(4)->resources[0].free, 2000);
+	withdraw(&late);
+	T_TRUE(known(4) == NULL);
+	T_EQ(collect_memory(collect).routes, 0);
+}
+
+/* Somebody goes on telling what a gateway said long ago. */
+static void an_old_word_contradicts_a_new_one(void **state)
+{
+	const uint64_t later = SEQUENCE + 60 * CLOCK_SECOND;
+	struct site site = site_of(4);
+	struct news old, new;
+	const struct view_contradiction *found;
+
+	site_news(&old, &site, site.locator, SEQUENCE);
+	old.route.origin_as = OTHER_AS;
+	tell(&old);
+	tell(site_news(&new, &site, site.locator, SEQUENCE + 1));
+	T_EQ(view_facts(known(4))->contradicted, 0); /* on its way still */
+	tell(site_news(&new, &site, site.locator, later));
+	T_EQ(view_facts(known(4))->contradicted, 1U << VIEW_CONTENT);
+	T_EQ(view_contradiction_count(view), 1);
+	found = view_contradiction_at(view, 0);
+	T_EQ(found->site.site, 4);
+	T_EQ(found->value, VIEW_CONTENT);
+	T_EQ(found->values[0], later);
+	T_EQ(found->values[1], SEQUENCE);
+	collect_tell_contradictions(collect);
+	/* It speaks up again. */
+	site_news(&old, &site, site.locator, later);
+	old.route.origin_as = OTHER_AS;
+	tell(&old);
+	T_EQ(view_facts(known(4))->contradicted, 0);
+	T_EQ(view_contradiction_count(view), 1);
+}
+
+static void edge_metadata_come_with_routes(void **state)
+{
+	const struct edge_metadata metadata = {.present = EDGE_PREFERENCE | EDGE_DELAY,
+	                                       .preference = 7,
+	                                       .delay = 40 * CLOCK_MILLISECOND};
+	const struct edge_metadata elsewhere = {.present = EDGE_PREFERENCE | EDGE_SCOPE,
+	                                        .preference = 7,
+	                                        .scope = OTHER_AS};
+	uint8_t octets[EDGE_METADATA_MAXIMUM];
+	int64_t declared = sample_service().time;
+	struct news news, bare = {.route = {.prefix = {0x20, 1}, .prefix_length = 128, .origin_as = AS}};
+	int size = edge_metadata_encode(&metadata, octets, sizeof(octets));
+
+	T_OK(size);
+	service_news(&news, 4, 7, SEQUENCE);
+	news.route.edge_metadata = octets;
+	news.route.edge_metadata_size = (size_t)size;
+	bare.route.edge_metadata = octets;
+	bare.route.edge_metadata_size = (size_t)size;
+	tell(&news);
+	tell(&bare); /* another implementation's */
+	T_EQ(view_edge_count(view), 2);
+	T_EQ(view_edge_at(view, 0)->site.site, 0);
+	T_EQ(view_edge_at(view, 0)->address[0], 0x20);
+	T_EQ(view_edge_at(view, 1)->site.site, 4);
+	T_EQ(view_edge_at(view, 1)->metadata.preference, 7);
+	T_EQ(view_service_at(view, 0)->time, MAXIMUM(declared, metadata.delay));
+	withdraw(&bare);
+	T_EQ(view_edge_count(view), 1);
+	news.route.edge_metadata = NULL;
+	tell(&news);
+	T_EQ(view_edge_count(view), 0);
+	T_EQ(view_service_at(view, 0)->time, declared);
+	/* Broken ones are counted and do no harm to the route. */
+	news.route.edge_metadata = octets;
+	news.route.edge_metadata_size = (size_t)size - 1;
+	tell(&news);
+	T_EQ(view_edge_count(view), 0);
+	T_EQ(view_service_count(view), 1);
+	T_EQ(refused(BUSBAR_ERROR_TRUNCATED) + refused(BUSBAR_ERROR_MALFORMED), 1);
+	/* Not for us: as good as withdrawn. */
+	size = edge_metadata_encode(&elsewhere, octets, sizeof(octets));
+	T_OK(size);
+	news.route.edge_metadata_size = (size_t)size;
+	tell(&news);
+	T_EQ(view_service_count(view), 0);
+	T_EQ(collect_memory(collect).routes, 0);
+}
+
+static void routes_are_bounded(void **state)
+{
+	struct news news;
+
+	for (uint32_t i = 0; i < ROUTES + 10; i++) {
+		struct site site = site_of(4);
+
+		site_news(&news, &site, site.locator, SEQUENCE + i);
+		news.route.originator = i;
+		tell(&news);
+	}
+	T_EQ(collect_memory(collect).routes, COLLECT_WAYS);
+	T_EQ(refused(BUSBAR_ERROR_TABLE_FULL), ROUTES + 10 - COLLECT_WAYS);
+	for (uint32_t i = 0; i < ROUTES; i++) {
+		struct edge_metadata metadata = {.present = EDGE_PREFERENCE, .preference = 1};
+		uint8_t octets[EDGE_METADATA_MAXIMUM];
+		struct news bare = {.route = {.prefix = {0x20, 1}, .prefix_length = 128, .origin_as = i}};
+		int size = edge_metadata_encode(&metadata, octets, sizeof(octets));
+
+		T_OK(size);
+		bare.route.edge_metadata = octets;
+		bare.route.edge_metadata_size = (size_t)size;
+		tell(&bare);
+	}
+	T_EQ(collect_memory(collect).routes, ROUTES);
+	T_EQ(collect_memory(collect).maximum, ROUTES);
+	T_EQ(view_edge_count(view), ROUTES - COLLECT_WAYS);
+	T_EQ(refused(BUSBAR_ERROR_TABLE_FULL), ROUTES + 10);
+}
+
 static void routes_of_the_kernel_need_a_tunnel(void **state)
 {
 	struct site site = site_of(4);
@@ -296,6 +464,11 @@ int main(void)
 	        CASE(a_route_without_attribute_is_a_withdrawal),
 	        CASE(a_route_that_brings_another_takes_the_former),
 	        CASE(a_full_view_is_counted),
+	        CASE(gateways_of_one_as_are_kept_apart),
+	        CASE(ways_to_the_same_are_one),
+	        CASE(an_old_word_contradicts_a_new_one),
+	        CASE(edge_metadata_come_with_routes),
+	        CASE(routes_are_bounded),
 	        CASE(routes_of_the_kernel_need_a_tunnel),
 	};
 

@@ -177,6 +177,66 @@ static void any_change_leaves_it_sealed(void **state)
 	}
 }
 
+/* With ciphers that are kept, everything is as without. */
+static void a_cache_changes_nothing(void **state)
+{
+	enum { SENDERS = 40, CIPHERS = 16 };
+	struct seal_ring cached = ring;
+	struct seal_cache *cache = seal_cache_create(CIPHERS);
+	struct random random;
+
+	assert_non_null(cache);
+	seal_use_cache(&cached, cache);
+	random_seed(&random, 9);
+	for (uint32_t i = 0; i < 2000; i++) {
+		struct gateway_identity from = {1 + (uint32_t)random_below(&random, SENDERS), 1};
+		const struct seal_key *key = &ring.keys[i % ring.count];
+		const struct seal_key *other = &cached.keys[i % ring.count];
+		uint8_t sealed[100] = "what is sealed", again[100] = "what is sealed";
+
+		T_OK(seal_close(key, from, i, "clear", 5, sealed, 80));
+		T_OK(seal_close(other, from, i, "clear", 5, again, 80));
+		T_BYTES(again, sealed, 80 + SEAL_TAG);
+		T_OK(open_copy(sealed, 80, other, from, i, "clear"));
+		sealed[i % 96] ^= 1;
+		T_ERROR(open_copy(sealed, 80, other, from, i, "clear"), BUSBAR_ERROR_UNSEALED);
+		T_TRUE(seal_cache_count(cache) > 0 && seal_cache_count(cache) <= CIPHERS);
+	}
+	/* The same number for another secret: the old cipher is not taken for it. */
+	{
+		struct seal_key rolled = cached.keys[0];
+		uint8_t sealed[100] = "what is sealed";
+
+		T_OK(seal_close(&cached.keys[0], sender, 1, "clear", 5, sealed, 14));
+		rolled.secret[0] ^= 1;
+		T_ERROR(open_copy(sealed, 14, &rolled, sender, 1, "clear"), BUSBAR_ERROR_UNSEALED);
+		T_OK(open_copy(sealed, 14, &cached.keys[0], sender, 1, "clear"));
+	}
+	seal_cache_free(cache);
+	T_TRUE(seal_cache_free(NULL) == NULL);
+}
+
+/* What cannot be opened takes no place: strangers cannot push out the ciphers of those who are heard. */
+static void strangers_have_no_cipher(void **state)
+{
+	struct seal_ring cached = ring;
+	struct seal_cache *cache = seal_cache_create(4);
+	uint8_t sealed[100] = "what is sealed";
+
+	assert_non_null(cache);
+	seal_use_cache(&cached, cache);
+	T_OK(seal_close(&ring.keys[0], sender, 7, "clear", 5, sealed, 14));
+	T_OK(open_copy(sealed, 14, &cached.keys[0], sender, 7, "clear"));
+	T_EQ(seal_cache_count(cache), 1);
+	for (uint32_t i = 1; i < 100; i++) {
+		struct gateway_identity stranger = {sender.site + i, 1};
+
+		T_ERROR(open_copy(sealed, 14, &cached.keys[0], stranger, 7, "clear"), BUSBAR_ERROR_UNSEALED);
+	}
+	T_EQ(seal_cache_count(cache), 1);
+	seal_cache_free(cache);
+}
+
 static void digests_are_sha_256(void **state)
 {
 	uint8_t digest[32];
@@ -230,6 +290,8 @@ int main(void)
 	        cmocka_unit_test(comparing_tells_equal_from_not),
 	        cmocka_unit_test(sealing_is_gcm_with_the_sequence_as_nonce),
 	        cmocka_unit_test(any_change_leaves_it_sealed),
+	        cmocka_unit_test(a_cache_changes_nothing),
+	        cmocka_unit_test(strangers_have_no_cipher),
 	        cmocka_unit_test(digests_are_sha_256),
 	        cmocka_unit_test(files_have_the_digest_of_their_octets),
 	        cmocka_unit_test(a_file_that_cannot_be_read_is_an_error),
