@@ -303,7 +303,8 @@ def find_program(name, package):
 class Bird:
     """BIRD: `clients` of the same AS get everything from each other, with ADD-PATH."""
 
-    SECURITY = f'  password "{PASSWORD}"; ttl security on;\n'
+    # Passive: a connection of each side would collide, and one of them be counted as lost.
+    SECURITY = f'  password "{PASSWORD}"; ttl security on; passive yes;\n'
     RESTART = "  graceful restart on; graceful restart time 60;\n"
 
     def __init__(self, name, clients, more="", options=""):
