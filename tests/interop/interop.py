@@ -78,7 +78,8 @@ def within(name, *words):
 def start(name, log, *words, **options):
     """A process in a namespace, which ends with the test; its output goes to a file."""
     with open(path(log), "ab") as stream:
-        process = subprocess.Popen(within(name, *words), stdin=subprocess.DEVNULL, stdout=stream, stderr=stream, **options)
+        process = subprocess.Popen(within(name, *words), stdin=subprocess.DEVNULL, stdout=stream, stderr=stream,
+                                   **options)
     started.append(process)
     return process
 
@@ -158,7 +159,7 @@ def settled(gateways):
 
 
 def check_identical(gateways):
-    """Announcements change by themselves (they are repeated), so the comparison is tried until both sides are at rest."""
+    """Announcements are repeated, each time with another sequence: compared until both sides are at rest."""
     own = wait_until("all paths and attributes are the same everywhere", lambda: settled(gateways), PATIENCE)
     octets = sum(len(attribute) // 2 for paths in own.values() for _prefix, attribute in paths)
     check(octets > 0, "every path arrives, with every octet of its attribute")
@@ -225,8 +226,8 @@ tenants:
         end(self.process, number)
 
     def busbar(self, *words, config=None):
-        return subprocess.run(within(self.name, BUSBAR, "--config", config or path(f"{self.name}.client"), *words), check=False,
-                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        command = within(self.name, BUSBAR, "--config", config or path(f"{self.name}.client"), *words)
+        return subprocess.run(command, check=False, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
     def document(self, *words):
         done = self.busbar("--operator", "--json", *words)
@@ -256,13 +257,16 @@ tenants:
     def metrics(self):
         """The lines of /metrics, once they are OpenMetrics and no other text."""
         read_it = "import sys, urllib.request as r; sys.stdout.write(r.urlopen(sys.argv[1]).read().decode())"
-        done = subprocess.run(within(self.name, sys.executable, "-c", read_it, "http://[::1]:4183/metrics"), check=False,
-                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        command = within(self.name, sys.executable, "-c", read_it, "http://[::1]:4183/metrics")
+        done = subprocess.run(command, check=False, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         need(done.returncode == 0, f"{self.name}: /metrics: {done.stderr.strip()[-200:]}")
         return open_metrics(done.stdout)
 
     def peer(self, name):
         return next(found for found in self.document("bgp", "peers")["peers"] if found["name"] == name)
+
+
+LABEL = r'[a-z_]+="(?:[^"\\\n]|\\[\\"n])*"'
 
 
 def open_metrics(text):
@@ -280,8 +284,7 @@ def open_metrics(text):
             need(name == family, f"metrics: out of place: {line}")
             need(kind != "UNIT" or name.endswith("_" + what), f"metrics: {line}")
             continue
-        sample = re.fullmatch(r'([a-z_][a-z0-9_]*)(\{[a-z_]+="(?:[^"\\\n]|\\[\\"n])*"(?:,[a-z_]+="(?:[^"\\\n]|\\[\\"n])*")*\})? '
-                              r"(-?[0-9.e+-]+|NaN|[+-]Inf)", line)
+        sample = re.fullmatch(rf"([a-z_][a-z0-9_]*)(\{{{LABEL}(?:,{LABEL})*\}})? (-?[0-9.e+-]+|NaN|[+-]Inf)", line)
         need(sample, f"metrics: no sample: {line}")
         need(family and sample.group(1) == family + ("_total" if families[family] == "counter" else ""),
              f"metrics: of no family: {line}")
@@ -379,8 +382,8 @@ class GoBgp:
   as = {AS}
   router-id = "{router_id(self.name)}"
 {sessions}""")
-        self.process = start(self.name, f"{self.name}.log", self.program, "-f", path(f"{self.name}.toml"), "--api-hosts",
-                             "127.0.0.1:50051", "-l", "warn")
+        self.process = start(self.name, f"{self.name}.log", self.program, "-f", path(f"{self.name}.toml"),
+                             "--api-hosts", "127.0.0.1:50051", "-l", "warn")
         return self
 
     def end(self, number=signal.SIGTERM):
