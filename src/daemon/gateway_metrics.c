@@ -211,14 +211,28 @@ static void put_count(struct metrics *metrics, const char *name, const char *hel
 	metrics_count(metrics, value, NULL);
 }
 
+static void put_watch(struct metrics *metrics, const struct watch_statistics *watch)
+{
+	put_gauge(metrics, "busbar_watch_sites", NULL, "Sites that are probed.", watch->sites);
+	put_gauge(metrics, "busbar_watch_silent_sites", NULL, "Of these, those that do not answer.",
+	          watch->silent);
+	put_count(metrics, "busbar_watch_passed", "Sites worth a probe for which there was no room.",
+	          watch->passed);
+	put_count(metrics, "busbar_watch_loads", "Loads of sites that the view took.", watch->loads);
+	put_count(metrics, "busbar_watch_loads_refused", "Those that it did not.", watch->refused);
+	put_count(metrics, "busbar_watch_silences", "Sites that fell silent.", watch->silences);
+}
+
 static void put_probes(struct gateway *gateway, struct metrics *metrics)
 {
 	const struct settings_link *links = gateway->settings->links.items;
 	struct probe_statistics statistics;
+	struct watch_statistics watch;
 
 	if (gateway->probe == NULL)
 		return;
-	probe_read_statistics(gateway->probe, &statistics);
+	gateway_read_probe(gateway, &statistics, &watch);
+	put_watch(metrics, &watch);
 	metrics_family(metrics, METRICS_COUNTER, "busbar_probe_link_replies", NULL,
 	               "Probes of links that were answered.");
 	for (uint32_t i = 0; i < gateway->link_count; i++)

@@ -448,12 +448,15 @@ def show_logs():
 
 
 def check_health(gateways):
-    """No daemon of ours ended by itself, and a sanitizer, if there is one, said nothing."""
+    """All run, end as they are told, and a sanitizer, if there is one, said nothing to the last."""
+    for gateway in gateways:
+        check(gateway.process.poll() is None, f"{gateway.name} runs to the end", gateway.process.returncode)
+        gateway.process.send_signal(signal.SIGTERM)
+        check(gateway.process.wait(timeout=PATIENCE) == 0, f"{gateway.name} ends in order", gateway.process.returncode)
+        started.remove(gateway.process)
     found = [f"{gateway.name}: {line}" for gateway in gateways for line in gateway.log().splitlines()
              if "Sanitizer" in line or "runtime error" in line or line.startswith("    #")]
     check(not found, "no gateway did what it must not", "\n".join(found[:40]))
-    for gateway in gateways:
-        check(gateway.process.poll() is None, f"{gateway.name} runs to the end", gateway.process.returncode)
 
 
 def remove_groups():
