@@ -146,8 +146,10 @@ def peer(name, to, asn=AS, **more):
 def wait_known(gateways):
     """Each has the routes of all these others and has opened what they carry, and has no other's."""
     names = sorted(gateway.name for gateway in gateways)
+    offers = sorted((service, gateway.name) for gateway in gateways for service in gateway.services)
     for gateway in gateways:
-        wait_until(f"{gateway.name} knows {names}", lambda gateway=gateway: gateway.sites() == names, PATIENCE)
+        wait_until(f"{gateway.name} knows {names}", lambda gateway=gateway:
+                   gateway.sites() == names and gateway.offers() == offers, PATIENCE)
 
 
 def settled(gateways):
@@ -189,7 +191,7 @@ class Gateway:
         services = "".join(f"\n  - {{name: {service}, address: \"fd00:5e::{1 + index}\", command: [/bin/cat],"
                            f" price: {self.service_price}}}"
                            for index, service in enumerate(self.services)) or " []"
-        lines = "".join(f"    - {line}\n" for line in self.peers)
+        lines = "".join(f"\n    - {line}" for line in self.peers) or " []"
         write(f"{self.name}.yaml", f"""node: {self.name}
 identity: {{site: {self.site}, gateway: 1}}
 locator: "fc00:0:{self.site:x}::/48"
@@ -204,8 +206,8 @@ bgp:
   router-id: {int(ipaddress.IPv4Address(router_id(self.name)))}
   hold: 9 s
   minimum-interval: 50 ms
-  peers:
-{lines}{self.extra}access: [{{listen: "[::1]:4179", prefix: "2001:db8:c:{self.site:x}::/64"}}]
+  peers:{lines}
+{self.extra}access: [{{listen: "[::1]:4179", prefix: "2001:db8:c:{self.site:x}::/64"}}]
 supply: {{cores: {self.cores}, memory: 1 GiB, resources: [{{kind: cpu, price: 0.00002, tariff: 0.00003}}]}}
 services:{services}
 tenants:
@@ -239,6 +241,9 @@ tenants:
 
     def sites(self):
         return sorted(site["name"] for site in self.document("view")["sites"])
+
+    def offers(self):
+        return sorted((service["name"], service["site"]) for service in self.document("view")["services"])
 
     def routes(self):
         return self.document("bgp", "routes")["routes"]
