@@ -61,7 +61,8 @@ static void on_timer(uv_timer_t *timer)
 	int64_t now;
 
 	teller->energy += teller->energy / 9;
-	if (book_set_prices(teller->book, &(struct book_prices){.energy = teller->energy, .carbon = 1000}) < 0)
+	if (book_set_prices(teller->book, &(struct book_prices){.energy = teller->energy, .carbon = 1000}) <
+	    0)
 		die("price", BUSBAR_ERROR_BAD_VALUE);
 	now = clock_monotonic(&clock_system);
 	announce_changed(teller->announce);
@@ -90,12 +91,13 @@ static void open_announce(struct teller *teller, uv_loop_t *loop)
 	                                   .base = 1000000,
 	                                   .steepness = 8000,
 	                                   .tariff = 1000000};
-	struct announce_settings settings = {
-	        .site = {.identity = {SITE, 1}, .locator = {0xfc, 0xbb, 0, 0, SITE >> 8, SITE & 0xff}, .name = "teller"},
-	        .news = news_defaults,
-	        .metrics = metric_agent_defaults,
-	        .ring = &teller->ring,
-	        .clock = clock_system};
+	struct announce_settings settings = {.site = {.identity = {SITE, 1},
+	                                              .locator = {0xfc, 0xbb, 0, 0, SITE >> 8, SITE & 0xff},
+	                                              .name = "teller"},
+	                                     .news = news_defaults,
+	                                     .metrics = metric_agent_defaults,
+	                                     .ring = &teller->ring,
+	                                     .clock = clock_system};
 	int code;
 
 	settings.news.interval = 10 * CLOCK_MILLISECOND;

@@ -100,8 +100,11 @@ static void open_rooms(struct viewer *viewer, uv_loop_t *loop, char **argv)
 {
 	const struct view_limits limits = {
 	        .sites = 16384, .services = 262144, .reservations = 64, .suspects = 64};
-	const struct collect_settings collect = {
-	        .identity = {SITE, 1}, .ring = &viewer->ring, .clock = clock_system, .routes = 262144, .seed = 1};
+	const struct collect_settings collect = {.identity = {SITE, 1},
+	                                         .ring = &viewer->ring,
+	                                         .clock = clock_system,
+	                                         .routes = 262144,
+	                                         .seed = 1};
 	const struct speaker_callbacks callbacks = {.context = viewer, .route = on_route, .peer = on_peer};
 	struct speaker_peer peer;
 	struct speaker_settings speaker = {.identifier = IDENTIFIER,
