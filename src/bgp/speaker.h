@@ -60,19 +60,18 @@ struct speaker_peer {
 	char password[SPEAKER_PASSWORD]; /* of TCP MD5 (RFC 2385), one per remote address; "": none */
 	uint32_t maximum_paths;          /* 0: SPEAKER_PATHS */
 	int64_t hold;                    /* ns; 0: that of the settings; negative: none */
-	int64_t restart_time;            /* ns that its routes and ours outlive the session; 0: not at all */
+	int64_t restart_time; /* ns that it keeps our routes, and we its as long as it says; 0: neither */
 	struct speaker_policy import_policy, export_policy;
 };
 
 /* Everything is copied. */
 struct speaker_settings {
 	uint32_t as, identifier;
-	int64_t hold;       /* ns, in steps of a second; 0 (none) or at least 3 s */
-	int64_t send_hold;  /* ns that a peer may refuse to read, RFC 9687; 0: the RFC's default */
-	int64_t stale_time; /* ns that a peer which came back has to tell all again; 0: 360 s */
-	int64_t deferral; /* ns that our routes wait, after the start, for what the peers know; 0: not at all
-	                   */
-	bool forwarding_kept;     /* what we forward outlived our own restart (RFC 4724: F bit) */
+	int64_t hold;         /* ns, in steps of a second; 0 (none) or at least 3 s */
+	int64_t send_hold;    /* ns that a peer may refuse to read, RFC 9687; 0: the RFC's default */
+	int64_t stale_time;   /* ns that a peer which came back has to tell all again; 0: 360 s */
+	int64_t deferral;     /* ns that decisions wait at the start for what the peers know; 0: not at all */
+	bool forwarding_kept; /* what we forward outlived our own restart (RFC 4724: F bit) */
 	int64_t minimum_interval; /* ns between two announcements of one route to one peer */
 	uint8_t attribute;        /* type code of our attribute */
 	uint16_t port;            /* to listen on; 0: any */
