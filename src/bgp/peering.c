@@ -197,14 +197,6 @@ static void describe(struct peering *peering, const struct machine *machine)
 	       sizeof(advertise->next_hop));
 }
 
-static void tell_peer(const struct peering *peering, bool established)
-{
-	const struct speaker *speaker = peering->speaker;
-
-	if (speaker->callbacks.peer != NULL && !speaker->closing)
-		speaker->callbacks.peer(speaker->callbacks.context, peering->index, established);
-}
-
 /* ---- graceful restart and refresh: routes that are not sure any more ---- */
 
 int64_t peering_stale_time(const struct peering *peering)
@@ -264,7 +256,6 @@ static void do_established(void *context)
 	peering->told_all = false;
 	review_stale(peering, &machine->session);
 	tell_again(peering);
-	tell_peer(peering, true);
 }
 
 static void do_down(void *context, bool graceful)
@@ -282,7 +273,6 @@ static void do_down(void *context, bool graceful)
 		peering->stale_until = INT64_MAX;
 		table_flush(peering->speaker->table, (int)peering->index);
 	}
-	tell_peer(peering, false);
 }
 
 static const struct session_output machine_output = {
@@ -445,6 +435,23 @@ void peering_change(struct peering *peering, const struct speaker_peer *settings
 		review(peering, &old);
 	}
 	free_policies(&old);
+}
+
+/* A session that was lost and came back since the last report shows as both. */
+void peering_report(struct peering *peering)
+{
+	const struct speaker_callbacks *callbacks = &peering->speaker->callbacks;
+	bool was = peering->reported_up, up = peering->up != NULL;
+	bool lost = was && peering->flaps != peering->reported_flaps;
+
+	peering->reported_up = up;
+	peering->reported_flaps = peering->flaps;
+	if (callbacks->peer == NULL)
+		return;
+	if (lost)
+		callbacks->peer(callbacks->context, peering->index, false);
+	if (up && (lost || !was))
+		callbacks->peer(callbacks->context, peering->index, true);
 }
 
 bool peering_matches(const struct peering *peering, const struct connection *connection)

@@ -26,6 +26,8 @@ bool peering_matches(const struct peering *peering, const struct connection *con
 /* Whether it can take an incoming connection; peering_accept() gives it one, with the OPEN it brought. */
 bool peering_can_accept(const struct peering *peering, const struct message_open *open);
 void peering_accept(struct peering *peering, struct connection *connection, const struct message_open *open);
+/* Reports whether there is a session, where that changed. */
+void peering_report(struct peering *peering);
 /* Runs the timers that are due; peering_deadline() says when the next is, or something is to be told. */
 void peering_tick(struct peering *peering, int64_t now);
 int64_t peering_deadline(struct peering *peering);

@@ -149,6 +149,9 @@ static void on_woken(void *context)
 	for (uint32_t i = 0; i < speaker->slots; i++)
 		if (speaker->peerings[i] != NULL)
 			peering_tick(speaker->peerings[i], now);
+	for (uint32_t i = 0; i < speaker->slots; i++)
+		if (speaker->peerings[i] != NULL)
+			peering_report(speaker->peerings[i]);
 	review_start(speaker, now);
 	if (speaker->deferring_until == 0)
 		decide_and_tell(speaker);

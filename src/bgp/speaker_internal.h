@@ -37,7 +37,9 @@ struct peering {
 	struct output *output;
 	struct advertise advertise; /* of the established session */
 	bool owes_end_of_rib, owes_refresh, owes_refresh_end;
-	bool told_all;        /* its End-of-RIB has come */
+	bool told_all;    /* its End-of-RIB has come */
+	bool reported_up; /* to the owner of the speaker, and how many losses by then */
+	uint64_t reported_flaps;
 	int64_t stale_until;  /* when stale routes go; INT64_MAX: there are none */
 	int64_t barred_until; /* no connection before */
 	bool overflowed;      /* a change could not be noted: only a new session puts it right */

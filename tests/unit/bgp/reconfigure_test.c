@@ -148,7 +148,9 @@ static void test_removed_peer_is_told(void **state)
 	establish(fixture, 0);
 	(void)raw_expect(&fixture->peers[0], MESSAGE_UPDATE);
 	reconfigure(fixture, 0);
+	T_TRUE(fixture->harness.nodes[0].established[0]); /* reports come from the loop */
 	raw_expect_refusal(&fixture->peers[0], MESSAGE_CEASE, CEASE_DECONFIGURED);
+	harness_until(&fixture->harness, one_is_down);
 	raw_close(&fixture->peers[0]);
 	shut_fixture(fixture);
 }
