@@ -102,6 +102,23 @@ static void put_view(struct gateway *gateway, struct metrics *metrics)
 	           gateway->collect == NULL ? NULL : collect_refusals(gateway->collect));
 }
 
+static void put_announcements(struct gateway *gateway, struct metrics *metrics)
+{
+	const struct news_counters *counters = announce_counters(gateway->announce);
+
+	metrics_family(metrics, METRICS_COUNTER, "busbar_announcements", NULL,
+	               "Routes of ours, by what became of them.");
+	metrics_count(metrics, counters->told - counters->refreshed, "outcome", "news", NULL);
+	metrics_count(metrics, counters->refreshed, "outcome", "refreshed", NULL);
+	metrics_count(metrics, counters->withdrawn, "outcome", "withdrawn", NULL);
+	metrics_family(metrics, METRICS_COUNTER, "busbar_announcements_held", NULL,
+	               "Looks at a route that differed and was not told.");
+	metrics_count(metrics, counters->small, "cause", "small", NULL);
+	metrics_count(metrics, counters->early, "cause", "early", NULL);
+	metrics_count(metrics, counters->unsteady, "cause", "unsteady", NULL);
+	metrics_count(metrics, counters->suppressed, "cause", "suppressed", NULL);
+}
+
 static double in_units(const struct resource_offer *offer, uint64_t amount)
 {
 	return (double)amount / (double)resource_descriptions[offer->kind].scale;
@@ -368,6 +385,7 @@ static void put_all(struct gateway *gateway, struct metrics *metrics)
 	put_transfer(gateway, metrics);
 	put_edge(gateway, metrics);
 	put_view(gateway, metrics);
+	put_announcements(gateway, metrics);
 	put_resources(gateway, metrics);
 	put_links(gateway, metrics);
 	put_probes(gateway, metrics);
