@@ -186,8 +186,8 @@ static void add_path(void *context, const struct speaker_path *path)
 	                  "next_hop", address_text(route->next_hop), "origin",
 	                  path->origin_code < ARRAY_SIZE(origins) ? origins[path->origin_code] : "?",
 	                  "as_path", as_path_object(route), "origin_as", (json_int_t)route->origin_as,
-	                  "originator", identifier_or_null(route->originator), "chosen", path->chosen, "best",
-	                  path->best, "stale", path->stale);
+	                  "originator", identifier_or_null(route->as_path_count == 0 ? route->originator : 0),
+	                  "chosen", path->chosen, "best", path->best, "stale", path->stale);
 
 	if (object == NULL)
 		return;

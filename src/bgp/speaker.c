@@ -198,6 +198,7 @@ static int fill(struct speaker *speaker, const struct speaker_settings *settings
 	        .as = settings->as,
 	        .identifier = settings->identifier,
 	        .seed = settings->seed,
+	        .announcer = settings->announcer,
 	};
 	uint32_t *domain = calloc(settings->domain_count + 1u, sizeof(*domain));
 

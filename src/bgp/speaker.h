@@ -80,6 +80,9 @@ struct speaker_settings {
 	uint32_t peer_count;
 	const struct speaker_peer *peers;
 	uint64_t seed; /* for hash tables and timers; not to be known by peers */
+	/* A number of whom an attribute is from, which tells the paths of one AS apart; 0: it does not say.
+	 * NULL: none does. */
+	uint32_t (*announcer)(const uint8_t *attribute, size_t size);
 };
 
 /* A route as learned; pointers are valid during the callback. */
@@ -88,7 +91,9 @@ struct speaker_route {
 	uint8_t prefix_length;
 	uint8_t next_hop[16];
 	uint32_t origin_as;
-	uint32_t originator;      /* BGP identifier of the announcing router inside our own AS, else 0 */
+	/* Of the announcing router: inside our own AS its BGP identifier, else what announcer() said, or 0.
+	 */
+	uint32_t originator;
 	uint32_t peer;            /* its slot: index in the settings of speaker_create(), later see below */
 	const uint8_t *attribute; /* NULL: without */
 	size_t attribute_size;

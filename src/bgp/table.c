@@ -399,14 +399,16 @@ static uint32_t origin_as(const struct table *table, const struct update_attribu
 static uint32_t originator(const struct table *table, int peer, const struct update_attributes *a)
 {
 	if (a->as_count > 0)
-		return 0;
+		return a->has_opaque && table->settings.announcer != NULL
+		               ? table->settings.announcer(a->opaque, a->opaque_size)
+		               : 0;
 	if (peer == TABLE_LOCAL)
 		return table->settings.identifier;
 	return a->has_originator ? a->originator : table_peer_of(table, peer)->description.identifier;
 }
 
 /*
- * The number is the AS number, or the originator's identifier inside our own AS: it stays the same when an
+ * The number is the AS number, or the originator's where there is one: it stays the same when an
  * origin goes and comes back, and says something to whoever reads it. Where two fall together, the later
  * one takes the next free number.
  */

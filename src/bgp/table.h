@@ -3,8 +3,9 @@
  * Routes: what every peer told (Adj-RIB-In) and what was chosen from it (Loc-RIB).
  *
  * A path belongs to (prefix, peer, path identifier). The paths of a prefix fall into origins: the last AS of
- * the path, and for paths that never left our own AS also the BGP identifier of the router that announced
- * them, so that several sites of one AS stay apart. One path is chosen per origin, and one of these overall.
+ * the path and, so that several sites of one AS stay apart, its originator: inside our own AS the BGP
+ * identifier of the router that announced it, from another AS what the attribute says of its announcer. One
+ * path is chosen per origin, and one of these overall.
  *
  * Updates only mark what they touch; table_publish() decides and reports. So the reports' receiver may
  * change the table, bursts are decided once, and what was published stays readable until the next round.
@@ -24,6 +25,7 @@ struct table_settings {
 	uint32_t as;
 	uint32_t identifier;
 	uint64_t seed;
+	uint32_t (*announcer)(const uint8_t *attribute, size_t size); /* as that of the speaker */
 };
 
 struct table_peer {
@@ -39,7 +41,7 @@ struct table_choice {
 	struct attributes *attributes;
 	int peer;
 	uint32_t origin_as;
-	uint32_t originator; /* 0 unless origin_as is our own */
+	uint32_t originator; /* of another AS: the announcer, 0 where that is not known */
 	uint32_t number;     /* of the origin among this prefix's, never 0; our ADD-PATH identifier */
 };
 

@@ -190,6 +190,7 @@ static int serve(const struct settings *settings, const struct options *options)
 	}
 	log_set_node(settings->node);
 	(void)signal(SIGPIPE, SIG_IGN);
+	(void)signal(SIGHUP, SIG_IGN); /* until there is a gateway that could read it again */
 	code = take_state(settings, options->standby);
 	if (code == -EWOULDBLOCK)
 		log_error(TAG, "event=state-in-use folder=\"%s\"", settings->state);

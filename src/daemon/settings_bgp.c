@@ -262,6 +262,35 @@ static int check_peers(const struct settings *settings, const char *path, struct
 	return 0;
 }
 
+/* The link whose other end a peer is; -1: none. */
+static int link_of_peer(const struct settings *settings, const struct settings_peer *peer)
+{
+	const struct settings_link *links = settings->links.items;
+
+	for (size_t i = 0; i < settings->links.count; i++)
+		if (same_end(&links[i].remote, links[i].interface, &peer->remote, peer->interface))
+			return (int)i;
+	return -1;
+}
+
+/* One port of one host is listened on at its addresses or at all of them, not both. Links have addresses. */
+static int check_locals(const struct settings *settings, const char *path, struct config_problem *problem)
+{
+	const struct settings_peer *peers = settings->bgp.peers.items;
+	const struct settings_link *links = settings->links.items;
+	bool named = false;
+
+	for (size_t i = 0; i < settings->links.count; i++)
+		named = named || links[i].bgp;
+	for (size_t i = 0; i < settings->bgp.peers.count; i++)
+		named = named || peers[i].local.present;
+	for (size_t i = 0; i < settings->bgp.peers.count && named; i++)
+		if (!peers[i].local.present && link_of_peer(settings, &peers[i]) < 0)
+			return settings_refuse(problem, path,
+			                       "bgp.peers[%zu].local: needed, as others have one", i);
+	return 0;
+}
+
 /* The peer that is the other end of a link, if it has words of its own. */
 static const struct settings_peer *peer_of_link(const struct settings *settings,
                                                 const struct settings_link *link)
@@ -289,7 +318,9 @@ int settings_check_bgp(const struct settings *settings, const char *path, struct
 		if (links[i].bgp && links[i].as == 0 && peer_of_link(settings, &links[i]) == NULL)
 			return settings_refuse(problem, path, "links[%zu].as: needed by BGP", i);
 	code = check_policies(settings, path, problem);
-	return code < 0 ? code : check_peers(settings, path, problem);
+	if (code == 0)
+		code = check_peers(settings, path, problem);
+	return code < 0 ? code : check_locals(settings, path, problem);
 }
 
 /* ---- what the speaker gets ---- */
@@ -313,17 +344,6 @@ static void add_link(const struct settings *settings, struct settings_speaker *m
 	made->sessions[at] = (struct settings_session){.link = index};
 }
 
-/* The link whose other end a peer is; -1: none. */
-static int link_of_peer(const struct settings *settings, const struct settings_peer *peer)
-{
-	const struct settings_link *links = settings->links.items;
-
-	for (size_t i = 0; i < settings->links.count; i++)
-		if (same_end(&links[i].remote, links[i].interface, &peer->remote, peer->interface))
-			return (int)i;
-	return -1;
-}
-
 static struct speaker_policy policy_of(const struct settings *settings, const char *name)
 {
 	const struct settings_policy *policy = find_policy(settings, name);
@@ -334,11 +354,15 @@ static struct speaker_policy policy_of(const struct settings *settings, const ch
 static void add_peer(const struct settings *settings, struct settings_speaker *made,
                      const struct settings_peer *given)
 {
+	const struct settings_link *links = settings->links.items;
 	uint32_t at = made->speaker.peer_count++;
 	struct speaker_peer *peer = &made->peers[at];
+	int link = link_of_peer(settings, given);
+	const struct config_address *local =
+	        given->local.present || link < 0 ? &given->local : &links[link].local;
 
 	text_copy(peer->name, sizeof(peer->name), given->name);
-	memcpy(peer->local, given->local.octets, sizeof(peer->local));
+	memcpy(peer->local, local->octets, sizeof(peer->local));
 	memcpy(peer->remote, given->remote.octets, sizeof(peer->remote));
 	peer->as = (uint32_t)given->as;
 	peer->port = (uint16_t)given->port;
@@ -351,10 +375,8 @@ static void add_peer(const struct settings *settings, struct settings_speaker *m
 	peer->restart_time = given->restart_time;
 	peer->import_policy = policy_of(settings, given->import);
 	peer->export_policy = policy_of(settings, given->export);
-	made->sessions[at] =
-	        (struct settings_session){.link = link_of_peer(settings, given),
-	                                  .interface =
-	                                          is_link_local(&given->remote) ? given->interface : NULL};
+	made->sessions[at] = (struct settings_session){
+	        .link = link, .interface = is_link_local(&given->remote) ? given->interface : NULL};
 }
 
 void settings_speaker(const struct settings *settings, struct settings_speaker *ret_speaker)

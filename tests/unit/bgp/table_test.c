@@ -256,6 +256,49 @@ static void test_origins_inside_our_as(void **state)
 	table_free(fixture.table);
 }
 
+/* The first letter of a value says whose it is: of "." it is not known. */
+static uint32_t announcer(const uint8_t *attribute, size_t size)
+{
+	return size == 0 || attribute[0] == '.' ? 0 : attribute[0];
+}
+
+static void test_origins_inside_another_as(void **state)
+{
+	const struct table_settings settings = {
+	        .as = OWN_AS, .identifier = OWN_IDENTIFIER, .seed = 1, .announcer = announcer};
+	const uint32_t near[] = {9}, far[] = {8, 9};
+	struct fixture fixture;
+
+	open_fixture(&fixture);
+	table_free(fixture.table);
+	fixture.table = table_create(&settings);
+	T_TRUE(fixture.table != NULL);
+	T_OK(table_set_peers(fixture.table, PEERS));
+	for (int i = 0; i < PEERS; i++)
+		table_set_peer(fixture.table, i, &(struct table_peer){.external = true, .identifier = 10});
+	/* Two of one AS are two; the same one by another way is the same one; who says nothing is a third. */
+	T_OK(put(&fixture, 0, 0, 1, near, 1, "a1"));
+	T_OK(put(&fixture, 0, 0, 2, near, 1, "b1"));
+	T_OK(put(&fixture, 1, 0, 1, far, 2, "a1"));
+	T_OK(put(&fixture, 0, 0, 3, near, 1, "."));
+	publish(&fixture);
+	T_EQ(fixture.count, 4); /* three origins, and the best of all */
+	for (size_t i = 0; i < fixture.count; i++)
+		T_TRUE(fixture.seen[i].best || fixture.seen[i].choice.peer == 0);
+	/* A path that is another's now is another origin. */
+	T_OK(put(&fixture, 0, 0, 2, near, 1, "c1"));
+	publish(&fixture);
+	T_EQ(fixture.count, 2);
+	T_TRUE(fixture.seen[0].withdrawn != fixture.seen[1].withdrawn);
+	/* Without the nearer way the other one is chosen. */
+	take(&fixture, 0, 0, 1);
+	publish(&fixture);
+	T_TRUE(!fixture.seen[0].withdrawn);
+	T_EQ(fixture.seen[0].choice.peer, 1);
+	T_EQ(fixture.seen[0].choice.originator, 'a');
+	table_free(fixture.table);
+}
+
 static void test_flush_takes_exactly_one_peer(void **state)
 {
 	struct fixture fixture;
@@ -770,6 +813,7 @@ int main(void)
 	        cmocka_unit_test(test_path_moves_to_another_origin),
 	        cmocka_unit_test(test_own_routes_come_first),
 	        cmocka_unit_test(test_origins_inside_our_as),
+	        cmocka_unit_test(test_origins_inside_another_as),
 	        cmocka_unit_test(test_flush_takes_exactly_one_peer),
 	        cmocka_unit_test(test_limit_per_peer),
 	        cmocka_unit_test(test_receiver_may_change_the_table),

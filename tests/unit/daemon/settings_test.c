@@ -267,7 +267,8 @@ static void peers_reach_the_speaker(void **state)
 	char text[512];
 
 	T_OK(read_text(
-	        PEERS("{name: r, remote: \"fe80::7\", interface: eth0, as: 9, port: 1179, passive: true, "
+	        PEERS("{name: r, local: \"fe80::1\", remote: \"fe80::7\", interface: eth0, as: 9, port: "
+	              "1179, passive: true, "
 	              "password: hidden, hops: 1, hold: 30 s, restart-time: 20 s, maximum-paths: 10, "
 	              "import: p, edge-metadata: true}") "links: [{name: a, site: 2, as: 5, interface: e, "
 	                                                 "local: \"fd00::1\", remote: "
@@ -305,6 +306,7 @@ static void peers_reach_the_speaker(void **state)
 	settings_speaker(&settings, made);
 	T_EQ(made->speaker.peer_count, 1);
 	T_EQ(made->peers[0].as, 6);
+	T_EQ(made->peers[0].local[15], 1); /* the link's */
 	T_EQ(settings_link_of_session(made, "a"), 0);
 	T_OK(read_text(PEERS("") TO_LINK ", bgp: false}]\n", arena, &settings, text));
 	settings_speaker(&settings, made);
@@ -356,6 +358,10 @@ static void mistakes_are_said_where_they_are(void **state)
 	         BUSBAR_ERROR_BAD_VALUE, "[1].remote"},
 	        {PEERS("{name: a, remote: \"fd00::9\", as: 5}") TO_LINK ", as: 7}]\n", BUSBAR_ERROR_BAD_VALUE,
 	         "bgp.peers[0].name"},
+	        {PEERS("{name: r, remote: \"fd00::2\", as: 5}, {name: s, local: \"fd00::1\", remote: "
+	               "\"fd00::3\", "
+	               "as: 5}"),
+	         BUSBAR_ERROR_BAD_VALUE, "bgp.peers[0].local"},
 	        {PEERS("") TO_LINK "}]\n", BUSBAR_ERROR_BAD_VALUE, "links[0].as"},
 	        {"bgp: {policies: [{name: p}, {name: p}]}\n", BUSBAR_ERROR_BAD_VALUE, "policies[1].name"},
 	        {"bgp: {policies: [{name: p, rules: [{action: deny, least: 9, most: 8}]}]}\n",
