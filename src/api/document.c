@@ -218,8 +218,7 @@ static int render_object(const struct document_source *source, const struct docu
 
 	switch (request->document) {
 	case DOCUMENT_VIEW:
-		*ret_object = document_view_object(source);
-		return 0;
+		return document_view_object(source, &request->task, request->sight, ret_object);
 	case DOCUMENT_STATUS:
 		if (!request->operator)
 			return BUSBAR_ERROR_REFUSED;

@@ -19,7 +19,11 @@ json_t *document_error(int code);
 char *document_text(json_t *object);
 
 json_t *document_plan_object(const struct document_source *source, const struct plan *plan);
-json_t *document_view_object(const struct document_source *source);
+json_t *document_resource_object(const struct resource_offer *offer);
+json_t *document_service_object(const struct document_source *source, const struct view_service *service);
+/* `argument`: wire/view_filter.h. `sight` NULL: everything. BAD_VALUE, -ENOMEM. */
+int document_view_object(const struct document_source *source, const struct identifier *argument,
+                         const struct view_sight *sight, json_t **ret_object) CHECKED;
 /* A part as it was planned, with the reasons against others where they are on record. */
 json_t *document_part_object(const struct document_source *source, const struct plan_record *record);
 /* A task that the tenant may see: others' do not exist for it. */

@@ -276,6 +276,17 @@ static bool keeps_tasks(const struct settings *settings)
 	       (settings->access.count > 0 && gateway_is_none(settings_controller(settings)));
 }
 
+static const struct view_sight *sight_of(void *context, const char *name)
+{
+	const struct gateway *gateway = context;
+	const struct front_tenant *tenant = gateway->tenants;
+
+	for (size_t i = 0; i < gateway->settings->tenants.count; i++, tenant++)
+		if (strcmp(tenant->name, name) == 0)
+			return tenant->sight;
+	return NULL;
+}
+
 static int open_tasks(struct gateway *gateway)
 {
 	struct task_settings tasks = {.identity = gateway->identity,
@@ -283,6 +294,8 @@ static int open_tasks(struct gateway *gateway)
 	                              .clock = gateway->clock,
 	                              .seed = gateway->seed,
 	                              .output_maximum = (uint64_t)gateway->settings->supply.output,
+	                              .sight = sight_of,
+	                              .context = gateway,
 	                              .decisions = gateway->settings->decisions};
 	struct task_rooms rooms = {.database = gateway->database,
 	                           .view = gateway->view,

@@ -621,13 +621,13 @@ int candidate_list(struct job *job, struct candidate **ret_candidates, uint32_t 
 
 	if (candidates == NULL)
 		return -ENOMEM;
-	if (body_of(job)->service[0] != '\0')
+	if (body_of(job)->service[0] != '\0' && view_sees_service(job->request->sight, body_of(job)->service))
 		view_list_versions(job->view, body_of(job)->service, body_of(job)->version, &job->versions);
 	for (size_t i = 0; i < sites; i++) {
 		const struct site *site = view_site_at(job->view, i);
 		int code;
 
-		if (site->resource_count == 0)
+		if (site->resource_count == 0 || !view_sees_site(job->request->sight, site))
 			continue;
 		candidates[count].site = site;
 		code = examine(job, &candidates[count], count);

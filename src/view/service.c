@@ -168,9 +168,19 @@ static bool has_title(const struct service *service, const struct service_offer 
 	       strcmp(service->offer.title->version, offer->version) == 0;
 }
 
-static struct service *new_service(struct view *view, const struct service_offer *offer)
+static const struct view_title *use_title(const struct view_title *text)
 {
-	const struct view_title *title = share_title(view, offer);
+	CONTAINER_OF((uintptr_t)text, struct title, text)->uses++;
+	return text;
+}
+
+/* `former` has the same place, maybe the same title. */
+static struct service *new_service(struct view *view, const struct service_offer *offer,
+                                   const struct service *former)
+{
+	const struct view_title *title = former != NULL && has_title(former, offer)
+	                                         ? use_title(former->offer.title)
+	                                         : share_title(view, offer);
 	struct service *service = title == NULL ? NULL : view_new_entry(view, ENTRY_SERVICE);
 
 	if (service == NULL) {
@@ -238,7 +248,7 @@ int view_put_service(struct view *view, const struct service_offer *offer)
 	}
 	if (former == NULL && view->services.count == view->limits.services)
 		return BUSBAR_ERROR_TABLE_FULL;
-	service = new_service(view, offer);
+	service = new_service(view, offer, former);
 	if (service == NULL)
 		return BUSBAR_ERROR_TABLE_FULL;
 	show_time(view, service, former != NULL && former->offer.contradicted);
@@ -260,7 +270,7 @@ void view_review_service(struct view *view, struct gateway_identity site, const 
 		return;
 	if (view_is_shown(view, entry)) {
 		view_copy_service(&service->offer, &offer);
-		copy = new_service(view, &offer);
+		copy = new_service(view, &offer, service);
 		if (copy == NULL)
 			return;
 		copy->declared = service->declared;
