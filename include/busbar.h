@@ -95,14 +95,21 @@ enum busbar_document {
 	BUSBAR_TASKS,
 	BUSBAR_TASK, /* task */
 	BUSBAR_BILL,
-	BUSBAR_LEDGER,  /* operators */
-	BUSBAR_PROGRAM, /* task */
-	BUSBAR_STATUS,  /* operators */
-	BUSBAR_TRACE,   /* task */
+	BUSBAR_LEDGER,         /* operators */
+	BUSBAR_PROGRAM,        /* task */
+	BUSBAR_STATUS,         /* operators */
+	BUSBAR_TRACE,          /* task */
+	BUSBAR_PATH,           /* of a service or site: an identifier as in docs/wire.md 4 */
+	BUSBAR_BGP_PEERS,      /* operators */
+	BUSBAR_BGP_ROUTES,     /* operators; where to go on: an identifier as in docs/wire.md 4 */
+	BUSBAR_BGP_STATISTICS, /* operators */
 };
-/* A document as JSON text. `task` NULL where none is needed. */
+/* A document as JSON text. `task` (or what stands for it) NULL where none is needed. */
 int busbar_document(struct busbar *busbar, enum busbar_document document, const char *task,
                     char **ret_document);
+
+/* The gateway reads its configuration again; what came of it, as JSON text. For operators. */
+int busbar_reload(struct busbar *busbar, char **ret_document);
 
 /* A blob to the gateway; *ret_digest names it from now on. */
 int busbar_put(struct busbar *busbar, const void *bytes, size_t size,

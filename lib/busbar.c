@@ -479,6 +479,15 @@ PUBLIC int busbar_document(struct busbar *busbar, enum busbar_document document,
 	return read_slices(busbar, request.ask.document, &request.ask.task, &reply, ret_document);
 }
 
+PUBLIC int busbar_reload(struct busbar *busbar, char **ret_document)
+{
+	struct datagram request = begin(busbar, DATAGRAM_RELOAD), reply;
+	int code = ask(busbar, &request, NULL, NULL, &reply);
+
+	return code < 0 ? code
+	                : read_slices(busbar, DOCUMENT_RELOAD, &request.identifier, &reply, ret_document);
+}
+
 /* Bulk transfer is at the same address, two ports further on. */
 static struct transfer_client transfer_of(const struct busbar *busbar, char text[INET6_ADDRSTRLEN])
 {

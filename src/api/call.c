@@ -78,11 +78,6 @@ struct call_desk *call_desk_create(struct front *front, int epoll, uint32_t firs
 
 /* Answers. */
 
-static uint32_t tenant_of(const struct call_desk *desk, const struct request *request)
-{
-	return (uint32_t)(request->tenant - desk->front->settings.tenants);
-}
-
 static void send_result(struct call_desk *desk, const struct request *request, int code,
                         const uint8_t *output, size_t size)
 {
@@ -121,9 +116,9 @@ static void finish(struct call_desk *desk, uint32_t service, struct request *req
 	struct allowances *allowances = desk->front->settings.allowances;
 
 	if (code == 0)
-		allowance_count(allowances, tenant_of(desk, request), service);
+		allowance_count(allowances, request->tenant->number, service);
 	else
-		allowance_return(allowances, tenant_of(desk, request), service);
+		allowance_return(allowances, request->tenant->number, service);
 	(void)hash_remove(desk->under_way, request->datagram.identifier.octets);
 	keep(desk, request, code, output, size);
 	send_result(desk, request, code, output, size);
@@ -353,7 +348,7 @@ bool call_take(struct call_desk *desk, struct request *request, bool again)
 	int service;
 
 	if (settings->allowances == NULL || request->datagram.type != DATAGRAM_CALL ||
-	    !allowance_has(settings->allowances, tenant_of(desk, request)) || !is_plain(&request->demand))
+	    !allowance_has(settings->allowances, request->tenant->number) || !is_plain(&request->demand))
 		return false;
 	service = find_service(desk, &request->demand.body);
 	if (service < 0)
@@ -364,10 +359,10 @@ bool call_take(struct call_desk *desk, struct request *request, bool again)
 		return again && answer_again(desk, request);
 	instance = find_instance(desk, (uint32_t)service);
 	if (instance == NULL ||
-	    !allowance_take(settings->allowances, tenant_of(desk, request), (uint32_t)service))
+	    !allowance_take(settings->allowances, request->tenant->number, (uint32_t)service))
 		return false;
 	if (hash_put(desk->under_way, request->datagram.identifier.octets, request) < 0) {
-		allowance_return(settings->allowances, tenant_of(desk, request), (uint32_t)service);
+		allowance_return(settings->allowances, request->tenant->number, (uint32_t)service);
 		return false;
 	}
 	enqueue(desk, (uint32_t)service, request);

@@ -69,6 +69,17 @@ char *document_text(json_t *object)
 	return text;
 }
 
+char *document_reload(const struct document_source *source, const char *const *keys, uint32_t count,
+                      int error, const char *problem)
+{
+	json_t *changed = json_array();
+
+	for (uint32_t i = 0; i < count; i++)
+		json_array_append_new(changed, json_string(keys[i]));
+	return document_text(json_pack("{s:s, s:o, s:s, s:o}", "node", source->node, "error",
+	                               document_error(error), "problem", problem, "changed", changed));
+}
+
 static json_t *path_object(const struct document_source *source, const struct plan_path *path)
 {
 	json_t *hops = json_array();
@@ -241,7 +252,15 @@ static int render_object(const struct document_source *source, const struct docu
 	case DOCUMENT_TRACE:
 		return accounts ? document_trace_object(source, &request->task, tenant, ret_object)
 		                : BUSBAR_ERROR_NOT_SUPPORTED;
+	case DOCUMENT_PATH:
+		return document_path_object(source, &request->task, ret_object);
+	case DOCUMENT_BGP_PEERS:
+	case DOCUMENT_BGP_ROUTES:
+	case DOCUMENT_BGP_STATISTICS:
+		return request->operator? document_bgp_object(source, request, ret_object)
+		                        : BUSBAR_ERROR_REFUSED;
 	case DOCUMENT_QUOTE: /* kept by the front door, never rendered again */
+	case DOCUMENT_RELOAD:
 	case DOCUMENTS:
 		break;
 	}

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/compiler.h"
+#include "bgp/speaker.h"
 #include "execute/owner.h"
 #include "execute/task.h"
 #include "meter/ledger.h"
@@ -48,6 +49,7 @@ struct document_source {
 	struct ledger *ledger;
 	struct usage *usage;
 	const struct owner *owner;
+	const struct speaker *speaker; /* NULL: no BGP */
 	/* Refused requests and packets by error_index(); ERROR_COUNT numbers each. */
 	const uint64_t *requests_refused, *packets_refused;
 	/* What the domain's edge dropped here, by cause: fills in, and returns how many. NULL: no edge. */
@@ -72,6 +74,9 @@ struct document_request {
  */
 int document_render(const struct document_source *source, const struct document_request *request,
                     char **ret_text) CHECKED;
+/* What a reload came to: the keys that changed, or why nothing did. NULL when memory is short. */
+char *document_reload(const struct document_source *source, const char *const *keys, uint32_t count,
+                      int error, const char *problem);
 /* A plan with its reasons; NULL when memory is short. */
 char *document_plan(const struct document_source *source, const struct plan *plan);
 

@@ -20,10 +20,33 @@ int64_t front_wall(const struct front *front)
 
 const struct front_tenant *front_find_tenant(const struct front *front, uint32_t key)
 {
-	for (uint32_t i = 0; i < front->settings.tenant_count; i++)
-		if (front->settings.tenants[i].key == key)
-			return &front->settings.tenants[i];
+	const struct roster *roster = __atomic_load_n(&front->roster, __ATOMIC_ACQUIRE);
+
+	for (uint32_t i = 0; i < roster->count; i++)
+		if (roster->tenants[i].key == key)
+			return &roster->tenants[i];
 	return NULL;
+}
+
+int front_set_tenants(struct front *front, const struct front_tenant *tenants, uint32_t count)
+{
+	struct roster *roster = calloc(1, sizeof(*roster));
+
+	if (roster == NULL)
+		return -ENOMEM;
+	*roster = (struct roster){.before = front->roster, .tenants = tenants, .count = count};
+	__atomic_store_n(&front->roster, roster, __ATOMIC_RELEASE);
+	return 0;
+}
+
+static void free_rosters(struct roster *roster)
+{
+	while (roster != NULL) {
+		struct roster *before = roster->before;
+
+		free(roster);
+		roster = before;
+	}
 }
 
 const uint8_t *front_secret(void *context, uint32_t key)
@@ -210,6 +233,8 @@ int front_create(uv_loop_t *loop, const struct front_settings *settings, struct 
 	front->lock_made = pthread_mutex_init(&front->lock, NULL) == 0;
 	code = front->lock_made ? make_tables(front) : -ENOMEM;
 	if (code == 0)
+		code = front_set_tenants(front, settings->tenants, settings->tenant_count);
+	if (code == 0)
 		code = uv_async_init(loop, &front->wake, on_wake);
 	front->wake_open = code == 0;
 	front->wake.data = front;
@@ -265,6 +290,7 @@ static void free_front(struct front *front)
 	rate_free(front->tenants);
 	outbox_free(front->outbox);
 	arena_free(front->arena);
+	free_rosters(front->roster);
 	arena_free(front->ask_arena);
 	if (front->lock_made)
 		(void)pthread_mutex_destroy(&front->lock);

@@ -51,6 +51,7 @@ struct front_rates {
 struct front_tenant {
 	char name[32];
 	uint32_t key;
+	uint32_t number; /* of the allowances' tenants */
 	uint8_t secret[SEAL_SECRET];
 	bool spot;
 	bool operator;
@@ -86,6 +87,8 @@ struct front_settings {
 	int (*answer)(void *context, struct gateway_identity to, const struct answer *answer);
 	int (*carry)(void *context, struct gateway_identity to, const struct identifier *task,
 	             const uint8_t digest[32]);
+	/* Reads the configuration again: what came of it as a document, malloc'd. NULL: it cannot. */
+	char *(*reload)(void *context);
 	void *context;
 	/* The gateway that maps for the clients here; none: this one does. */
 	struct gateway_identity controller;
@@ -104,6 +107,8 @@ struct front_listen {
 int front_create(uv_loop_t *loop, const struct front_settings *settings, struct front **ret_front) CHECKED;
 /* The port. */
 int front_listen(struct front *front, const struct front_listen *listen) CHECKED;
+/* These are the tenants from now on; they outlive the front door, as do those before. -ENOMEM. */
+int front_set_tenants(struct front *front, const struct front_tenant *tenants, uint32_t count) CHECKED;
 /* Demands are mapped on this state of the view from now on; from the view's thread. */
 void front_publish(struct front *front, struct view *view);
 /* An instance of a resident service; the descriptor (supply/resident.h) is the callee's. */

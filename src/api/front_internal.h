@@ -82,8 +82,15 @@ struct kept {
 	int64_t since;
 };
 
+/* Tenants; those before stay, since requests on their way may be theirs. */
+struct roster {
+	struct roster *before;
+	const struct front_tenant *tenants;
+	uint32_t count;
+};
+
 struct front {
-	struct front_settings settings;
+	struct front_settings settings; /* the tenants aside, see roster */
 	uv_loop_t *loop;
 	struct front_place places[FRONT_PLACES];
 	uint32_t place_count;
@@ -100,6 +107,7 @@ struct front {
 	bool wake_open, closing;
 
 	/* Of all threads. */
+	struct roster *roster; /* atomic: the tenants */
 	struct recent *recent;
 	struct rate *sources, *strangers, *tenants;
 	uint64_t refusals[ERROR_COUNT]; /* relaxed atomics */
@@ -177,6 +185,7 @@ int ask_take(struct front *front, const struct answer *answer) CHECKED;
 /* slice.c: documents in slices. */
 void slice_quote(struct front *front, struct request *request);
 void slice_document(struct front *front, struct request *request);
+void slice_reload(struct front *front, struct request *request);
 void slice_output(struct front *front, struct request *request);
 /* Octets of a part's output from the store; the number read. */
 int slice_read_output(struct front *front, const struct task_part_record *part, uint64_t offset,

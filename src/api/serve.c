@@ -307,6 +307,9 @@ void serve(struct front *front, struct request *request)
 	case DATAGRAM_FOLLOW:
 		follow_serve(front, request);
 		break;
+	case DATAGRAM_RELOAD:
+		slice_reload(front, request);
+		break;
 	case DATAGRAM_ERROR:
 	case DATAGRAM_TASK:
 	case DATAGRAM_RESULT:

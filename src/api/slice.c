@@ -163,12 +163,33 @@ void slice_quote(struct front *front, struct request *request)
 	serve_first(front, request, DOCUMENT_QUOTE, &request->datagram.identifier, render_quote);
 }
 
+static int render_reload(struct front *front, struct request *request, char **ret_text)
+{
+	if (!request->tenant->operator)
+		return BUSBAR_ERROR_REFUSED;
+	if (front->settings.reload == NULL)
+		return BUSBAR_ERROR_NOT_SUPPORTED;
+	*ret_text = front->settings.reload(front->settings.context);
+	return *ret_text == NULL ? -ENOMEM : 0;
+}
+
+void slice_reload(struct front *front, struct request *request)
+{
+	serve_first(front, request, DOCUMENT_RELOAD, &request->datagram.identifier, render_reload);
+}
+
+/* Rendered for another request, by whose identifier it is read on. */
+static bool is_of_request(enum datagram_document document)
+{
+	return document == DOCUMENT_QUOTE || document == DOCUMENT_RELOAD;
+}
+
 void slice_document(struct front *front, struct request *request)
 {
 	const struct datagram *ask = &request->datagram;
 	const struct kept *kept;
 
-	if (ask->ask.offset == 0 && ask->ask.document != DOCUMENT_QUOTE) {
+	if (ask->ask.offset == 0 && !is_of_request(ask->ask.document)) {
 		serve_first(front, request, ask->ask.document, &ask->ask.task, render_document);
 		return;
 	}

@@ -3,18 +3,16 @@
 #ifndef API_TRANSFER_INTERNAL_H
 #define API_TRANSFER_INTERNAL_H
 
+#include "api/http_server.h"
 #include "api/transfer.h"
 #include <curl/curl.h>
-#include <microhttpd.h>
 
 struct transfer_job;
 
-/* One listening address: the server's epoll descriptor and its timeout on our loop. */
+/* One listening address. */
 struct transfer_listener {
 	struct transfer *transfer;
-	struct MHD_Daemon *server;
-	uv_poll_t poll;
-	uv_timer_t timer;
+	struct http_server server;
 };
 
 struct transfer_list {
@@ -32,13 +30,13 @@ struct transfer {
 	uv_timer_t pump;        /* starts queued transfers from the loop, never from the caller */
 	struct transfer_list active, queued;
 	uint32_t reserved; /* of the active ones */
-	uint32_t handles;  /* uv handles whose close callback is to come */
+	uint32_t handles;  /* uv handles and servers whose close callback is to come */
 	bool closing;
 	transfer_closed closed;
 	void *closed_context;
 };
 
-/* Every uv handle of a transfer is counted from its start to its close callback. */
+/* Every uv handle and server of a transfer is counted from its start to its close callback. */
 void transfer_handle_closed(struct transfer *transfer);
 
 int transfer_queue_open(struct transfer *transfer) CHECKED;

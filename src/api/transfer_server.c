@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The server: libmicrohttpd without threads, one daemon per listening address.
+ * The server, one for each listening address.
  *
  * The order of checks is authorization, path, method, size. A refused upload is read to its end and thrown
  * away, so that the client hears the answer; one that is large is refused before its first octet, or cut off.
@@ -12,20 +12,14 @@
 #include "api/transfer_internal.h"
 #include "base/error.h"
 #include "base/hex.h"
-#include "base/log.h"
-#include <arpa/inet.h>
 #include <errno.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#define TAG "transfer"
-
 enum {
 	IDLE_SECONDS = 5,
-	CONNECTION_MEMORY = 64 * 1024,
 	SLOW_OCTETS = 1000, /* least octets a second of an upload, ... */
 	GRACE_SECONDS = 5,  /* ... after this long */
 };
@@ -229,8 +223,6 @@ static enum MHD_Result answer(struct exchange *exchange, struct MHD_Connection *
 	return answer_text(connection, exchange->status, exchange->error);
 }
 
-static void run(struct transfer_listener *listener);
-
 static void on_through(void *context, int error)
 {
 	struct exchange *exchange = context;
@@ -241,7 +233,7 @@ static void on_through(void *context, int error)
 		refuse(exchange, error);
 	MHD_resume_connection(connection);
 	if (!exchange->transfer->closing)
-		run(exchange->listener);
+		http_server_run(&exchange->listener->server);
 }
 
 /* The blob goes to, or comes from, where it has to be as well. */
@@ -431,108 +423,40 @@ static void on_completed(void *context, struct MHD_Connection *connection, void 
 	*state = NULL;
 }
 
-/* The daemon on our loop. */
-
-static void on_timer(uv_timer_t *timer);
-
-static void run(struct transfer_listener *listener)
-{
-	MHD_UNSIGNED_LONG_LONG milliseconds;
-
-	(void)MHD_run(listener->server);
-	if (listener->transfer->closing)
-		return;
-	if (MHD_get_timeout(listener->server, &milliseconds) == MHD_YES)
-		(void)uv_timer_start(&listener->timer, on_timer, milliseconds, 0);
-	else
-		(void)uv_timer_stop(&listener->timer);
-}
-
-static void on_timer(uv_timer_t *timer)
-{
-	run(timer->data);
-}
-
-static void on_poll(uv_poll_t *poll, int status, int events)
-{
-	run(poll->data);
-}
-
-static void log_library(void *context, const char *format, va_list arguments)
-{
-	char text[200];
-
-	(void)vsnprintf(text, sizeof(text), format, arguments);
-	text[strcspn(text, "\n")] = '\0';
-	log_debug(TAG, "http=\"%s\"", text);
-}
-
-static struct MHD_Daemon *start_server(struct transfer_listener *listener, const struct sockaddr_in6 *address)
-{
-	return MHD_start_daemon(MHD_USE_EPOLL | MHD_USE_IPv6 | MHD_USE_ERROR_LOG | MHD_ALLOW_SUSPEND_RESUME,
-	                        0, NULL, NULL, handle, listener, MHD_OPTION_EXTERNAL_LOGGER, log_library,
-	                        NULL, MHD_OPTION_SOCK_ADDR, (const struct sockaddr *)address,
-	                        MHD_OPTION_CONNECTION_LIMIT,
-	                        (unsigned)listener->transfer->settings.connections,
-	                        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_SECONDS,
-	                        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
-	                        MHD_OPTION_NOTIFY_COMPLETED, on_completed, listener, MHD_OPTION_END);
-}
-
-static uint16_t bound_port(struct MHD_Daemon *server)
-{
-	const union MHD_DaemonInfo *information = MHD_get_daemon_info(server, MHD_DAEMON_INFO_BIND_PORT);
-
-	return information ? information->port : 0;
-}
+/* Addresses. */
 
 int transfer_server_listen(struct transfer *transfer, const uint8_t address[16], uint16_t port,
                            uint16_t *ret_port)
 {
 	struct transfer_listener *listener = &transfer->listeners[transfer->listener_count];
-	struct sockaddr_in6 name = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
-	const union MHD_DaemonInfo *information;
+	struct http_server_settings server = {.port = port,
+	                                      .connections = transfer->settings.connections,
+	                                      .idle_seconds = IDLE_SECONDS,
+	                                      .handle = handle,
+	                                      .completed = on_completed,
+	                                      .context = listener};
 	int code;
 
 	if (transfer->listener_count == TRANSFER_LISTENERS)
 		return BUSBAR_ERROR_TABLE_FULL;
-	memcpy(&name.sin6_addr, address, sizeof(name.sin6_addr));
+	memcpy(server.address, address, sizeof(server.address));
 	listener->transfer = transfer;
-	errno = 0;
-	listener->server = start_server(listener, &name);
-	if (!listener->server)
-		return errno ? -errno : -EIO;
-	information = MHD_get_daemon_info(listener->server, MHD_DAEMON_INFO_EPOLL_FD);
-	code = information ? uv_poll_init(transfer->loop, &listener->poll, information->epoll_fd) : -EIO;
-	if (code < 0) {
-		MHD_stop_daemon(listener->server);
-		return code;
-	}
-	(void)uv_timer_init(transfer->loop, &listener->timer);
-	listener->poll.data = listener->timer.data = listener;
-	transfer->handles += 2;
-	transfer->listener_count++;
-	code = uv_poll_start(&listener->poll, UV_READABLE, on_poll);
+	code = http_server_open(&listener->server, transfer->loop, &server);
 	if (code < 0)
-		return code; /* transfer_close() takes the listener down */
-	*ret_port = bound_port(listener->server);
+		return code;
+	transfer->handles++;
+	transfer->listener_count++;
+	*ret_port = http_server_port(&listener->server);
 	return 0;
 }
 
-static void on_handle_closed(uv_handle_t *handle)
+static void on_closed(void *context)
 {
-	struct transfer_listener *listener = handle->data;
-
-	transfer_handle_closed(listener->transfer);
+	transfer_handle_closed(context);
 }
 
 void transfer_server_close(struct transfer *transfer)
 {
-	for (uint32_t i = 0; i < transfer->listener_count; i++) {
-		struct transfer_listener *listener = &transfer->listeners[i];
-
-		uv_close((uv_handle_t *)&listener->poll, on_handle_closed);
-		uv_close((uv_handle_t *)&listener->timer, on_handle_closed);
-		MHD_stop_daemon(listener->server);
-	}
+	for (uint32_t i = 0; i < transfer->listener_count; i++)
+		http_server_close(&transfer->listeners[i].server, on_closed, transfer);
 }

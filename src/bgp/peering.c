@@ -487,6 +487,7 @@ void peering_accept(struct peering *peering, struct connection *connection, cons
 		peering_step(peering->up, SESSION_REPLACED, NULL, NULL);
 	connection_own(connection, &machine_events, machine);
 	machine->connection = connection;
+	peering_count(&peering->received, MESSAGE_OPEN);
 	peering_step(machine, SESSION_ACCEPTED, NULL, NULL);
 	peering_step(machine, SESSION_OPEN, open, NULL);
 }

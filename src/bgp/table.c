@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Routes: see table.h. Prefixes sit in a hash; the paths of a prefix in one array, ordered by peer and path
- * identifier. Most prefixes have one path, which lies within the prefix; an anycast prefix of a thousand
- * sites is searched by halves and decided in one pass over its array.
+ * Routes: see table.h. Prefixes are chained in buckets; the paths of a prefix lie in one array, ordered by
+ * peer and path identifier. Most prefixes have one path, which lies within the prefix; an anycast prefix of a
+ * thousand sites is searched by halves and decided in one pass over its array.
  *
  * An origin has no record of its own: its paths carry its names, and the one that was chosen carries what
  * was reported. A chosen path that is withdrawn stays, without attributes, until that is reported.
@@ -15,7 +15,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PREFIXES = 1 << 30, PATHS_PER_PEER = 1 << 18, FIRST_ARRAY = 4 };
+enum { PREFIXES = 1 << 30, PATHS_PER_PEER = 1 << 18, FIRST_ARRAY = 4, FIRST_BUCKETS = 16 };
+
+/* ---- prefixes by name ---- */
 
 static struct key key_of(const uint8_t address[16], uint8_t length)
 {
@@ -23,6 +25,74 @@ static struct key key_of(const uint8_t address[16], uint8_t length)
 
 	memcpy(key.address, address, sizeof(key.address));
 	return key;
+}
+
+static struct prefix **bucket_of(const struct table *table, const struct key *key)
+{
+	return &table->buckets[hash_bytes_of(key, sizeof(*key), table->settings.seed) &
+	                       (table->bucket_count - 1)];
+}
+
+struct prefix *table_find(const struct table *table, const uint8_t address[16], uint8_t length)
+{
+	struct key key = key_of(address, length);
+	struct prefix *prefix = *bucket_of(table, &key);
+
+	while (prefix != NULL && memcmp(&prefix->key, &key, sizeof(key)) != 0)
+		prefix = prefix->next;
+	return prefix;
+}
+
+struct prefix *table_walk(const struct table *table, size_t *position)
+{
+	while (*position < table->bucket_count) {
+		struct prefix *first = table->buckets[(*position)++];
+
+		if (first != NULL)
+			return first;
+	}
+	return NULL;
+}
+
+static void link_prefix(struct table *table, struct prefix *prefix)
+{
+	struct prefix **bucket = bucket_of(table, &prefix->key);
+
+	prefix->next = *bucket;
+	*bucket = prefix;
+}
+
+/* Without memory the chains become longer. */
+static void grow_buckets(struct table *table)
+{
+	struct prefix **old = table->buckets;
+	size_t old_count = table->bucket_count;
+	struct prefix *next;
+
+	if (table->prefixes < table->bucket_count)
+		return;
+	table->buckets = calloc(2 * old_count, sizeof(struct prefix *));
+	if (table->buckets == NULL) {
+		table->buckets = old;
+		return;
+	}
+	table->bucket_count = 2 * old_count;
+	for (size_t i = 0; i < old_count; i++)
+		for (struct prefix *prefix = old[i]; prefix != NULL; prefix = next) {
+			next = prefix->next;
+			link_prefix(table, prefix);
+		}
+	free(old);
+}
+
+static void unlink_prefix(struct table *table, const struct prefix *prefix)
+{
+	struct prefix **link = bucket_of(table, &prefix->key);
+
+	while (*link != prefix)
+		link = &(*link)->next;
+	*link = prefix->next;
+	table->prefixes--;
 }
 
 /* ---- attributes, counted ---- */
@@ -77,9 +147,10 @@ struct table *table_create(const struct table_settings *settings)
 	if (table == NULL)
 		return NULL;
 	table->settings = *settings;
-	table->prefixes = hash_create(sizeof(struct key), PREFIXES, settings->seed);
+	table->buckets = calloc(FIRST_BUCKETS, sizeof(struct prefix *));
+	table->bucket_count = table->buckets != NULL ? FIRST_BUCKETS : 0;
 	table->slab = slab_create(sizeof(struct prefix), PREFIXES);
-	if (table_set_peers(table, 0) == 0 && table->prefixes != NULL && table->slab != NULL)
+	if (table_set_peers(table, 0) == 0 && table->buckets != NULL && table->slab != NULL)
 		return table;
 	return table_free(table);
 }
@@ -169,6 +240,7 @@ static int insert(struct table *table, struct prefix *prefix, const struct path 
 	memmove(&paths[at + 1], &paths[at], (prefix->count - at) * sizeof(*paths));
 	paths[at] = *path;
 	prefix->count++;
+	prefix->best += prefix->best != NO_PATH && prefix->best >= at;
 	table->peers[path->peer].records++;
 	table->moves++;
 	return 0;
@@ -181,6 +253,10 @@ static void erase(struct table *table, struct prefix *prefix, uint32_t at)
 
 	table->peers[paths[at].peer].records--;
 	prefix->count--;
+	if (prefix->best == at)
+		prefix->best = NO_PATH;
+	else
+		prefix->best -= prefix->best != NO_PATH && prefix->best > at;
 	memmove(&paths[at], &paths[at + 1], (prefix->count - at) * sizeof(*paths));
 	table->moves++;
 }
@@ -221,17 +297,20 @@ static void free_prefix(struct table *table, struct prefix *prefix)
 
 struct table *table_free(struct table *table)
 {
-	const void *key;
-	void *value;
+	struct prefix *next;
 	size_t position = 0;
 
 	if (table == NULL)
 		return NULL;
-	while (table->prefixes != NULL && hash_next(table->prefixes, &position, &key, &value))
-		free_prefix(table, value);
-	hash_free(table->prefixes);
+	for (struct prefix *first; (first = table_walk(table, &position)) != NULL;)
+		for (struct prefix *prefix = first; prefix != NULL; prefix = next) {
+			next = prefix->next;
+			free_prefix(table, prefix);
+		}
+	free(table->buckets);
 	slab_free(table->slab);
 	free(table->scratch);
+	free(table->changed);
 	free(table->peers);
 	free(table);
 	return NULL;
@@ -257,17 +336,9 @@ static void mark_origin(struct prefix *prefix, uint32_t as, uint32_t originator)
 			paths[i].flags |= DIRTY;
 }
 
-struct prefix *table_find(const struct table *table, const uint8_t address[16], uint8_t length)
-{
-	struct key key = key_of(address, length);
-
-	return hash_get(table->prefixes, &key);
-}
-
 static int take_prefix(struct table *table, const struct update_prefix *wanted, struct prefix **ret_prefix)
 {
 	struct prefix *prefix = table_find(table, wanted->address, wanted->length);
-	int code;
 
 	if (prefix == NULL) {
 		prefix = slab_take(table->slab);
@@ -275,11 +346,10 @@ static int take_prefix(struct table *table, const struct update_prefix *wanted, 
 			return -ENOMEM;
 		prefix->key = key_of(wanted->address, wanted->length);
 		prefix->capacity = 1;
-		code = hash_put(table->prefixes, &prefix->key, prefix);
-		if (code < 0) {
-			slab_release(table->slab, prefix);
-			return code;
-		}
+		prefix->best = NO_PATH;
+		grow_buckets(table);
+		link_prefix(table, prefix);
+		table->prefixes++;
 	}
 	*ret_prefix = prefix;
 	return 0;
@@ -301,16 +371,6 @@ static uint32_t originator(const struct table *table, int peer, const struct upd
 	return a->has_originator ? a->originator : table_peer_of(table, peer)->description.identifier;
 }
 
-static bool is_taken(const struct prefix *prefix, uint32_t number)
-{
-	const struct path *paths = table_paths(prefix);
-
-	for (uint32_t i = 0; i < prefix->count; i++)
-		if (paths[i].number == number)
-			return true;
-	return false;
-}
-
 /*
  * The number is the AS number, or the originator's identifier inside our own AS: it stays the same when an
  * origin goes and comes back, and says something to whoever reads it. Where two fall together, the later
@@ -320,13 +380,19 @@ static uint32_t choose_number(const struct prefix *prefix, uint32_t as, uint32_t
 {
 	const struct path *paths = table_paths(prefix);
 	uint32_t number = router != 0 ? router : as;
+	bool taken = number == 0;
 
-	for (uint32_t i = 0; i < prefix->count; i++)
-		if (table_is_of(&paths[i], as, router))
-			return paths[i].number;
-	while (number == 0 || is_taken(prefix, number))
+	for (;;) {
+		for (uint32_t i = 0; i < prefix->count; i++) {
+			if (table_is_of(&paths[i], as, router))
+				return paths[i].number;
+			taken |= paths[i].number == number;
+		}
+		if (!taken)
+			return number;
 		number++;
-	return number;
+		taken = number == 0;
+	}
 }
 
 /* ---- changes ---- */
@@ -340,6 +406,7 @@ static void remove_path(struct table *table, struct prefix *prefix, struct path 
 	set_stale(table, path, false);
 	path->attributes = table_drop(table, path->attributes);
 	path->flags |= DIRTY;
+	prefix->forgets = true;
 	peer->paths--;
 	table->paths--;
 	if (path->published != NULL)
@@ -461,26 +528,30 @@ static void flush_stale_one(struct table *table, struct prefix *prefix, struct p
 		remove_path(table, prefix, path);
 }
 
+typedef void (*path_action)(struct table *table, struct prefix *prefix, struct path *path);
+
 /* `act` may remove the path it is given. From the last on, so that removal moves what has been seen. */
-static void each_of_peer(struct table *table, int peer,
-                         void (*act)(struct table *table, struct prefix *prefix, struct path *path))
+static void each_of_prefix(struct table *table, struct prefix *prefix, uint16_t peer, path_action act)
+{
+	uint32_t first = lower_bound(prefix, peer, 0);
+
+	for (uint32_t i = prefix->count; i-- > first;) {
+		struct path *path = &table_paths(prefix)[i];
+
+		if (path->peer == peer && path->attributes != NULL)
+			act(table, prefix, path);
+	}
+}
+
+static void each_of_peer(struct table *table, int peer, path_action act)
 {
 	const uint16_t number = (uint16_t)(peer + 1);
-	const void *key;
-	void *value;
+	struct prefix *prefix;
 	size_t position = 0;
 
-	while (table->peers[number].paths > 0 && hash_next(table->prefixes, &position, &key, &value)) {
-		struct prefix *prefix = value;
-		uint32_t first = lower_bound(prefix, number, 0);
-
-		for (uint32_t i = prefix->count; i-- > first;) {
-			struct path *path = &table_paths(prefix)[i];
-
-			if (path->peer == number && path->attributes != NULL)
-				act(table, prefix, path);
-		}
-	}
+	while (table->peers[number].paths > 0 && (prefix = table_walk(table, &position)) != NULL)
+		for (; prefix != NULL; prefix = prefix->next)
+			each_of_prefix(table, prefix, number, act);
 }
 
 void table_flush(struct table *table, int peer)
@@ -501,15 +572,16 @@ void table_flush_stale(struct table *table, int peer)
 
 void table_sweep(struct table *table, struct prefix *prefix)
 {
-	for (uint32_t i = prefix->count; i-- > 0;) {
+	for (uint32_t i = prefix->forgets ? prefix->count : 0; i-- > 0;) {
 		const struct path *path = &table_paths(prefix)[i];
 
 		if (path->attributes == NULL && path->published == NULL)
 			erase(table, prefix, i);
 	}
+	prefix->forgets = prefix->dirty;
 	fold(table, prefix);
 	if (prefix->count > 0 || prefix->dirty)
 		return;
-	(void)hash_remove(table->prefixes, &prefix->key);
+	unlink_prefix(table, prefix);
 	free_prefix(table, prefix);
 }

@@ -14,10 +14,11 @@ _Static_assert(sizeof(struct key) == 17, "hashed as bytes");
 enum path_flag {
 	DIRTY = 1,   /* its origin is to be decided */
 	STALE = 2,   /* not told again since its peer went away */
-	BEST = 4,    /* the choice of the whole prefix */
-	CHANGED = 8, /* chosen in this round, to be reported */
-	GONE = 16,   /* `published` is to be reported as withdrawn */
+	CHANGED = 4, /* chosen in this round, to be reported */
+	GONE = 8,    /* `published` is to be reported as withdrawn */
 };
+
+#define NO_PATH UINT32_MAX
 
 struct path {
 	struct attributes *attributes; /* NULL: withdrawn */
@@ -32,7 +33,10 @@ struct prefix {
 	struct key key;
 	bool dirty;
 	bool compares_med;        /* some path has a MED: to be better is no order any more */
+	bool forgets;             /* some path is withdrawn and may have nothing left to be reported */
 	uint32_t count, capacity; /* capacity 1: the path is `one` */
+	uint32_t best;            /* the choice of the whole prefix; NO_PATH: none */
+	struct prefix *next;      /* of the same bucket */
 	struct prefix *next_dirty;
 	union {
 		struct path one;
@@ -48,13 +52,17 @@ struct peer {
 
 struct table {
 	struct table_settings settings;
-	struct hash *prefixes;
+	struct prefix **buckets; /* of prefixes, by the keyed hash of their names */
+	size_t bucket_count;     /* a power of two */
+	size_t prefixes;
 	struct slab *slab; /* of prefixes */
 	struct prefix *dirty;
 	struct peer *peers; /* [0] is TABLE_LOCAL */
 	size_t peer_count;  /* that one included */
 	struct decision_candidate *scratch;
 	size_t scratch_size;
+	uint32_t *changed; /* paths to be reported of the prefix that is being published */
+	size_t changed_size, changed_count;
 	size_t paths, choices, array_bytes, attribute_bytes, refused;
 	uint64_t moves; /* how often paths changed their places */
 };
@@ -81,12 +89,12 @@ static inline bool table_is_of(const struct path *path, uint32_t as, uint32_t or
 	return path->as == as && path->originator == originator;
 }
 
+/* The first prefix of the next bucket that has any, for a walk from *position 0 on; NULL at the end. */
+struct prefix *table_walk(const struct table *table, size_t *position);
 /* NULL when the prefix is not known. */
 struct prefix *table_find(const struct table *table, const uint8_t address[16], uint8_t length);
 /* What was reported of a path that is a choice. */
 struct table_choice table_choice_of(const struct prefix *prefix, const struct path *path);
-/* The index of the path that is the choice of the prefix; count when there is none. */
-uint32_t table_find_best(const struct prefix *prefix);
 /* Gives a reference back and counts its bytes. Accepts NULL, returns NULL. */
 struct attributes *table_drop(struct table *table, struct attributes *attributes);
 /* Notes what the path was reported as; NULL: it is not. */

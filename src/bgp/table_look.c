@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Looking into the table: see table.h. */
-#include "base/hash.h"
 #include "base/slab.h"
 #include "bgp/table_internal.h"
 #include <string.h>
@@ -20,25 +19,14 @@ struct table_choice table_choice_of(const struct prefix *prefix, const struct pa
 	return choice;
 }
 
-uint32_t table_find_best(const struct prefix *prefix)
-{
-	const struct path *paths = table_paths(prefix);
-	uint32_t at = 0;
-
-	while (at < prefix->count && (paths[at].flags & BEST) == 0)
-		at++;
-	return at;
-}
-
 bool table_best(const struct table *table, const uint8_t address[16], uint8_t length,
                 struct table_choice *ret_choice)
 {
 	const struct prefix *prefix = table_find(table, address, length);
-	uint32_t best = prefix != NULL ? table_find_best(prefix) : 0;
 
-	if (prefix == NULL || best == prefix->count)
+	if (prefix == NULL || prefix->best == NO_PATH)
 		return false;
-	*ret_choice = table_choice_of(prefix, &table_paths(prefix)[best]);
+	*ret_choice = table_choice_of(prefix, &table_paths(prefix)[prefix->best]);
 	return true;
 }
 
@@ -67,19 +55,19 @@ static void show_choices(const struct prefix *prefix,
 		struct table_choice choice = table_choice_of(prefix, &paths[i]);
 
 		if (table_is_choice(&paths[i]))
-			show(context, &choice, (paths[i].flags & BEST) != 0);
+			show(context, &choice, i == prefix->best);
 	}
 }
 
 void table_each(const struct table *table,
                 void (*show)(void *context, const struct table_choice *choice, bool best), void *context)
 {
-	const void *key;
-	void *value;
+	const struct prefix *prefix;
 	size_t position = 0;
 
-	while (hash_next(table->prefixes, &position, &key, &value))
-		show_choices(value, show, context);
+	while ((prefix = table_walk(table, &position)) != NULL)
+		for (; prefix != NULL; prefix = prefix->next)
+			show_choices(prefix, show, context);
 }
 
 static size_t show_paths(const struct prefix *prefix,
@@ -99,7 +87,7 @@ static size_t show_paths(const struct prefix *prefix,
 		shown.origin_as = paths[i].as;
 		shown.originator = paths[i].originator;
 		shown.chosen = table_is_choice(&paths[i]);
-		shown.best = (paths[i].flags & BEST) != 0;
+		shown.best = i == prefix->best;
 		shown.stale = (paths[i].flags & STALE) != 0;
 		show(context, &shown);
 		count++;
@@ -110,14 +98,15 @@ static size_t show_paths(const struct prefix *prefix,
 bool table_each_path(const struct table *table, size_t *position, size_t maximum,
                      void (*show)(void *context, const struct table_path *path), void *context)
 {
-	const void *key;
-	void *value;
+	const struct prefix *prefix;
 	size_t count = 0;
 
 	while (count < maximum) {
-		if (!hash_next(table->prefixes, position, &key, &value))
+		prefix = table_walk(table, position);
+		if (prefix == NULL)
 			return false;
-		count += show_paths(value, show, context);
+		for (; prefix != NULL; prefix = prefix->next)
+			count += show_paths(prefix, show, context);
 	}
 	return true;
 }
@@ -140,11 +129,11 @@ bool table_peer_known(const struct table *table, int peer)
 void table_count(const struct table *table, struct table_statistics *ret_statistics)
 {
 	*ret_statistics = (struct table_statistics){
-	        .prefixes = hash_count(table->prefixes),
+	        .prefixes = table->prefixes,
 	        .origins = table->choices,
 	        .paths = table->paths,
-	        .bytes = table->attribute_bytes + table->array_bytes + hash_bytes(table->prefixes) +
-	                 slab_bytes(table->slab),
+	        .bytes = table->attribute_bytes + table->array_bytes +
+	                 table->bucket_count * sizeof(struct prefix *) + slab_bytes(table->slab),
 	        .refused = table->refused,
 	};
 }

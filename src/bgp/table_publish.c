@@ -36,20 +36,62 @@ static bool add_candidate(struct table *table, const struct prefix *prefix, uint
 	return true;
 }
 
+/* ---- what is to be reported ---- */
+
+/*
+ * Paths that a round changes are listed, so that a change among a thousand is found without a search. Where
+ * there is no memory for the list, or paths have moved, every path is looked at.
+ */
+static void begin_changes(struct table *table, const struct prefix *prefix)
+{
+	uint32_t *grown;
+
+	table->changed_count = 0;
+	if (prefix->count <= table->changed_size)
+		return;
+	grown = reallocarray(table->changed, prefix->count, 2 * sizeof(*grown));
+	if (grown == NULL)
+		return;
+	table->changed = grown;
+	table->changed_size = 2 * (size_t)prefix->count;
+}
+
+static void note_change(struct table *table, const struct prefix *prefix, struct path *path, unsigned flag)
+{
+	path->flags |= (uint8_t)flag;
+	if (table->changed_count < table->changed_size)
+		table->changed[table->changed_count] = (uint32_t)(path - table_paths(prefix));
+	table->changed_count++;
+}
+
+/* How many places to look at for changes, and the path at each. */
+static size_t places(const struct table *table, const struct prefix *prefix)
+{
+	return table->changed_count <= table->changed_size ? table->changed_count : prefix->count;
+}
+
+static uint32_t path_at(const struct table *table, size_t place)
+{
+	return table->changed_count <= table->changed_size ? table->changed[place] : (uint32_t)place;
+}
+
+/* ---- choices ---- */
+
 /* Notes `path` as its origin's choice; `old` is the one before, NULL: none. */
-static void choose(struct table *table, struct path *path, struct path *old)
+static void choose(struct table *table, struct prefix *prefix, struct path *path, struct path *old)
 {
 	bool changed =
 	        old == NULL || old->peer != path->peer || !attributes_equal(old->published, path->attributes);
 
 	if (path->published != path->attributes)
 		table_set_published(table, path, path->attributes);
-	if (changed)
-		path->flags |= CHANGED;
+	if (changed || old != path) /* another path of the same content may rank otherwise */
+		note_change(table, prefix, path, changed ? CHANGED : 0);
 	if (old == NULL || old == path)
 		return;
 	table_set_published(table, old, NULL);
-	old->flags &= (uint8_t) ~(BEST | CHANGED);
+	if (prefix->best == (uint32_t)(old - table_paths(prefix)))
+		prefix->best = NO_PATH;
 }
 
 /* Without memory for a comparison the last path is taken: some route is better than none. */
@@ -57,7 +99,7 @@ static void decide_origin(struct table *table, struct prefix *prefix, uint32_t a
 {
 	struct path *paths = table_paths(prefix);
 	struct path *old = NULL, *best = NULL;
-	size_t count = 0;
+	size_t count = 0, live = 0;
 
 	for (uint32_t i = 0; i < prefix->count; i++) {
 		struct path *path = &paths[i];
@@ -68,15 +110,27 @@ static void decide_origin(struct table *table, struct prefix *prefix, uint32_t a
 		old = path->published != NULL ? path : old;
 		if (path->attributes == NULL)
 			continue;
+		if (live++ == 1)
+			(void)add_candidate(table, prefix, (uint32_t)(best - paths), &count);
+		if (live > 1)
+			(void)add_candidate(table, prefix, i, &count);
 		best = path;
-		(void)add_candidate(table, prefix, i, &count);
 	}
 	if (count > 1)
 		best = &paths[decision_best(table->scratch, count)->number];
-	if (best != NULL)
-		choose(table, best, old);
-	else if (old != NULL)
-		old->flags = (uint8_t)((old->flags & ~BEST) | GONE);
+	if (best != NULL) {
+		choose(table, prefix, best, old);
+	} else if (old != NULL) {
+		note_change(table, prefix, old, GONE);
+		if (prefix->best == (uint32_t)(old - paths))
+			prefix->best = NO_PATH;
+	}
+}
+
+static void add_choice(struct table *table, const struct prefix *prefix, uint32_t at, size_t *count)
+{
+	if (table_is_choice(&table_paths(prefix)[at]))
+		(void)add_candidate(table, prefix, at, count);
 }
 
 /*
@@ -85,24 +139,21 @@ static void decide_origin(struct table *table, struct prefix *prefix, uint32_t a
  */
 static void decide_best(struct table *table, struct prefix *prefix)
 {
-	struct path *paths = table_paths(prefix);
-	uint32_t old = table_find_best(prefix);
-	bool lasts = old < prefix->count && (paths[old].flags & CHANGED) == 0 && !prefix->compares_med;
-	uint32_t best = prefix->count;
+	const struct path *paths = table_paths(prefix);
+	bool lasts = prefix->best != NO_PATH && (paths[prefix->best].flags & CHANGED) == 0 &&
+	             !prefix->compares_med;
+	const struct decision_candidate *best;
 	size_t count = 0;
 
-	for (uint32_t i = 0; i < prefix->count; i++) {
-		if (!table_is_choice(&paths[i]) || (lasts && i != old && (paths[i].flags & CHANGED) == 0))
-			continue;
-		best = i;
-		(void)add_candidate(table, prefix, i, &count);
-	}
-	if (count > 1)
-		best = decision_best(table->scratch, count)->number;
-	if (old < prefix->count)
-		paths[old].flags &= (uint8_t)~BEST;
-	if (best < prefix->count)
-		paths[best].flags |= BEST;
+	if (lasts)
+		add_choice(table, prefix, prefix->best, &count);
+	for (size_t i = 0; lasts && i < places(table, prefix); i++)
+		if (path_at(table, i) != prefix->best)
+			add_choice(table, prefix, path_at(table, i), &count);
+	for (uint32_t i = 0; !lasts && i < prefix->count; i++)
+		add_choice(table, prefix, i, &count);
+	best = decision_best(table->scratch, count);
+	prefix->best = best != NULL ? best->number : NO_PATH;
 }
 
 /* What was the best before a round. */
@@ -113,11 +164,11 @@ struct before {
 
 static struct before remember(const struct prefix *prefix)
 {
-	uint32_t best = table_find_best(prefix);
-	const struct path *path = &table_paths(prefix)[best];
+	const struct path *path;
 
-	if (best == prefix->count)
+	if (prefix->best == NO_PATH)
 		return (struct before){0};
+	path = &table_paths(prefix)[prefix->best];
 	return (struct before){attributes_hold(path->published), path->peer - 1};
 }
 
@@ -125,6 +176,7 @@ static void decide(struct table *table, struct prefix *prefix)
 {
 	const struct path *paths = table_paths(prefix);
 
+	begin_changes(table, prefix);
 	for (uint32_t i = 0; i < prefix->count; i++)
 		if ((paths[i].flags & DIRTY) != 0)
 			decide_origin(table, prefix, paths[i].as, paths[i].originator);
@@ -147,22 +199,23 @@ static void report_origin(struct table *table, const struct prefix *prefix, stru
 		table_drop(table, choice.attributes);
 }
 
-/*
- * The receiver may change paths and mark prefixes here, which moves paths about: then the search begins
- * again. What is published stays until table_sweep().
- */
+/* The receiver may change paths and mark prefixes here. What is published stays until table_sweep(). */
 static void report_origins(struct table *table, const struct prefix *prefix,
                            const struct table_report *report, void *context)
 {
-	for (uint32_t i = 0; i < prefix->count; i++) {
-		struct path *path = &table_paths(prefix)[i];
-		uint64_t moves = table->moves;
+	uint64_t moves = table->moves;
+
+	for (size_t i = 0; i < places(table, prefix); i++) {
+		struct path *path = &table_paths(prefix)[path_at(table, i)];
 
 		if ((path->flags & (CHANGED | GONE)) == 0)
 			continue;
 		report_origin(table, prefix, path, report, context);
-		if (table->moves != moves)
-			i = UINT32_MAX; /* and on to 0 */
+		if (table->moves == moves)
+			continue;
+		moves = table->moves;
+		table->changed_count = SIZE_MAX; /* the list is wrong now */
+		i = SIZE_MAX;                    /* and on to 0 */
 	}
 }
 
@@ -170,16 +223,15 @@ static void report_best(const struct prefix *prefix, const struct before *before
                         const struct table_report *report, void *context)
 {
 	bool was_foreign = before->attributes != NULL && before->peer != TABLE_LOCAL;
-	uint32_t best = table_find_best(prefix);
 	struct table_choice choice;
 
-	if (best == prefix->count) {
+	if (prefix->best == NO_PATH) {
 		if (before->attributes != NULL)
 			report->best_changed(context, prefix->key.address, prefix->key.length, NULL,
 			                     was_foreign);
 		return;
 	}
-	choice = table_choice_of(prefix, &table_paths(prefix)[best]);
+	choice = table_choice_of(prefix, &table_paths(prefix)[prefix->best]);
 	if (before->attributes == NULL || before->peer != choice.peer ||
 	    !attributes_equal(before->attributes, choice.attributes))
 		report->best_changed(context, prefix->key.address, prefix->key.length, &choice, was_foreign);

@@ -64,6 +64,7 @@ struct connection {
 struct transport {
 	uv_loop_t *loop;
 	uv_timer_t timer;
+	uv_check_t check;
 	const struct transport_events *events;
 	void *context;
 	struct listener *listeners;
@@ -71,6 +72,7 @@ struct transport {
 	struct key *keys;
 	size_t handles;
 	bool wake_soon, closing;
+	bool awake; /* and flushes at the end */
 	void (*closed)(void *context);
 	void *closed_context;
 };
@@ -155,7 +157,8 @@ void connection_send(struct connection *connection, const uint8_t *bytes, size_t
 			return;
 		}
 		connection->chunk->size = 0;
-		transport_wake(connection->transport);
+		if (!connection->transport->awake)
+			transport_wake(connection->transport);
 	}
 	memcpy(connection->chunk->bytes + connection->chunk->size, bytes, size);
 	connection->chunk->size += size;
@@ -211,7 +214,7 @@ static void handle_gone(struct transport *transport)
 		closed(context);
 }
 
-static void on_timer(uv_timer_t *timer);
+static void on_check(uv_check_t *check);
 
 int transport_create(struct uv_loop_s *loop, const struct transport_events *events, void *context,
                      struct transport **ret_transport)
@@ -230,12 +233,16 @@ int transport_create(struct uv_loop_s *loop, const struct transport_events *even
 		return code;
 	}
 	transport->timer.data = transport;
-	transport->handles = 1;
+	(void)uv_check_init(loop, &transport->check); /* these three cannot fail */
+	(void)uv_check_start(&transport->check, on_check);
+	uv_unref((uv_handle_t *)&transport->check);
+	transport->check.data = transport;
+	transport->handles = 2;
 	*ret_transport = transport;
 	return 0;
 }
 
-static void on_timer_closed(uv_handle_t *handle)
+static void on_own_closed(uv_handle_t *handle)
 {
 	handle_gone(handle->data);
 }
@@ -263,7 +270,8 @@ void transport_close(struct transport *transport, void (*closed)(void *context),
 		uv_close((uv_handle_t *)&listener->tcp, on_listener_closed);
 	}
 	transport->listeners = NULL;
-	uv_close((uv_handle_t *)&transport->timer, on_timer_closed);
+	uv_close((uv_handle_t *)&transport->timer, on_own_closed);
+	uv_close((uv_handle_t *)&transport->check, on_own_closed);
 }
 
 /* ---- time ---- */
@@ -285,14 +293,28 @@ static void tell_failures(struct transport *transport)
 	}
 }
 
-static void on_timer(uv_timer_t *timer)
+static void wake(struct transport *transport)
 {
-	struct transport *transport = timer->data;
-
 	transport->wake_soon = false;
+	transport->awake = true;
 	tell_failures(transport);
 	transport->events->woken(transport->context);
+	transport->awake = false;
 	flush_all(transport);
+}
+
+static void on_timer(uv_timer_t *timer)
+{
+	wake(timer->data);
+}
+
+/* What was asked for while sockets were read need not wait for another turn of the loop. */
+static void on_check(uv_check_t *check)
+{
+	struct transport *transport = check->data;
+
+	if (transport->wake_soon && !transport->closing)
+		wake(transport);
 }
 
 void transport_wake(struct transport *transport)

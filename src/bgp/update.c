@@ -25,6 +25,7 @@ enum {
 	EXTENDED_COMMUNITIES = 16,
 	AS4_PATH = 17,
 	AS4_AGGREGATOR = 18,
+	IPV6_EXTENDED_COMMUNITIES = 25,
 	LARGE_COMMUNITIES = 32,
 	EDGE_METADATA = 42, /* draft-ietf-idr-5g-edge-service-metadata */
 
@@ -339,6 +340,7 @@ static const struct rule rules[] = {
         {EXTENDED_COMMUNITIES, BOTH, MULTIPLE_OF, 8, WITHDRAW, false, read_kept},
         {AS4_PATH, BOTH, ANY_LENGTH, 0, DISCARD, false, read_discarded}, /* RFC 6793 section 6 */
         {AS4_AGGREGATOR, BOTH, ANY_LENGTH, 0, DISCARD, false, read_discarded},
+        {IPV6_EXTENDED_COMMUNITIES, BOTH, MULTIPLE_OF, 20, WITHDRAW, false, read_kept},
         {LARGE_COMMUNITIES, BOTH, MULTIPLE_OF, 12, WITHDRAW, false, read_kept},
         {EDGE_METADATA, OPTIONAL, ANY_LENGTH, 0, DISCARD, false, read_edge_metadata},
 };

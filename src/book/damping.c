@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "book/damping.h"
 
+#include "base/compiler.h"
 #include <math.h>
 
 /* From here it decays to `reuse` in `most`. */
@@ -13,10 +14,9 @@ bool penalty_step(struct penalty *penalty, const struct damping_settings *settin
 {
 	if (settings->half_life == 0)
 		return false;
-	if (now > penalty->settled) {
+	if (now > penalty->settled && penalty->points > 0)
 		penalty->points *= exp2(-(double)(now - penalty->settled) / (double)settings->half_life);
-		penalty->settled = now;
-	}
+	penalty->settled = MAXIMUM(now, penalty->settled);
 	if (offence)
 		penalty->points = fmin(penalty->points + DAMPING_PENALTY, ceiling(settings));
 	if (penalty->points > settings->suppress)

@@ -21,8 +21,10 @@ int run_call(struct session *session);
 int reserve_demand(struct session *session);
 int reserve_release(struct session *session);
 int reserve_follow(struct session *session);
-/* trace.c */
+/* trace.c: of a task's path, or path_show() */
 int trace_show(struct session *session);
+/* path.c */
+int path_show(struct session *session);
 /* task.c */
 int task_show_list(struct session *session);
 int task_show_one(struct session *session);
@@ -31,6 +33,12 @@ int task_end(struct session *session);
 /* account.c */
 int account_show_bill(struct session *session);
 int account_show_status(struct session *session);
+/* bgp.c */
+int bgp_show_peers(struct session *session);
+int bgp_show_routes(struct session *session);
+int bgp_show_statistics(struct session *session);
+/* reload.c */
+int reload_gateway(struct session *session);
 /* audit.c */
 int audit_ledger(struct session *session);
 /* program.c */

@@ -122,6 +122,6 @@ static int print_trace(struct session *session, const json_t *trace)
 int trace_show(struct session *session)
 {
 	if (!session->options->guarantee)
-		return complain(COMPLAIN_USAGE, "trace what? (busbar trace --guarantee TASK)");
+		return path_show(session);
 	return session_show(session, BUSBAR_TRACE, session->words[0], print_trace);
 }

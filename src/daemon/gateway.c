@@ -38,6 +38,7 @@ static void on_tick(uv_timer_t *timer)
 	wanted = gateway_tick_calls(gateway);
 	next = MINIMUM(next, wanted);
 	gateway_tick_flows(gateway);
+	gateway_tick_probe(gateway);
 	(void)view_expire(gateway->view, clock_wall(&gateway->clock));
 	if (!gateway->closing)
 		collect_tell_contradictions(gateway->collect);
@@ -106,8 +107,7 @@ static int open_accounts(struct gateway *gateway)
 	return code;
 }
 
-/* The first deposit of each tenant, once in the life of the database. */
-static int deposit(struct gateway *gateway)
+int gateway_deposit(struct gateway *gateway)
 {
 	const struct settings_tenant *tenants = gateway->settings->tenants.items;
 
@@ -360,6 +360,7 @@ static int open_front(struct gateway *gateway)
 	                               .late = gateway_on_late,
 	                               .answer = gateway_front_answer,
 	                               .carry = gateway_front_carry,
+	                               .reload = gateway_reload,
 	                               .context = gateway,
 	                               .controller = settings_controller(gateway->settings),
 	                               .controls = gateway->settings->controller.serves};
@@ -448,7 +449,7 @@ static int open_rooms(struct gateway *gateway)
 	if (code == 0)
 		code = open_accounts(gateway);
 	if (code == 0)
-		code = deposit(gateway);
+		code = gateway_deposit(gateway);
 	if (code == 0)
 		code = open_store(gateway);
 	if (code == 0)
@@ -487,6 +488,8 @@ static int open_doors(struct gateway *gateway)
 		gateway->source.requests_refused = front_refusals(gateway->front);
 	if (code == 0)
 		code = open_transfer(gateway);
+	if (code == 0)
+		code = gateway_open_metrics(gateway);
 	if (code == 0)
 		code = open_timer(gateway);
 	return code;
@@ -543,17 +546,19 @@ static void on_timer_closed(uv_handle_t *handle)
 	(void)handle;
 }
 
-void gateway_close(struct gateway *gateway)
+void gateway_close(struct gateway *gateway, bool returns)
 {
 	if (gateway == NULL || gateway->closing)
 		return;
 	gateway->closing = true;
+	gateway->returns = returns;
 	gateway_close_network(gateway);
 	if (gateway->timer_open)
 		uv_close((uv_handle_t *)&gateway->timer, on_timer_closed);
 	front_close(gateway->front);
 	gateway->front = NULL;
 	transfer_close(gateway->transfer, NULL, NULL);
+	scrape_close(gateway->scrape);
 	announce_close(gateway->announce);
 	if (gateway->driver != NULL)
 		driver_close(gateway->driver, on_driver_closed, gateway);
@@ -577,6 +582,7 @@ struct gateway *gateway_free(struct gateway *gateway)
 	(void)ledger_close(gateway->ledger);
 	(void)usage_close(gateway->usage);
 	(void)database_close(gateway->database);
+	gateway_free_past(gateway);
 	(void)arena_free(gateway->arena);
 	free(gateway);
 	return NULL;

@@ -5,6 +5,7 @@
 
 #include "api/document.h"
 #include "api/front.h"
+#include "api/scrape.h"
 #include "api/transfer.h"
 #include "base/arena.h"
 #include "base/database.h"
@@ -17,6 +18,7 @@
 #include "daemon/collect.h"
 #include "daemon/exchange.h"
 #include "daemon/gateway.h"
+#include "daemon/watch.h"
 #include "execute/owner.h"
 #include "execute/store.h"
 #include "execute/task.h"
@@ -29,6 +31,9 @@
 
 enum { GATEWAY_PORT = 4179 }; /* of operators, on the gateway's own address */
 
+/* Removed peers keep their slots for a moment beside the new ones. */
+enum { GATEWAY_SLOTS = 4 * SETTINGS_SESSIONS };
+
 /* A link with what the kernel and the protocols call it. */
 struct gateway_link {
 	struct gateway_identity toward;
@@ -38,8 +43,15 @@ struct gateway_link {
 	uint64_t probes;                                    /* that were answered */
 };
 
+/* Where settings that were read while the gateway runs live, in that memory itself. */
+struct gateway_past {
+	struct gateway_past *before;
+	struct arena *arena;
+};
+
 struct gateway {
 	const struct settings *settings;
+	struct gateway_past *past;
 	struct gateway_identity identity;
 	uint8_t locator[16], address[16];
 	struct clock clock;
@@ -76,20 +88,29 @@ struct gateway {
 	struct announce *announce;
 	struct front *front;
 	struct transfer *transfer;
+	struct scrape *scrape;
 	struct steer *steer;
 	bool enforces; /* the kernel keeps what is reserved */
 	struct slab *flow_slab;
 	struct hash *flows;      /* program -> struct flow */
 	struct hash *flow_pairs; /* source and destination -> the newest struct flow of them */
 	struct collect *collect;
+	struct settings_speaker *made; /* what the speaker was made with */
 	struct speaker *speaker;
+	int slot_links[GATEWAY_SLOTS]; /* by the speaker's slots: the link whose other end it is; -1: none */
 	struct probe *probe;
+	struct watch *watch;
+	uv_prepare_t load_prepare;
+	bool load_prepare_open, load_changed; /* since it was told */
+	enum watch_effect watch_effect;       /* since the view was published, */
+	int64_t view_published;               /* monotonic clock */
 	uint32_t link_count;
 	struct gateway_link links[SITE_LINKS];
 
 	struct document_source source;
 	uv_timer_t timer;
 	bool timer_open, closing;
+	bool returns; /* closing to be started again: peers keep our routes */
 };
 
 /* gateway_ports.c: what the rooms call; `context` is the gateway. */
@@ -104,12 +125,39 @@ extern const struct owner_ports gateway_owner_ports;
 extern const struct task_ports gateway_task_ports;
 extern const struct driver_callbacks gateway_driver_callbacks;
 
-/* gateway_network.c: steer, BGP and STAMP; nothing to do for a gateway without links. */
+/* gateway_bgp.c: after steer, announce and collect. */
+int gateway_open_speaker(struct gateway *gateway) CHECKED;
+/* These settings' peers from now on, or an error and all is as it was. Nothing to do without a speaker. */
+int gateway_change_peers(struct gateway *gateway, const struct settings *settings) CHECKED;
+void gateway_close_speaker(struct gateway *gateway);
+
+/* gateway.c: the first deposit of each tenant, once in the life of the database. */
+int gateway_deposit(struct gateway *gateway) CHECKED;
+
+/* gateway_metrics.c: the last of the doors. */
+int gateway_open_metrics(struct gateway *gateway) CHECKED;
+
+/* gateway_reload.c: `context` is the gateway; what came of it as a document, malloc'd. NULL: no memory. */
+char *gateway_reload(void *context);
+void gateway_free_past(struct gateway *gateway);
+
+/* gateway_network.c: steer, BGP and STAMP; nothing to do for a gateway without links and peers. */
 int gateway_open_steer(struct gateway *gateway) CHECKED;
 int gateway_open_network(struct gateway *gateway) CHECKED;
 void gateway_close_network(struct gateway *gateway);
 /* What the edge dropped, for documents. */
 uint32_t gateway_edge(void *context, struct document_count counts[DOCUMENT_EDGE]);
+
+/* gateway_probe.c: STAMP, of links and of sites. */
+int gateway_open_probe(struct gateway *gateway) CHECKED;
+void gateway_close_probe(struct gateway *gateway);
+void gateway_tick_probe(struct gateway *gateway);
+/* Free amounts, prices or runs changed: whoever probes is told. */
+void gateway_load_changed(struct gateway *gateway);
+/* `context` is the gateway. */
+void gateway_on_decided(void *context, const struct plan *plan);
+void gateway_read_probe(const struct gateway *gateway, struct probe_statistics *ret_probe,
+                        struct watch_statistics *ret_watch);
 
 /* gateway_flows.c: reservations in the kernel; after steer, before the book. */
 int gateway_open_flows(struct gateway *gateway) CHECKED;

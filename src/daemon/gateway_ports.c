@@ -162,8 +162,10 @@ static void changed(void *context)
 {
 	struct gateway *gateway = context;
 
-	if (!gateway->closing)
-		announce_amounts_changed(gateway->announce);
+	if (gateway->closing)
+		return;
+	gateway_load_changed(gateway);
+	announce_amounts_changed(gateway->announce);
 }
 
 /* The own address of a gateway: straight to it, whatever the way. */
@@ -311,5 +313,6 @@ const struct task_ports gateway_task_ports = {.send = send_program,
                                               .behind = is_behind,
                                               .granted = granted,
                                               .finished = finished,
-                                              .moved = moved};
+                                              .moved = moved,
+                                              .decided = gateway_on_decided};
 const struct driver_callbacks gateway_driver_callbacks = {.started = on_started, .ended = on_ended};

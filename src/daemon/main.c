@@ -126,10 +126,15 @@ static int measure(void)
 	return EXIT_SUCCESS;
 }
 
+/* SIGHUP reads the configuration again; SIGUSR1 ends for a restart, the others for good. */
 static void on_signal(uv_signal_t *handle, int signal_number)
 {
+	if (signal_number == SIGHUP) {
+		gateway_read_again(handle->data);
+		return;
+	}
 	log_notice(TAG, "event=ending signal=%d", signal_number);
-	gateway_close(handle->data);
+	gateway_close(handle->data, signal_number == SIGUSR1);
 	uv_stop(handle->loop);
 }
 
@@ -173,7 +178,7 @@ static int take_state(const struct settings *settings, bool standby)
 
 static int serve(const struct settings *settings, const struct options *options)
 {
-	static const int numbers[] = {SIGTERM, SIGINT};
+	static const int numbers[] = {SIGTERM, SIGINT, SIGUSR1, SIGHUP};
 	uv_signal_t signals[ARRAY_SIZE(numbers)];
 	struct gateway *gateway = NULL;
 	uv_loop_t loop;
@@ -197,7 +202,7 @@ static int serve(const struct settings *settings, const struct options *options)
 	}
 	if (code < 0) {
 		log_error(TAG, "event=not-started cause=\"%s\"", error_text(code));
-		gateway_close(gateway);
+		gateway_close(gateway, false);
 	} else {
 		log_notice(TAG, "event=started version=" BUSBAR_VERSION);
 		tell_ready(options->ready);

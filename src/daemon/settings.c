@@ -1,18 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "daemon/settings.h"
+#include "daemon/settings_internal.h"
 
 #include "base/error.h"
 #include "base/hex.h"
 #include "base/text.h"
 #include "daemon/settings_announce.h"
 #include "daemon/settings_view.h"
+#include "daemon/watch.h"
 #include <errno.h>
 #include <limits.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define FIELD(structure, member) .offset = offsetof(struct structure, member)
+#define FIELD SETTINGS_FIELD
+#define SUB SETTINGS_SUB
+#define END SETTINGS_END
 #define PRICES(structure)                                                                                   \
 	{"price",         CONFIG_DECIMAL,      FIELD(structure, price),                                     \
 	 .fallback = "0", .scale = MONEY_UNIT, .help = "scarcity price when idle"},                         \
@@ -32,10 +35,6 @@
 		        .element = CONFIG_DECIMAL, .element_size = sizeof(int64_t),        \
 		        .list_maximum = BOOK_HOURS, .scale = 1000, .maximum = BOOK_FACTOR, \
 		        .help = "factors of the price for equal parts of the day (UTC)"    \
-	}
-#define END                          \
-	{                            \
-		NULL, CONFIG_TEXT, 0 \
 	}
 
 /* A block that is nearly everything would close the gateway to its clients. */
@@ -65,9 +64,6 @@ static const struct config_field domain_fields[] = {
         END,
 };
 
-#define SUB(section, member) \
-	.offset = offsetof(struct settings, section.member) - offsetof(struct settings, section)
-
 static const struct config_field identity_fields[] = {
         {"site", CONFIG_INTEGER, SUB(identity, site), .fallback = "1", .minimum = 1, .maximum = UINT32_MAX},
         {"gateway", CONFIG_INTEGER, SUB(identity, gateway), .fallback = "1", .minimum = 1,
@@ -75,24 +71,23 @@ static const struct config_field identity_fields[] = {
         END,
 };
 
-static const struct config_field bgp_fields[] = {
-        {"as", CONFIG_INTEGER, SUB(bgp, as), .fallback = "0", .minimum = 0, .maximum = UINT32_MAX,
-         .help = "0: no BGP"},
-        {"router-id", CONFIG_INTEGER, SUB(bgp, router_id), .fallback = "1", .minimum = 1,
-         .maximum = UINT32_MAX},
-        {"hold", CONFIG_DURATION, SUB(bgp, hold), .fallback = "90 s", .minimum = 3 * CLOCK_SECOND,
-         .maximum = 65535 * CLOCK_SECOND},
-        {"minimum-interval", CONFIG_DURATION, SUB(bgp, minimum_interval), .fallback = "1 s", .minimum = 0,
-         .maximum = 600 * CLOCK_SECOND, .help = "between two announcements of one route"},
-        {"attribute", CONFIG_INTEGER, SUB(bgp, attribute), .fallback = "255", .minimum = 41, .maximum = 255,
-         .help = "path attribute code; 42 and 254 have other owners"},
-        {"port", CONFIG_INTEGER, SUB(bgp, port), .fallback = "179", .minimum = 1, .maximum = 65535},
-        END,
-};
-
 static const struct config_field probe_fields[] = {
         {"interval", CONFIG_DURATION, SUB(probe, interval), .fallback = "200 ms",
-         .minimum = CLOCK_MILLISECOND, .maximum = 60 * CLOCK_SECOND},
+         .minimum = CLOCK_MILLISECOND, .maximum = 60 * CLOCK_SECOND, .help = "of links"},
+        {"fastest", CONFIG_DURATION, SUB(probe, fastest), .fallback = "10 ms", .minimum = CLOCK_MILLISECOND,
+         .maximum = 60 * CLOCK_SECOND, .help = "of sites that were used a moment ago"},
+        {"slowest", CONFIG_DURATION, SUB(probe, slowest), .fallback = "1 s", .minimum = CLOCK_MILLISECOND,
+         .maximum = 60 * CLOCK_SECOND, .help = "of the others that are probed"},
+        {"idle", CONFIG_DURATION, SUB(probe, idle), .fallback = "60 s", .minimum = CLOCK_SECOND,
+         .maximum = 86400 * CLOCK_SECOND, .help = "after which a site that nobody wants is not probed"},
+        {"sites", CONFIG_INTEGER, SUB(probe, sites), .fallback = "64", .minimum = 1, .maximum = WATCH_SITES,
+         .help = "most that are probed at a time"},
+        {"budget", CONFIG_INTEGER, SUB(probe, budget), .fallback = "2000", .minimum = 1, .maximum = 100000,
+         .help = "probes of sites a second, all together"},
+        {"source-rate", CONFIG_INTEGER, SUB(probe, source_rate), .fallback = "1000", .minimum = 1,
+         .maximum = 1000000, .help = "probes a second that are answered to one address"},
+        {"total-rate", CONFIG_INTEGER, SUB(probe, total_rate), .fallback = "20000", .minimum = 1,
+         .maximum = 1000000, .help = "... and to all"},
         END,
 };
 
@@ -102,8 +97,10 @@ static const struct config_field link_fields[] = {
          .maximum = UINT32_MAX},
         {"gateway", CONFIG_INTEGER, FIELD(settings_link, gateway), .fallback = "1", .minimum = 1,
          .maximum = UINT16_MAX},
-        {"as", CONFIG_INTEGER, FIELD(settings_link, as), .required = true, .minimum = 1,
-         .maximum = UINT32_MAX},
+        {"as", CONFIG_INTEGER, FIELD(settings_link, as), .fallback = "0", .minimum = 0, .maximum = UINT32_MAX,
+         .help = "of the other end"},
+        {"bgp", CONFIG_BOOLEAN, FIELD(settings_link, bgp), .fallback = "true",
+         .help = "the other end is a BGP peer"},
         {"interface", CONFIG_TEXT, FIELD(settings_link, interface), .required = true},
         {"local", CONFIG_ADDRESS, FIELD(settings_link, local), .required = true},
         {"remote", CONFIG_ADDRESS, FIELD(settings_link, remote), .required = true},
@@ -191,6 +188,12 @@ static const struct config_field supply_fields[] = {
         END,
 };
 
+static const struct config_field openmetrics_fields[] = {
+        {"listen", CONFIG_ADDRESS, SUB(openmetrics, listen), .fallback = "[::1]:4183",
+         .help = "GET /metrics for whoever can reach it; \"::\" without a port: nobody"},
+        SETTINGS_END,
+};
+
 static const struct config_field front_fields[] = {
         {"receivers", CONFIG_INTEGER, SUB(front, receivers), .fallback = "1", .minimum = 1,
          .maximum = FRONT_RECEIVERS, .help = "threads that take in clients' requests"},
@@ -253,13 +256,14 @@ const struct config_field settings_fields[] = {
         {"region", CONFIG_TEXT, FIELD(settings, region), .fallback = ""},
         {"model", CONFIG_CHOICE, FIELD(settings, model), .fallback = "edge", .choices = supply_model_names},
         {"domain", CONFIG_SECTION, FIELD(settings, domain), .fields = domain_fields},
-        {"bgp", CONFIG_SECTION, FIELD(settings, bgp), .fields = bgp_fields},
+        {"bgp", CONFIG_SECTION, FIELD(settings, bgp), .fields = settings_bgp_fields},
         {"probe", CONFIG_SECTION, FIELD(settings, probe), .fields = probe_fields},
         {"links", CONFIG_LIST, FIELD(settings, links), .fields = link_fields,
          .element_size = sizeof(struct settings_link), .list_maximum = SITE_LINKS},
         {"access", CONFIG_LIST, FIELD(settings, access), .fields = access_fields,
          .element_size = sizeof(struct settings_access), .list_maximum = FRONT_PLACES - 1},
         {"front", CONFIG_SECTION, FIELD(settings, front), .fields = front_fields},
+        {"openmetrics", CONFIG_SECTION, FIELD(settings, openmetrics), .fields = openmetrics_fields},
         {"supply", CONFIG_SECTION, FIELD(settings, supply), .fields = supply_fields},
         {"prices", CONFIG_SECTION, FIELD(settings, prices), .fields = price_fields},
         {"announce", CONFIG_SECTION, FIELD(settings, announce), .fields = settings_announce_fields},
@@ -279,8 +283,7 @@ const struct config_field settings_fields[] = {
         END,
 };
 
-static int refuse(struct config_problem *problem, const char *path, const char *format, ...) PRINTF(3, 4);
-static int refuse(struct config_problem *problem, const char *path, const char *format, ...)
+int settings_refuse(struct config_problem *problem, const char *path, const char *format, ...)
 {
 	char cause[256];
 	va_list arguments;
@@ -301,18 +304,14 @@ static bool fits(const char *text, size_t capacity)
 static int check_texts(const struct settings *settings, const char *path, struct config_problem *problem)
 {
 	if (!fits(settings->node, GATEWAY_NAME) || settings->node[0] == '\0')
-		return refuse(problem, path, "node: 1 to %d characters", GATEWAY_NAME - 1);
+		return settings_refuse(problem, path, "node: 1 to %d characters", GATEWAY_NAME - 1);
 	if (!fits(settings->operator, SITE_TEXT) || !fits(settings->region, SITE_TEXT))
-		return refuse(problem, path, "operator, region: at most %d characters", SITE_TEXT - 1);
+		return settings_refuse(problem, path, "operator, region: at most %d characters",
+		                       SITE_TEXT - 1);
 	if (settings->locator.length != GATEWAY_LOCATOR_BITS)
-		return refuse(problem, path, "locator: must be a /%d", GATEWAY_LOCATOR_BITS);
-	if (settings->bgp.attribute == 42 || settings->bgp.attribute == 254)
-		return refuse(problem, path, "bgp.attribute: %d has another owner",
-		              (int)settings->bgp.attribute);
+		return settings_refuse(problem, path, "locator: must be a /%d", GATEWAY_LOCATOR_BITS);
 	if (settings_check_announce(settings) != NULL)
-		return refuse(problem, path, "%s", settings_check_announce(settings));
-	if (settings->links.count > 0 && (settings->bgp.as == 0 || settings->domain.keys.count == 0))
-		return refuse(problem, path, "links: need bgp.as and a key of the domain");
+		return settings_refuse(problem, path, "%s", settings_check_announce(settings));
 	return 0;
 }
 
@@ -331,11 +330,11 @@ static int check_edge(const struct settings *settings, const char *path, struct 
 
 	if (block.length < BLOCK_LEAST || block.length > GATEWAY_LOCATOR_BITS ||
 	    !within(settings->locator.octets, &block))
-		return refuse(problem, path, "domain.block: must be a /%d to /%d around the locator",
-		              BLOCK_LEAST, GATEWAY_LOCATOR_BITS);
+		return settings_refuse(problem, path, "domain.block: must be a /%d to /%d around the locator",
+		                       BLOCK_LEAST, GATEWAY_LOCATOR_BITS);
 	for (size_t i = 0; i < settings->access.count; i++)
 		if (access[i].operator&& access[i].interface == NULL)
-			return refuse(problem, path, "access[%zu].operator: needs an interface", i);
+			return settings_refuse(problem, path, "access[%zu].operator: needs an interface", i);
 	return 0;
 }
 
@@ -345,13 +344,14 @@ static int check_services(const struct settings *settings, const char *path, str
 
 	for (size_t i = 0; i < settings->services.count; i++) {
 		if (!fits(services[i].name, SERVICE_NAME) || !fits(services[i].version, SERVICE_VERSION))
-			return refuse(problem, path, "services[%zu]: name or version is too long", i);
+			return settings_refuse(problem, path, "services[%zu]: name or version is too long",
+			                       i);
 		for (size_t before = 0; before < i; before++)
 			if (memcmp(services[before].address.octets, services[i].address.octets, 16) == 0)
-				return refuse(problem, path, "services[%zu].address: used twice", i);
+				return settings_refuse(problem, path, "services[%zu].address: used twice", i);
 	}
 	if (settings->services.count > 0 && settings->supply.cores == 0)
-		return refuse(problem, path, "services: need supply.cores");
+		return settings_refuse(problem, path, "services: need supply.cores");
 	return 0;
 }
 
@@ -361,11 +361,12 @@ static int check_tenants(const struct settings *settings, const char *path, stru
 
 	for (size_t i = 0; i < settings->tenants.count; i++) {
 		if (!fits(tenants[i].name, sizeof(((struct front_tenant *)0)->name)))
-			return refuse(problem, path, "tenants[%zu].name: too long", i);
+			return settings_refuse(problem, path, "tenants[%zu].name: too long", i);
 		for (size_t before = 0; before < i; before++)
 			if (tenants[before].key == tenants[i].key ||
 			    strcmp(tenants[before].name, tenants[i].name) == 0)
-				return refuse(problem, path, "tenants[%zu]: name or key used twice", i);
+				return settings_refuse(problem, path, "tenants[%zu]: name or key used twice",
+				                       i);
 	}
 	return 0;
 }
@@ -378,7 +379,8 @@ static int check_resources(const struct settings *settings, const char *path, st
 		int kind = resource_kind_parse(resources[i].kind);
 
 		if (kind != RESOURCE_CPU && kind != RESOURCE_MEMORY && kind != RESOURCE_STORAGE)
-			return refuse(problem, path, "supply.resources[%zu].kind: cpu, memory or storage", i);
+			return settings_refuse(problem, path,
+			                       "supply.resources[%zu].kind: cpu, memory or storage", i);
 	}
 	return 0;
 }
@@ -395,10 +397,11 @@ static int check_tides(const struct settings *settings, const char *path, struct
 
 	for (size_t i = 0; i < settings->supply.resources.count; i++)
 		if (!divides_a_day(&resources[i].tide))
-			return refuse(problem, path, "supply.resources[%zu].tide: must divide 24 hours", i);
+			return settings_refuse(problem, path,
+			                       "supply.resources[%zu].tide: must divide 24 hours", i);
 	for (size_t i = 0; i < settings->links.count; i++)
 		if (!divides_a_day(&links[i].tide))
-			return refuse(problem, path, "links[%zu].tide: must divide 24 hours", i);
+			return settings_refuse(problem, path, "links[%zu].tide: must divide 24 hours", i);
 	return 0;
 }
 
@@ -412,10 +415,11 @@ static int check_links(const struct settings *settings, const char *path, struct
 		struct book_output output = settings_link_output(&links[i]);
 
 		if (links[i].rate != 0 && links[i].rate < links[i].capacity)
-			return refuse(problem, path, "links[%zu].rate: below the capacity", i);
+			return settings_refuse(problem, path, "links[%zu].rate: below the capacity", i);
 		if (book_check_link(&offer, &output) < 0)
-			return refuse(problem, path,
-			              "links[%zu].ceilings: must ascend, and the empty link keep them", i);
+			return settings_refuse(
+			        problem, path,
+			        "links[%zu].ceilings: must ascend, and the empty link keep them", i);
 	}
 	return 0;
 }
@@ -429,12 +433,14 @@ static int check_controller(const struct settings *settings, const char *path, s
 	if (gateway_is_none(controller))
 		return 0;
 	if (settings->controller.serves)
-		return refuse(problem, path, "controller: one that has a controller does not serve others");
+		return settings_refuse(problem, path,
+		                       "controller: one that has a controller does not serve others");
 	if (gateway_equal(controller, settings_identity(settings)))
-		return refuse(problem, path, "controller: is this gateway itself");
+		return settings_refuse(problem, path, "controller: is this gateway itself");
 	for (size_t i = 0; i < settings->tenants.count; i++)
 		if (tenants[i].balance != 0 || tenants[i].allowance != 0)
-			return refuse(problem, path, "tenants[%zu]: the controller has their money", i);
+			return settings_refuse(problem, path, "tenants[%zu]: the controller has their money",
+			                       i);
 	return 0;
 }
 
@@ -445,9 +451,9 @@ static int check_secrets(const struct settings *settings, struct arena *arena, c
 	struct seal_ring ring;
 
 	if (settings_ring(settings, &ring) < 0)
-		return refuse(problem, path, "domain.keys: a secret has 64 hexadecimal digits");
+		return settings_refuse(problem, path, "domain.keys: a secret has 64 hexadecimal digits");
 	if (settings_tenants(settings, arena, &tenants) < 0)
-		return refuse(problem, path, "tenants: a secret has 64 hexadecimal digits");
+		return settings_refuse(problem, path, "tenants: a secret has 64 hexadecimal digits");
 	return 0;
 }
 
@@ -468,7 +474,7 @@ static int find_folders(struct settings *settings, struct arena *arena, const ch
 		if (folder[0] != '/')
 			folder = arena_format(arena, "%.*s/%s", length, slash == NULL ? "." : path, folder);
 		if (folder == NULL || realpath(folder, whole) == NULL)
-			return refuse(problem, path, "services[%zu].folder: %s", i, strerror(errno));
+			return settings_refuse(problem, path, "services[%zu].folder: %s", i, strerror(errno));
 		services[i].folder = arena_text(arena, whole);
 	}
 	return 0;
@@ -482,6 +488,10 @@ int settings_read(const char *path, struct arena *arena, struct settings *ret_se
 
 	if (code == 0)
 		code = check_texts(&settings, path, ret_problem);
+	if (code == 0)
+		code = settings_check_bgp(&settings, path, ret_problem);
+	if (code == 0)
+		code = settings_make_policies(&settings, arena);
 	if (code == 0)
 		code = check_edge(&settings, path, ret_problem);
 	if (code == 0)
@@ -500,6 +510,9 @@ int settings_read(const char *path, struct arena *arena, struct settings *ret_se
 		code = check_controller(&settings, path, ret_problem);
 	if (code == 0)
 		code = check_secrets(&settings, arena, path, ret_problem);
+	settings.file = arena_text(arena, path);
+	if (code == 0 && settings.file == NULL)
+		code = -ENOMEM;
 	if (code < 0)
 		return code;
 	*ret_settings = settings;
@@ -562,6 +575,7 @@ int settings_tenants(const struct settings *settings, struct arena *arena, struc
 	for (size_t i = 0; i < settings->tenants.count; i++) {
 		text_copy(tenants[i].name, sizeof(tenants[i].name), given[i].name);
 		tenants[i].key = (uint32_t)given[i].key;
+		tenants[i].number = (uint32_t)i;
 		tenants[i].spot = given[i].plan == 0;
 		tenants[i].operator= given[i].operator;
 		if (parse_secret(given[i].secret, tenants[i].secret) < 0)

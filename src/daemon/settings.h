@@ -10,6 +10,7 @@
 #include "base/arena.h"
 #include "base/compiler.h"
 #include "base/config.h"
+#include "bgp/speaker.h"
 #include "book/book.h"
 #include "execute/owner.h"
 #include "model/link.h"
@@ -35,6 +36,52 @@ struct settings_link {
 	struct config_list ceilings; /* int64_t, one of each class */
 	int64_t price, tariff, steepness;
 	struct config_list tide; /* int64_t, thousandths */
+	bool bgp;                /* its other end is a BGP peer */
+};
+
+enum { SETTINGS_PEERS = 256, SETTINGS_POLICIES = 64, SETTINGS_RULES = 256 };
+
+/* A BGP peer: at the end of a link, if a link has its address, or anywhere. */
+struct settings_peer {
+	const char *name, *interface;
+	struct config_address local, remote;
+	int64_t as, port;
+	bool passive;
+	const char *password;
+	int64_t hops, hold, restart_time, maximum_paths;
+	const char *import, *export; /* names of policies */
+	bool edge_metadata;
+};
+
+enum settings_action { SETTINGS_PERMIT, SETTINGS_DENY };
+
+/* Of routes inside the prefix, of these lengths, with this community; what is not given is any. */
+struct settings_rule {
+	int action;
+	struct config_address prefix;
+	int64_t least, most;
+	const char *community;
+};
+
+/* The first rule that matches decides. */
+struct settings_policy {
+	const char *name;
+	int otherwise; /* what becomes of routes that no rule matches */
+	struct config_list rules;
+	struct speaker_policy made; /* of these, for the speaker */
+};
+
+enum { SETTINGS_SESSIONS = SITE_LINKS + SETTINGS_PEERS };
+
+/* What the speaker is made with: the links' sessions, then the other peers'. Points into itself. */
+struct settings_speaker {
+	struct speaker_settings speaker;
+	uint32_t domain[ATTRIBUTE_DOMAIN];
+	struct speaker_peer peers[SETTINGS_SESSIONS];
+	struct settings_session {
+		int link;              /* of the settings, whose other end it is; -1: none */
+		const char *interface; /* of a link-local address, whose index is to be found; NULL: none */
+	} sessions[SETTINGS_SESSIONS];
 };
 
 struct settings_access {
@@ -89,6 +136,7 @@ struct settings_view {
 
 /* As read. Lists hold the structures above. */
 struct settings {
+	const char *file; /* that it was read from */
 	const char *node, *state, *cgroup, *operator, * region;
 	struct {
 		int64_t site, gateway;
@@ -101,16 +149,22 @@ struct settings {
 		struct config_list keys;
 	} domain;
 	struct {
-		int64_t as, router_id, hold, minimum_interval, attribute, port;
+		int64_t as, router_id, hold, restart_time, minimum_interval, attribute, port;
+		struct config_list peers, policies;
 	} bgp;
 	struct {
 		int64_t interval;
+		int64_t fastest, slowest, idle, sites, budget;
+		int64_t source_rate, total_rate; /* probes a second */
 	} probe;
 	struct config_list links, access, services, tenants;
 	struct {
 		int64_t receivers;
 		int64_t source, stranger, tenant; /* messages a second */
 	} front;
+	struct {
+		struct config_address listen;
+	} openmetrics;
 	struct {
 		int64_t cores, share, memory, storage, runs, scratch, output, processes, blobs;
 		struct config_list resources;
@@ -151,6 +205,11 @@ int settings_tenants(const struct settings *settings, struct arena *arena,
 int settings_services(const struct settings *settings, int64_t start, struct arena *arena,
                       struct owner_service **ret_services) CHECKED;
 struct link_offer settings_link_offer(const struct settings *settings, const struct settings_link *link);
+/* Links or BGP peers: it is no gateway alone. */
+bool settings_has_network(const struct settings *settings);
+void settings_speaker(const struct settings *settings, struct settings_speaker *ret_speaker);
+/* The link whose other end the peer of that name is; -1: none, or no such peer. */
+int settings_link_of_session(const struct settings_speaker *speaker, const char *name);
 /* As its queues shape and delay it: their own slack is in the latency. */
 struct book_output settings_link_output(const struct settings_link *link);
 /*

@@ -389,6 +389,8 @@ int attempt_next(struct tasks *tasks, struct task *task, uint32_t part, bool mov
 		code = plan.status;
 	if (code == 0)
 		code = task_begin_attempt(tasks, task, part, &whole, &plan, &plan.parts[0], moves);
+	if (code == 0)
+		task_tell_decided(tasks, &plan);
 	arena_reset(tasks->arena);
 	return code;
 }

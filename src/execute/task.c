@@ -585,6 +585,12 @@ static bool still_stands(const struct tasks *tasks, const struct demand *demand,
 	return true;
 }
 
+void task_tell_decided(const struct tasks *tasks, const struct plan *plan)
+{
+	if (tasks->ports.decided != NULL)
+		tasks->ports.decided(tasks->ports.context, plan);
+}
+
 int task_submit(struct tasks *tasks, const struct task_request *request)
 {
 	struct plan plan;
@@ -600,6 +606,8 @@ int task_submit(struct tasks *tasks, const struct task_request *request)
 		code = plan.status;
 	if (code == 0)
 		code = submit_plan(tasks, request, &plan);
+	if (code == 0)
+		task_tell_decided(tasks, &plan);
 	arena_reset(tasks->arena);
 	return code;
 }

@@ -81,6 +81,8 @@ struct task_ports {
 	void (*finished)(void *context, const struct identifier *task);
 	/* What task_follow() began has ended: 0, or why everything is as it was. */
 	void (*moved)(void *context, const struct identifier *task, int code);
+	/* A plan that a task begins with, or goes on with. NULL: nobody asks. */
+	void (*decided)(void *context, const struct plan *plan);
 };
 
 struct task_settings {

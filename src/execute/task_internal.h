@@ -165,6 +165,8 @@ void task_divide(struct demand *demand, uint32_t parts);
  */
 int task_begin_attempt(struct tasks *tasks, struct task *task, uint32_t part, const struct demand *demand,
                        const struct plan *plan, const struct plan_part *planned, bool moves) CHECKED;
+/* A plan was made use of: the port. */
+void task_tell_decided(const struct tasks *tasks, const struct plan *plan);
 /* The part is served by what this plan says. */
 void task_take_plan(struct part *part, const struct plan_part *planned);
 /* In an event: something is to be told when it is over. */

@@ -8,12 +8,20 @@
 
 #include "model/gateway.h"
 #include "model/resource.h"
+#include "model/site.h"
 
 /* As in struct resource_offer of the same kind, but now. */
 struct load_resource {
 	enum resource_kind kind;
 	uint64_t free;
 	money base; /* price at zero utilisation */
+};
+
+/* As in struct link_offer of the site's own link there, but now. */
+struct load_link {
+	struct gateway_identity toward;
+	uint64_t free;
+	money base;
 };
 
 struct site_load {
@@ -25,6 +33,8 @@ struct site_load {
 	int64_t wait;     /* ns that a run which comes now waits before it starts */
 	uint32_t resource_count;
 	struct load_resource resources[RESOURCE_KINDS]; /* of ascending kind */
+	uint32_t link_count;                            /* some or all of its links */
+	struct load_link links[SITE_LINKS];
 };
 
 #endif

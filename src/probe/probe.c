@@ -1,222 +1,186 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* The loop's side: makes sockets and sessions, gives orders, hands on what is reported. */
 #include "probe/probe.h"
 
-#include "base/clock.h"
-#include "base/error.h"
 #include "base/log.h"
-#include "probe/statistics.h"
-#include "wire/stamp.h"
-#include <arpa/inet.h>
+#include "probe/probe_internal.h"
 #include <errno.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 #define TAG "probe"
 
-enum { PROBE_BUFFER = 256, HOP_LIMIT = 255 };
+enum { PRIORITY = 5 };
 
-/* A socket of either kind; the first member of both. */
-struct endpoint {
-	uv_udp_t handle;
-	struct probe *probe;
-};
+/* Reports. */
 
-struct session {
-	struct endpoint endpoint;
-	uint32_t number;
-	struct sockaddr_in6 remote;
-	struct statistics statistics;
-	uint64_t rejected;
-	bool lost;
-};
-
-struct probe {
-	uv_loop_t *loop;
-	uv_timer_t timer;
-	bool authenticated;
-	uint8_t key[STAMP_KEY];
-	int64_t interval;
-	probe_measured measured;
-	void *context;
-	struct session *sessions[PROBE_SESSIONS];
-	struct endpoint *reflectors[PROBE_SESSIONS];
-	uint32_t session_count, reflector_count, open_handles;
-	uint64_t refused; /* by the reflectors */
-	bool closing;
-	uint8_t buffer[PROBE_BUFFER];
-};
-
-/* The clock is not known to be synchronised: the largest error that the field can say. */
-static const struct stamp_error unknown_error = {.synchronised = false, .scale = 32, .multiplier = 1};
-
-static const uint8_t *key_of(const struct probe *probe)
+static void hand_on(struct probe *probe, struct channel *channel)
 {
-	return probe->authenticated ? probe->key : NULL;
+	const struct report *report = mailbox_take(&channel->reports);
+
+	/* One of a former life of the number is of no use to anybody. */
+	if (report == NULL || report->life != channel->wanted.life)
+		return;
+	channel->state = report->news.state;
+	probe->heard(probe->context, channel->number, &report->news);
 }
 
-static struct sockaddr_in6 socket_address(const uint8_t address[16], uint32_t interface, uint16_t port)
+static void on_reports(uv_async_t *async)
 {
-	struct sockaddr_in6 result = {.sin6_family = AF_INET6,
-	                              .sin6_port = htons(port),
-	                              .sin6_scope_id = interface};
+	struct probe *probe = async->data;
+	int number;
 
-	memcpy(&result.sin6_addr, address, sizeof(result.sin6_addr));
-	return result;
-}
-
-static void send_packet(uv_udp_t *handle, const struct sockaddr_in6 *to, const uint8_t *bytes, int size)
-{
-	uv_buf_t buffer = uv_buf_init((char *)(uintptr_t)bytes, (unsigned)size);
-
-	/* What the socket does not take is lost, and counted as such by the window. */
-	if (size > 0 && uv_udp_try_send(handle, &buffer, 1, (const struct sockaddr *)to) < 0)
-		log_debug(TAG, "event=not-sent");
-}
-
-static void send_probe(struct session *session)
-{
-	struct stamp_probe probe = {.sequence = statistics_sent(&session->statistics),
-	                            .error = unknown_error,
-	                            .session = (uint16_t)(session->number + 1)};
-	uint8_t bytes[STAMP_SIZE_AUTHENTICATED];
-
-	probe.sent = clock_wall(&clock_system);
-	send_packet(&session->endpoint.handle, &session->remote, bytes,
-	            stamp_encode_probe(&probe, key_of(session->endpoint.probe), bytes, sizeof(bytes)));
-}
-
-static void report(struct session *session)
-{
-	struct probe *probe = session->endpoint.probe;
-	struct probe_measurement measurement = {.sent = session->statistics.sent,
-	                                        .received = session->statistics.received,
-	                                        .longest = session->statistics.longest};
-	bool lost = !statistics_measure(&session->statistics, &measurement);
-
-	measurement.rejected = session->rejected;
-	session->lost = lost;
-	probe->measured(probe->context, session->number, &measurement, lost);
-}
-
-static void on_timer(uv_timer_t *timer)
-{
-	struct probe *probe = timer->data;
-
-	for (uint32_t i = 0; i < probe->session_count; i++) {
-		struct session *session = probe->sessions[i];
-
-		send_probe(session);
-		if (!session->lost && statistics_is_lost(&session->statistics))
-			report(session);
+	/* As many as there can be: who reports again meanwhile has its turn the next time. */
+	for (uint32_t i = 0; i < PROBE_SESSIONS && !probe->closing; i++) {
+		number = bits_take(&probe->reported);
+		if (number < 0)
+			return;
+		hand_on(probe, probe->channels[number]);
 	}
+	(void)uv_async_send(async);
 }
 
-/* All sockets share a buffer: each datagram is dealt with before the next one is read. */
-static void on_buffer(uv_handle_t *handle, size_t suggested, uv_buf_t *buffer)
-{
-	struct endpoint *endpoint = handle->data;
+/* Orders. */
 
-	(void)suggested;
-	*buffer = uv_buf_init((char *)endpoint->probe->buffer, sizeof(endpoint->probe->buffer));
+static void wake(struct probe *probe)
+{
+	uint64_t one = 1;
+
+	if (write(probe->wake, &one, sizeof(one)) < 0)
+		log_error(TAG, "event=not-woken cause=\"%s\"", strerror(errno));
 }
 
-/* The reflector that was asked, and our number of the session or (RFC 8762 alone) none. */
-static bool is_ours(const struct session *session, const struct sockaddr_in6 *sender,
-                    const struct stamp_reply *reply)
+static void give_order(struct probe *probe, struct channel *channel)
 {
-	return memcmp(&sender->sin6_addr, &session->remote.sin6_addr, sizeof(sender->sin6_addr)) == 0 &&
-	       sender->sin6_port == session->remote.sin6_port &&
-	       (reply->session == 0 || reply->session == session->number + 1);
+	struct order *order = mailbox_slot(&channel->orders);
+
+	*order = channel->wanted;
+	(void)mailbox_put(&channel->orders);
+	bits_set(&probe->ordered, channel->number);
+	wake(probe);
 }
 
-static void on_reply(uv_udp_t *handle, ssize_t size, const uv_buf_t *buffer, const struct sockaddr *sender,
-                     unsigned flags)
-{
-	struct session *session = handle->data;
-	int64_t now = clock_wall(&clock_system), round_trip;
-	struct stamp_reply reply;
+/* Opening and closing. */
 
-	if (size <= 0 || sender == NULL)
-		return;
-	if (stamp_decode_reply((const uint8_t *)buffer->base, (size_t)size, key_of(session->endpoint.probe),
-	                       &reply) < 0 ||
-	    !is_ours(session, (const struct sockaddr_in6 *)sender, &reply)) {
-		session->rejected++;
-		return;
-	}
-	/* Only differences of one clock each: the reflector's may be anything. */
-	round_trip = (now - reply.sender_sent) - (reply.sent - reply.received);
-	if (round_trip < 0 ||
-	    !statistics_received(&session->statistics, reply.sender_sequence, round_trip / 2)) {
-		session->rejected++;
-		return;
-	}
-	report(session);
+static void close_descriptor(int descriptor)
+{
+	if (descriptor >= 0)
+		(void)close(descriptor);
 }
 
-static void on_probe(uv_udp_t *handle, ssize_t size, const uv_buf_t *buffer, const struct sockaddr *sender,
-                     unsigned flags)
+static void free_channel(struct channel *channel)
 {
-	struct endpoint *reflector = handle->data;
-	struct stamp_probe probe;
-	struct stamp_reply reply;
-	uint8_t bytes[STAMP_SIZE_AUTHENTICATED];
+	mailbox_close(&channel->orders);
+	mailbox_close(&channel->reports);
+	free(channel);
+}
 
-	if (size <= 0 || sender == NULL)
-		return;
-	reply = (struct stamp_reply){.received = clock_wall(&clock_system), .error = unknown_error};
-	if (stamp_decode_probe((const uint8_t *)buffer->base, (size_t)size, key_of(reflector->probe),
-	                       &probe) < 0) {
-		reflector->probe->refused++;
-		return;
-	}
-	/* Stateless reflector (RFC 8762 4.3): the sequence is the sender's. */
-	reply.sequence = probe.sequence;
-	reply.session = probe.session;
-	reply.sender_sequence = probe.sequence;
-	reply.sender_sent = probe.sent;
-	reply.sender_error = probe.error;
-	reply.sender_ttl = HOP_LIMIT; /* of a neighbour; libuv does not tell what it was */
-	reply.sent = clock_wall(&clock_system);
-	send_packet(handle, (const struct sockaddr_in6 *)sender, bytes,
-	            stamp_encode_reply(&reply, key_of(reflector->probe), bytes, sizeof(bytes)));
+static void release(struct probe *probe)
+{
+	/* Before what is in it. */
+	(void)heap_free(probe->heap);
+	for (uint32_t i = 0; i < PROBE_SESSIONS && probe->channels[i] != NULL; i++)
+		free_channel(probe->channels[i]);
+	for (uint32_t i = 0; i < probe->outlet_count; i++)
+		close_descriptor(probe->outlets[i].descriptor);
+	close_descriptor(probe->epoll);
+	close_descriptor(probe->wake);
+	close_descriptor(probe->raw);
+	mailbox_close(&probe->load);
+	explicit_bzero(probe->key, sizeof(probe->key));
+	explicit_bzero(&probe->segment_key, sizeof(probe->segment_key));
+	free(probe);
 }
 
 static void on_closed(uv_handle_t *handle)
 {
-	struct probe *probe =
-	        handle->type == UV_TIMER ? handle->data : ((struct endpoint *)handle->data)->probe;
-
-	if (handle->type != UV_TIMER)
-		free(handle->data);
-	if (--probe->open_handles == 0)
-		free(probe);
+	release(handle->data);
 }
 
-int probe_create(uv_loop_t *loop, const uint8_t *key, int64_t interval, probe_measured measured,
-                 void *context, struct probe **ret_probe)
+static int watch(struct probe *probe, int descriptor, uint32_t number)
+{
+	struct epoll_event event = {.events = EPOLLIN, .data.u32 = number};
+
+	return epoll_ctl(probe->epoll, EPOLL_CTL_ADD, descriptor, &event) < 0 ? -errno : 0;
+}
+
+static int open_tools(struct probe *probe)
+{
+	probe->epoll = epoll_create1(EPOLL_CLOEXEC);
+	probe->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (probe->epoll < 0 || probe->wake < 0)
+		return -errno;
+	probe->heap = heap_create(NULL, PROBE_SESSIONS);
+	if (probe->heap == NULL)
+		return -ENOMEM;
+	return watch(probe, probe->wake, THREAD_WAKE);
+}
+
+static void open_raw(struct probe *probe, const struct seal_key *key)
+{
+	if (key == NULL)
+		return;
+	probe->segment_key = *key;
+	probe->raw = socket_open_raw();
+	if (probe->raw < 0)
+		log_warning(TAG, "event=no-segments cause=\"%s\"", error_text(probe->raw));
+}
+
+/* Wake-ups are late by milliseconds on a busy host otherwise. Refused privileges are not an error. */
+static void take_priority(struct probe *probe)
+{
+	const struct sched_param parameters = {.sched_priority = PRIORITY};
+	int code = pthread_setschedparam(probe->thread, SCHED_FIFO, &parameters);
+
+	(void)pthread_setname_np(probe->thread, "probe");
+	probe->real_time = code == 0;
+	if (code != 0)
+		log_notice(TAG, "scheduling=other cause=\"%s\"", strerror(code));
+}
+
+static int start_thread(struct probe *probe)
+{
+	int code = pthread_create(&probe->thread, NULL, thread_run, probe);
+
+	if (code != 0)
+		return -code;
+	probe->running = true;
+	take_priority(probe);
+	return 0;
+}
+
+int probe_create(uv_loop_t *loop, const struct probe_settings *settings, struct probe **ret_probe)
 {
 	struct probe *probe = calloc(1, sizeof(*probe));
-	uint64_t milliseconds = (uint64_t)MAXIMUM(interval / CLOCK_MILLISECOND, INT64_C(1));
 	int code;
 
 	if (probe == NULL)
 		return -ENOMEM;
-	probe->loop = loop;
-	probe->interval = interval;
-	probe->measured = measured;
-	probe->context = context;
-	probe->authenticated = key != NULL;
-	if (key != NULL)
-		memcpy(probe->key, key, sizeof(probe->key));
-	code = uv_timer_init(loop, &probe->timer);
+	probe->epoll = probe->wake = probe->raw = -1;
+	probe->heard = settings->heard;
+	probe->context = settings->context;
+	probe->bytes = sizeof(*probe);
+	probe->authenticated = settings->key != NULL;
+	if (settings->key != NULL)
+		memcpy(probe->key, settings->key, sizeof(probe->key));
+	limit_init(&probe->limit, settings->source_rate, settings->total_rate, settings->seed);
+	code = uv_async_init(loop, &probe->async, on_reports);
 	if (code < 0) {
-		free(probe);
+		release(probe);
 		return code;
 	}
-	probe->timer.data = probe;
-	probe->open_handles = 1;
-	code = uv_timer_start(&probe->timer, on_timer, 0, milliseconds);
+	probe->async.data = probe;
+	code = mailbox_open(&probe->load, sizeof(struct site_load));
+	if (code == 0)
+		code = open_tools(probe);
+	if (code == 0) {
+		open_raw(probe, settings->segment_key);
+		code = start_thread(probe);
+	}
 	if (code < 0) {
 		probe_close(probe);
 		return code;
@@ -225,85 +189,191 @@ int probe_create(uv_loop_t *loop, const uint8_t *key, int64_t interval, probe_me
 	return 0;
 }
 
-/* Opens a socket of either kind; on failure after its init it is closed, and frees itself. */
-static int open_socket(struct probe *probe, uv_udp_t *handle, void *owner, const struct sockaddr_in6 *local,
-                       uv_udp_recv_cb received)
-{
-	int code = uv_udp_init(probe->loop, handle);
-
-	if (code < 0) {
-		free(owner);
-		return code;
-	}
-	handle->data = owner;
-	probe->open_handles++;
-	code = uv_udp_bind(handle, (const struct sockaddr *)local, UV_UDP_IPV6ONLY);
-	if (code == 0)
-		code = uv_udp_set_ttl(handle, HOP_LIMIT);
-	if (code == 0)
-		code = uv_udp_recv_start(handle, on_buffer, received);
-	if (code < 0)
-		uv_close((uv_handle_t *)handle, on_closed);
-	return code;
-}
-
-int probe_reflect(struct probe *probe, const uint8_t local[16], uint32_t interface, uint16_t port)
-{
-	struct sockaddr_in6 address = socket_address(local, interface, port);
-	int length = sizeof(address);
-	struct endpoint *reflector;
-	int code;
-
-	if (probe->reflector_count == PROBE_SESSIONS)
-		return BUSBAR_ERROR_TABLE_FULL;
-	reflector = calloc(1, sizeof(*reflector));
-	if (reflector == NULL)
-		return -ENOMEM;
-	reflector->probe = probe;
-	code = open_socket(probe, &reflector->handle, reflector, &address, on_probe);
-	if (code < 0)
-		return code;
-	probe->reflectors[probe->reflector_count++] = reflector;
-	code = uv_udp_getsockname(&reflector->handle, (struct sockaddr *)&address, &length);
-	return code < 0 ? code : ntohs(address.sin6_port);
-}
-
-int probe_add(struct probe *probe, const struct probe_target *target)
-{
-	struct sockaddr_in6 local = socket_address(target->local, target->interface, 0);
-	struct session *session;
-	int code;
-
-	if (probe->session_count == PROBE_SESSIONS)
-		return BUSBAR_ERROR_TABLE_FULL;
-	session = calloc(1, sizeof(*session));
-	if (session == NULL)
-		return -ENOMEM;
-	session->endpoint.probe = probe;
-	session->number = probe->session_count;
-	session->remote = socket_address(target->remote, target->interface,
-	                                 target->port == 0 ? STAMP_PORT : target->port);
-	statistics_init(&session->statistics);
-	code = open_socket(probe, &session->endpoint.handle, session, &local, on_reply);
-	if (code < 0)
-		return code;
-	probe->sessions[probe->session_count] = session;
-	return (int)probe->session_count++;
-}
-
-uint64_t probe_refused(const struct probe *probe)
-{
-	return probe->refused;
-}
-
 void probe_close(struct probe *probe)
 {
 	if (probe == NULL || probe->closing)
 		return;
 	probe->closing = true;
-	uv_close((uv_handle_t *)&probe->timer, on_closed);
-	for (uint32_t i = 0; i < probe->session_count; i++)
-		uv_close((uv_handle_t *)&probe->sessions[i]->endpoint.handle, on_closed);
-	for (uint32_t i = 0; i < probe->reflector_count; i++)
-		uv_close((uv_handle_t *)&probe->reflectors[i]->handle, on_closed);
+	atomic_store_explicit(&probe->stopping, true, memory_order_release);
+	if (probe->running) {
+		wake(probe);
+		(void)pthread_join(probe->thread, NULL);
+	}
+	uv_close((uv_handle_t *)&probe->async, on_closed);
+}
+
+/* Sockets. */
+
+static int open_outlet(struct probe *probe, const uint8_t local[16], uint32_t interface, uint16_t port,
+                       bool reflects)
+{
+	struct outlet *outlet = &probe->outlets[probe->outlet_count];
+	int code;
+
+	if (probe->outlet_count == PROBE_SOCKETS)
+		return BUSBAR_ERROR_TABLE_FULL;
+	outlet->reflects = reflects;
+	outlet->interface = interface;
+	memcpy(outlet->local, local, sizeof(outlet->local));
+	outlet->descriptor = socket_open(local, interface, port, &outlet->port);
+	if (outlet->descriptor < 0)
+		return outlet->descriptor;
+	code = watch(probe, outlet->descriptor, probe->outlet_count);
+	if (code < 0) {
+		close_descriptor(outlet->descriptor);
+		return code;
+	}
+	return (int)probe->outlet_count++;
+}
+
+int probe_reflect(struct probe *probe, const uint8_t local[16], uint32_t interface, uint16_t port)
+{
+	int number = open_outlet(probe, local, interface, port, true);
+
+	return number < 0 ? number : probe->outlets[number].port;
+}
+
+/* Sessions of one address share a socket. */
+static int find_outlet(struct probe *probe, const struct probe_target *target)
+{
+	for (uint32_t i = 0; i < probe->outlet_count; i++) {
+		const struct outlet *outlet = &probe->outlets[i];
+
+		if (!outlet->reflects && outlet->interface == target->interface &&
+		    memcmp(outlet->local, target->local, sizeof(outlet->local)) == 0)
+			return (int)i;
+	}
+	return open_outlet(probe, target->local, target->interface, 0, false);
+}
+
+/* Sessions. */
+
+static struct channel *make_channel(struct probe *probe, uint32_t number)
+{
+	struct channel *channel = calloc(1, sizeof(*channel));
+
+	if (channel == NULL)
+		return NULL;
+	channel->number = number;
+	if (mailbox_open(&channel->orders, sizeof(struct order)) < 0 ||
+	    mailbox_open(&channel->reports, sizeof(struct report)) < 0) {
+		free_channel(channel);
+		return NULL;
+	}
+	probe->channels[number] = channel;
+	probe->bytes += sizeof(*channel) + 3 * (channel->orders.size + channel->reports.size);
+	return channel;
+}
+
+/* The first number that is not in use; those that ever were have a channel. */
+static int find_free(struct probe *probe, struct channel **ret_channel)
+{
+	for (uint32_t i = 0; i < PROBE_SESSIONS; i++) {
+		struct channel *channel = probe->channels[i];
+
+		if (channel != NULL && channel->wanted.life != 0)
+			continue;
+		if (channel == NULL)
+			channel = make_channel(probe, i);
+		if (channel == NULL)
+			return -ENOMEM;
+		*ret_channel = channel;
+		return 0;
+	}
+	return BUSBAR_ERROR_TABLE_FULL;
+}
+
+static int aim(struct probe *probe, struct channel *channel, const struct probe_target *target,
+               int64_t interval)
+{
+	bool routed = target->segment_count > 0 || target->way_count > 0;
+	int outlet;
+
+	if (target->segment_count > STAMP_SEGMENTS || target->way_count > STAMP_SEGMENTS || interval <= 0)
+		return -EINVAL;
+	if (routed && probe->raw < 0)
+		return -ENOTSUP;
+	outlet = find_outlet(probe, target);
+	if (outlet < 0)
+		return outlet;
+	channel->wanted = (struct order){
+	        .life = ++probe->lives, .socket = (uint32_t)outlet, .interval = interval, .target = *target};
+	channel->state = PROBE_PENDING;
+	if (target->port == 0)
+		channel->wanted.target.port = STAMP_PORT;
+	give_order(probe, channel);
+	return 0;
+}
+
+int probe_add(struct probe *probe, const struct probe_target *target, int64_t interval)
+{
+	struct channel *channel;
+	int code = find_free(probe, &channel);
+
+	if (code == 0)
+		code = aim(probe, channel, target, interval);
+	return code < 0 ? code : (int)channel->number;
+}
+
+int probe_set_target(struct probe *probe, uint32_t session, const struct probe_target *target)
+{
+	struct channel *channel = probe->channels[session];
+
+	return aim(probe, channel, target, channel->wanted.interval);
+}
+
+void probe_set_interval(struct probe *probe, uint32_t session, int64_t interval)
+{
+	struct channel *channel = probe->channels[session];
+
+	if (channel->wanted.interval == interval || interval <= 0)
+		return;
+	channel->wanted.interval = interval;
+	give_order(probe, channel);
+}
+
+void probe_remove(struct probe *probe, uint32_t session)
+{
+	struct channel *channel = probe->channels[session];
+
+	channel->wanted = (struct order){.life = 0};
+	give_order(probe, channel);
+}
+
+/* The rest. */
+
+void probe_publish(struct probe *probe, const struct site_load *load)
+{
+	struct site_load *slot = mailbox_slot(&probe->load);
+
+	*slot = *load;
+	(void)mailbox_put(&probe->load);
+}
+
+static uint64_t read_counter(const _Atomic uint64_t *counter)
+{
+	return atomic_load_explicit(counter, memory_order_relaxed);
+}
+
+void probe_read_statistics(const struct probe *probe, struct probe_statistics *ret_statistics)
+{
+	struct probe_statistics statistics = {.real_time = probe->real_time,
+	                                      .sent = read_counter(&probe->counters.sent),
+	                                      .unsent = read_counter(&probe->counters.unsent),
+	                                      .received = read_counter(&probe->counters.received),
+	                                      .answered = read_counter(&probe->counters.answered),
+	                                      .bytes = probe->bytes};
+
+	for (unsigned i = 0; i < ERROR_COUNT; i++) {
+		statistics.refused[i] = read_counter(&probe->counters.refused[i]);
+		statistics.rejected[i] = read_counter(&probe->counters.rejected[i]);
+		statistics.extensions[i] = read_counter(&probe->counters.extensions[i]);
+	}
+	for (uint32_t i = 0; i < PROBE_SESSIONS && probe->channels[i] != NULL; i++) {
+		bool used = probe->channels[i]->wanted.life != 0;
+
+		statistics.sessions += used;
+		statistics.silent += used && probe->channels[i]->state == PROBE_SILENT;
+	}
+	*ret_statistics = statistics;
 }

@@ -166,6 +166,7 @@ static const struct codec {
         {DATAGRAM_CANCEL, put_ask, get_ask},
         {DATAGRAM_RESERVE, NULL, NULL},
         {DATAGRAM_FOLLOW, put_follow, get_follow},
+        {DATAGRAM_RELOAD, put_ask, get_ask},
         {DATAGRAM_ERROR, put_error, get_error},
         {DATAGRAM_TASK, put_task, get_task},
         {DATAGRAM_RESULT, put_result, get_result},

@@ -38,6 +38,7 @@ enum datagram_type {
 	DATAGRAM_CANCEL,
 	DATAGRAM_RESERVE, /* demand that reserves -> TASK when granted or over (meanwhile: TASK, mapped) */
 	DATAGRAM_FOLLOW,  /* the sender took over a task's flow and results from where it was -> TASK */
+	DATAGRAM_RELOAD,  /* the gateway reads its configuration again -> document; operator's key only */
 	/* replies */
 	DATAGRAM_ERROR = 64, /* code and one line of text */
 	DATAGRAM_TASK,       /* task identifier, state, anchor */
@@ -55,6 +56,12 @@ enum datagram_document {
 	DOCUMENT_PROGRAM, /* argument: task identifier */
 	DOCUMENT_STATUS,  /* operator's key only */
 	DOCUMENT_TRACE,   /* argument: task identifier */
+	DOCUMENT_PATH,    /* argument: the CS-ID of a service, or zeros and the identity of a site */
+	/* Operator's key only. */
+	DOCUMENT_BGP_PEERS,
+	DOCUMENT_BGP_ROUTES, /* argument: zeros and the position (u64) that the document before ended at */
+	DOCUMENT_BGP_STATISTICS,
+	DOCUMENT_RELOAD, /* slices past the first of a reload, by the request's identifier */
 	DOCUMENTS,
 };
 
@@ -70,7 +77,7 @@ struct datagram {
 			struct identifier task; /* or quote; zero when not needed */
 			uint32_t part;          /* DATAGRAM_OUTPUT, 1-based */
 			uint64_t offset;
-		} ask; /* DOCUMENT, OUTPUT, CANCEL (task) */
+		} ask; /* DOCUMENT, OUTPUT, CANCEL (task), RELOAD (nothing) */
 		struct {
 			int32_t code;
 			char text[160];

@@ -86,17 +86,15 @@ static void put_availability(struct writer *writer, const struct edge_metadata *
 	writer_u16(writer, associate ? 0 : metadata->availability);
 }
 
-/* Seconds with a binary fraction of so many bits, in ns, to the nearest; and back. */
+/* Seconds with a binary fraction of so many bits, in ns: rounded down, for what comes back is rounded up. */
 static int64_t from_fixed(uint64_t fixed, int fraction)
 {
-	unsigned __int128 scaled = (unsigned __int128)fixed * SECOND + ((uint64_t)1 << (fraction - 1));
-
-	return (int64_t)(scaled >> fraction);
+	return (int64_t)(((unsigned __int128)fixed * SECOND) >> fraction);
 }
 
 static unsigned __int128 to_fixed(int64_t time, int fraction)
 {
-	return (((unsigned __int128)(uint64_t)time << fraction) + SECOND / 2) / SECOND;
+	return (((unsigned __int128)(uint64_t)time << fraction) + SECOND - 1) / SECOND;
 }
 
 /*

@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "wire/field.h"
 #include "wire/seal.h"
+#include "wire/stamp_tlv.h"
 #include <string.h>
 
 /* RFC 8762 4.2.1, 4.2.2, 4.3.1, 4.3.2; what is named MBZ there is `blank` here. */
@@ -57,34 +58,35 @@ static struct stamp_error get_error(struct cursor *cursor)
 	return error;
 }
 
-static int put_mac(struct writer *writer, const uint8_t *key)
+static void put_mac(struct writer *writer, const uint8_t *key)
 {
 	const struct seal_bytes part = {writer->start, writer_size(writer)};
 	uint8_t mac[SEAL_MAC];
 	int code;
 
 	if (writer->error != 0)
-		return writer->error;
+		return;
 	code = seal_mac(key, &part, 1, mac);
 	if (code < 0)
-		return code;
+		field_fail(writer, code);
 	writer_bytes(writer, mac, STAMP_MAC);
-	return field_finish(writer);
 }
 
-/* Exact sizes: longer packets carry TLVs (RFC 8972), which are not understood here. */
+static size_t base_size(const uint8_t *key)
+{
+	return key == NULL ? STAMP_SIZE : STAMP_SIZE_AUTHENTICATED;
+}
+
 static int check_packet(const uint8_t *bytes, size_t size, const uint8_t *key)
 {
 	const struct seal_bytes part = {bytes, STAMP_AUTHENTICATED};
 	uint8_t mac[SEAL_MAC];
 	int code;
 
+	if (size < base_size(key) || size > STAMP_MAXIMUM)
+		return size < base_size(key) ? BUSBAR_ERROR_TRUNCATED : BUSBAR_ERROR_TOO_LARGE;
 	if (key == NULL)
-		return size < STAMP_SIZE   ? BUSBAR_ERROR_TRUNCATED
-		       : size > STAMP_SIZE ? BUSBAR_ERROR_MALFORMED
-		                           : 0;
-	if (size != STAMP_SIZE_AUTHENTICATED)
-		return size < STAMP_SIZE_AUTHENTICATED ? BUSBAR_ERROR_TRUNCATED : BUSBAR_ERROR_MALFORMED;
+		return 0;
 	code = seal_mac(key, &part, 1, mac);
 	if (code < 0)
 		return code;
@@ -93,7 +95,7 @@ static int check_packet(const uint8_t *bytes, size_t size, const uint8_t *key)
 
 int stamp_encode_probe(const struct stamp_probe *probe, const uint8_t *key, uint8_t *buffer, size_t capacity)
 {
-	struct writer writer = writer_open(buffer, capacity);
+	struct writer writer = writer_open(buffer, MINIMUM(capacity, (size_t)STAMP_MAXIMUM));
 
 	writer_u32(&writer, probe->sequence);
 	if (key != NULL)
@@ -102,7 +104,10 @@ int stamp_encode_probe(const struct stamp_probe *probe, const uint8_t *key, uint
 	put_error(&writer, &probe->error);
 	writer_u16(&writer, probe->session);
 	put_blank(&writer, key != NULL ? 68 : 28);
-	return key != NULL ? put_mac(&writer, key) : field_finish(&writer);
+	if (key != NULL)
+		put_mac(&writer, key);
+	stamp_tlv_put_probe(&writer, probe, key);
+	return field_finish(&writer);
 }
 
 int stamp_decode_probe(const uint8_t *bytes, size_t size, const uint8_t *key, struct stamp_probe *ret_probe)
@@ -121,13 +126,14 @@ int stamp_decode_probe(const uint8_t *bytes, size_t size, const uint8_t *key, st
 	probe.session = cursor_u16(&cursor);
 	if (cursor.error != 0)
 		return cursor.error;
+	stamp_tlv_get_probe(bytes, base_size(key), size, key, &probe);
 	*ret_probe = probe;
 	return 0;
 }
 
 int stamp_encode_reply(const struct stamp_reply *reply, const uint8_t *key, uint8_t *buffer, size_t capacity)
 {
-	struct writer writer = writer_open(buffer, capacity);
+	struct writer writer = writer_open(buffer, MINIMUM(capacity, (size_t)STAMP_MAXIMUM));
 	bool authenticated = key != NULL;
 
 	writer_u32(&writer, reply->sequence);
@@ -145,7 +151,10 @@ int stamp_encode_reply(const struct stamp_reply *reply, const uint8_t *key, uint
 	put_blank(&writer, authenticated ? 6 : 2);
 	writer_u8(&writer, reply->sender_ttl);
 	put_blank(&writer, authenticated ? 15 : 3);
-	return authenticated ? put_mac(&writer, key) : field_finish(&writer);
+	if (authenticated)
+		put_mac(&writer, key);
+	stamp_tlv_put_reply(&writer, reply, key);
+	return field_finish(&writer);
 }
 
 int stamp_decode_reply(const uint8_t *bytes, size_t size, const uint8_t *key, struct stamp_reply *ret_reply)
@@ -173,6 +182,8 @@ int stamp_decode_reply(const uint8_t *bytes, size_t size, const uint8_t *key, st
 	reply.sender_ttl = cursor_u8(&cursor);
 	if (cursor.error != 0)
 		return cursor.error;
+	reply.way_refused = false;
+	stamp_tlv_get_reply(bytes, base_size(key), size, key, &reply);
 	*ret_reply = reply;
 	return 0;
 }

@@ -19,10 +19,11 @@ enum { SITES = 64, SETTLE_STEPS = 3000 };
 
 const struct front_tenant station_tenants[STATION_TENANTS] = {
         {.name = "demo", .key = 7, .secret = {1, 7}, .spot = true},
-        {.name = "other", .key = 8, .secret = {1, 8}, .spot = true},
+        {.name = "other", .key = 8, .number = 1, .secret = {1, 8}, .spot = true},
         {
                 .name = "chief",
                 .key = 9,
+                .number = 2,
                 .secret = {1, 9},
                 .operator= true },
         };
@@ -348,6 +349,14 @@ static void connect_source(struct station *station)
 	station->source.view = station->view;
 }
 
+static char *reload(void *context)
+{
+	char text[32];
+
+	(void)snprintf(text, sizeof(text), "{\"reload\":%u}", ++((struct station *)context)->reloads);
+	return strdup(text);
+}
+
 static void open_front(struct station *station)
 {
 	const struct front_settings settings = {.source = &station->source,
@@ -360,6 +369,7 @@ static void open_front(struct station *station)
 	                                        .rates = {100000, 100000, 100000},
 	                                        .answer = say,
 	                                        .carry = carry,
+	                                        .reload = reload,
 	                                        .context = station,
 	                                        .controller = station->controller,
 	                                        .controls = station->controls};

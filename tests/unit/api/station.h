@@ -66,6 +66,7 @@ struct station {
 	/* what the front door said to other gateways; only station_neighbour is known */
 	uint32_t said_count;
 	struct answer said; /* the last */
+	uint32_t reloads;
 	uint32_t carried_count;
 	struct identifier carried; /* the task whose output was to be carried last */
 };

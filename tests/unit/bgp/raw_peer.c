@@ -47,6 +47,80 @@ void raw_send_open(struct raw_peer *peer, uint32_t as, bool add_path, bool exten
 	raw_send(peer, bytes, (size_t)size);
 }
 
+void raw_send_this_open(struct raw_peer *peer, struct message_open open)
+{
+	uint8_t bytes[128];
+	int size;
+
+	open.identifier = open.identifier != 0 ? open.identifier : open.as;
+	open.hold_time = open.hold_time != 0 ? open.hold_time : 90;
+	open.ipv6_unicast = true;
+	open.four_octet_as = true;
+	size = message_open_encode(&open, bytes, sizeof(bytes));
+	T_OK(size);
+	raw_send(peer, bytes, (size_t)size);
+}
+
+static void send_update(struct raw_peer *peer, struct update *update)
+{
+	const struct update_form form = {.external = true, .opaque_code = HARNESS_ATTRIBUTE};
+	uint8_t bytes[512];
+	int size = update_encode(&form, update, bytes, sizeof(bytes));
+
+	T_OK(size);
+	raw_send(peer, bytes, (size_t)size);
+}
+
+static size_t put_number(uint8_t nlri[UPDATE_PREFIX_MAXIMUM], uint16_t number)
+{
+	const struct update_prefix prefix = {.address = {0x20, 0x01, 0x0d, 0xb8, 0, 0, (uint8_t)(number >> 8),
+	                                                 (uint8_t)number},
+	                                     .length = 64};
+	struct writer writer = writer_open(nlri, UPDATE_PREFIX_MAXIMUM);
+
+	update_put_prefix(&writer, &prefix, false);
+	return writer_size(&writer);
+}
+
+void raw_announce(struct raw_peer *peer, uint32_t as, uint16_t number, uint8_t value)
+{
+	uint8_t nlri[UPDATE_PREFIX_MAXIMUM];
+	struct update update = {.attributes = {.next_hop = {[15] = 1},
+	                                       .as_path = &as,
+	                                       .as_count = 1,
+	                                       .has_opaque = true,
+	                                       .opaque = &value,
+	                                       .opaque_size = 1}};
+
+	update.announced = (struct update_nlri){nlri, put_number(nlri, number), false};
+	send_update(peer, &update);
+}
+
+void raw_withdraw(struct raw_peer *peer, uint16_t number)
+{
+	uint8_t nlri[UPDATE_PREFIX_MAXIMUM];
+	struct update update = {.withdrawn = {nlri, put_number(nlri, number), false}};
+
+	send_update(peer, &update);
+}
+
+void raw_send_end_of_rib(struct raw_peer *peer)
+{
+	struct update update = {.end_of_rib = true};
+
+	send_update(peer, &update);
+}
+
+void raw_send_refresh(struct raw_peer *peer, enum message_refresh_kind kind)
+{
+	const struct message_refresh refresh = {MESSAGE_AFI_IPV6, MESSAGE_SAFI_UNICAST, (uint8_t)kind};
+	uint8_t bytes[32];
+	int size = message_refresh_encode(&refresh, bytes, sizeof(bytes));
+
+	T_OK(size);
+	raw_send(peer, bytes, (size_t)size);
+}
+
 void raw_send_keepalive(struct raw_peer *peer)
 {
 	uint8_t bytes[MESSAGE_HEADER];

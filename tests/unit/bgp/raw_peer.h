@@ -18,6 +18,13 @@ void raw_open(struct raw_peer *peer, struct harness *harness, uint16_t port);
 void raw_close(struct raw_peer *peer);
 void raw_send(struct raw_peer *peer, const void *bytes, size_t size);
 void raw_send_open(struct raw_peer *peer, uint32_t as, bool add_path, bool extended);
+/* An OPEN as given; whatever is 0 of identifier, hold time and the two needed capabilities is filled in. */
+void raw_send_this_open(struct raw_peer *peer, struct message_open open);
+/* Announces or withdraws 2001:db8:0:N::/64 with our attribute 255 of one octet. */
+void raw_announce(struct raw_peer *peer, uint32_t as, uint16_t number, uint8_t value);
+void raw_withdraw(struct raw_peer *peer, uint16_t number);
+void raw_send_end_of_rib(struct raw_peer *peer);
+void raw_send_refresh(struct raw_peer *peer, enum message_refresh_kind kind);
 void raw_send_keepalive(struct raw_peer *peer);
 /* An UPDATE whose attribute list is given in hexadecimal, or in octets. */
 void raw_send_update(struct raw_peer *peer, const char *attributes);

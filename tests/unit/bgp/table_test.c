@@ -335,65 +335,377 @@ static void test_receiver_may_change_the_table(void **state)
 	table_free(fixture.table);
 }
 
-/* ---- against a list that is searched in full ---- */
+/* ---- stale paths ---- */
+
+static void test_stale_until_told_again(void **state)
+{
+	struct fixture fixture;
+
+	open_fixture(&fixture);
+	for (uint8_t i = 0; i < 4; i++)
+		T_OK(put(&fixture, 0, i, 0, via_a, 2, "x"));
+	T_OK(put(&fixture, 1, 0, 0, long_way, 3, "another peer's"));
+	publish(&fixture);
+	table_mark_stale(fixture.table, 0);
+	T_EQ(table_peer_stale(fixture.table, 0), 4);
+	T_TRUE(!table_dirty(fixture.table)); /* as good as ever, for now */
+	T_OK(put(&fixture, 0, 0, 0, via_a, 2, "x"));
+	T_EQ(table_peer_stale(fixture.table, 0), 3);
+	T_TRUE(!table_dirty(fixture.table));
+	T_OK(put(&fixture, 0, 1, 0, via_a, 2, "y")); /* changed */
+	T_OK(put(&fixture, 0, 2, 0, other, 2, "x")); /* of another origin */
+	T_EQ(table_peer_stale(fixture.table, 0), 1);
+	take(&fixture, 0, 3, 0);
+	T_EQ(table_peer_stale(fixture.table, 0), 0);
+	publish(&fixture);
+	table_mark_stale(fixture.table, 0);
+	T_OK(put(&fixture, 0, 1, 0, via_a, 2, "y"));
+	table_flush_stale(fixture.table, 0);
+	T_EQ(table_peer_paths(fixture.table, 0), 1);
+	T_EQ(table_peer_paths(fixture.table, 1), 1);
+	publish(&fixture);
+	T_EQ(table_peer_stale(fixture.table, 0), 0);
+	table_flush_stale(fixture.table, 0);
+	T_TRUE(!table_dirty(fixture.table));
+	table_free(fixture.table);
+}
+
+/* A peer is known as long as something of it is still to be reported as gone. */
+static void test_known_until_reported(void **state)
+{
+	struct fixture fixture;
+
+	open_fixture(&fixture);
+	T_TRUE(!table_peer_known(fixture.table, 0));
+	T_OK(put(&fixture, 0, 0, 0, via_a, 2, "x"));
+	publish(&fixture);
+	table_flush(fixture.table, 0);
+	T_EQ(table_peer_paths(fixture.table, 0), 0);
+	T_TRUE(table_peer_known(fixture.table, 0));
+	publish(&fixture);
+	T_TRUE(!table_peer_known(fixture.table, 0));
+	table_free(fixture.table);
+}
+
+static void put_preference(struct fixture *fixture, int peer, bool has, uint32_t preference)
+{
+	const struct update_attributes content = {
+	        .as_path = via_a, .as_count = 2, .has_local_preference = has, .local_preference = preference};
+	struct update_prefix prefix = prefix_of(0, 0);
+	struct attributes *attributes = attributes_create(&content);
+
+	T_TRUE(attributes != NULL);
+	T_OK(table_update(fixture->table, peer, &prefix, attributes));
+	attributes_release(attributes);
+}
+
+static void test_default_preference(void **state)
+{
+	struct table_choice choice;
+	struct fixture fixture;
+
+	open_fixture(&fixture);
+	put_preference(&fixture, 0, true, DECISION_DEFAULT_PREFERENCE - 1);
+	put_preference(&fixture, 1, false, 0);
+	publish(&fixture);
+	T_TRUE(table_best(fixture.table, place, 64, &choice));
+	T_EQ(choice.peer, 1);
+	put_preference(&fixture, 0, true, DECISION_DEFAULT_PREFERENCE + 1);
+	publish(&fixture);
+	T_TRUE(table_best(fixture.table, place, 64, &choice));
+	T_EQ(choice.peer, 0);
+	table_free(fixture.table);
+}
+
+/* ---- against lists that are searched in full ---- */
+
+enum { NUMBERS = 3, IDS = 8, ORIGINS = 6 };
 
 struct entry {
 	bool used;
 	uint32_t as_path[3];
 	size_t as_count;
+	uint32_t med;
+	char value[2];
 };
 
-static void check_model(const struct fixture *fixture, struct entry model[PEERS][4][3], uint8_t number)
-{
-	struct table_choice choice;
-	size_t shortest = 9;
-	bool any = table_best(fixture->table, prefix_of(number, 0).address, 64, &choice);
+/* All that peers say, and what reports have told of it. */
+struct model {
+	struct fixture fixture;
+	struct random random;
+	bool with_med;
+	struct entry entries[PEERS][NUMBERS][IDS];
+	struct told {
+		bool known;
+		int peer;
+		uint32_t med;
+		size_t as_count;
+		uint8_t value;
+	} origins[NUMBERS][ORIGINS], best[NUMBERS];
+};
 
+static struct told told_of(const struct table_choice *choice)
+{
+	const struct update_attributes a = attributes_view(choice->attributes);
+
+	return (struct told){true, choice->peer, a.med, a.as_count, a.opaque[0]};
+}
+
+static void note_origin(void *context, const struct table_choice *choice, bool withdrawn)
+{
+	struct model *model = context;
+	struct told *told = &model->origins[choice->address[7]][choice->origin_as];
+
+	T_TRUE(choice->origin_as < ORIGINS);
+	T_TRUE(told->known || !withdrawn);
+	*told = told_of(choice);
+	told->known = !withdrawn;
+}
+
+static void note_best(void *context, const uint8_t address[16], uint8_t length,
+                      const struct table_choice *choice, bool was_foreign)
+{
+	struct model *model = context;
+	struct told *told = &model->best[address[7]];
+
+	T_EQ(was_foreign, told->known);
+	*told = choice != NULL ? told_of(choice) : (struct told){0};
+}
+
+/* The candidates of one origin (0: of all chosen ones, which are then given) and the decision over them. */
+static struct decision_candidate candidate_of(const struct model *model, int peer, int number, int id)
+{
+	static const uint8_t addresses[PEERS][16] = {{0}, {1}, {2}};
+	const struct entry *entry = &model->entries[peer][number][id];
+
+	return (struct decision_candidate){.external = peer < 2,
+	                                   .preference = DECISION_DEFAULT_PREFERENCE,
+	                                   .as_count = (uint32_t)entry->as_count,
+	                                   .med = entry->med,
+	                                   .neighbour_as = entry->as_path[0],
+	                                   .identifier = 10 + (uint32_t)peer,
+	                                   .address = addresses[peer],
+	                                   .path_id = (uint32_t)id,
+	                                   .number = (uint32_t)(peer * IDS + id)};
+}
+
+static void expect_told(const struct model *model, int number, const struct told *told,
+                        const struct decision_candidate *wanted)
+{
+	const struct entry *entry;
+
+	T_EQ(told->known, wanted != NULL);
+	if (wanted == NULL)
+		return;
+	entry = &model->entries[wanted->number / IDS][number][wanted->number % IDS];
+	T_EQ(told->peer, wanted->number / IDS);
+	T_EQ(told->as_count, entry->as_count);
+	T_EQ(told->med, entry->med);
+	T_EQ(told->value, entry->value[0]);
+}
+
+static void check_number(struct model *model, int number)
+{
+	struct decision_candidate chosen[ORIGINS];
+	struct table_choice choice;
+	size_t chosen_count = 0;
+	uint8_t address = (uint8_t)number;
+
+	for (uint32_t origin = 1; origin < ORIGINS; origin++) {
+		struct decision_candidate list[PEERS * IDS];
+		const struct decision_candidate *best;
+		size_t count = 0;
+
+		for (int peer = 0; peer < PEERS; peer++)
+			for (int id = 0; id < IDS; id++) {
+				const struct entry *entry = &model->entries[peer][number][id];
+
+				if (entry->used && entry->as_path[entry->as_count - 1] == origin)
+					list[count++] = candidate_of(model, peer, number, id);
+			}
+		best = decision_best(list, count);
+		expect_told(model, number, &model->origins[number][origin], best);
+		T_EQ(table_origin(model->fixture.table, prefix_of(address, 0).address, 64, origin, &choice),
+		     best != NULL);
+		if (best != NULL)
+			chosen[chosen_count++] = *best;
+	}
+	expect_told(model, number, &model->best[number], decision_best(chosen, chosen_count));
+	T_EQ(table_best(model->fixture.table, prefix_of(address, 0).address, 64, &choice), chosen_count > 0);
+}
+
+static int put_entry(struct model *model, int peer, uint8_t number, uint32_t id, const struct entry *entry)
+{
+	const struct update_attributes content = {.as_path = entry->as_path,
+	                                          .as_count = entry->as_count,
+	                                          .has_med = entry->med > 0,
+	                                          .med = entry->med,
+	                                          .has_opaque = true,
+	                                          .opaque = (const uint8_t *)entry->value,
+	                                          .opaque_size = 1};
+	struct update_prefix prefix = prefix_of(number, id);
+	struct attributes *attributes = attributes_create(&content);
+	int code;
+
+	T_TRUE(attributes != NULL);
+	code = table_update(model->fixture.table, peer, &prefix, attributes);
+	attributes_release(attributes);
+	return code;
+}
+
+static void change_something(struct model *model)
+{
+	struct random *random = &model->random;
+	int peer = (int)random_below(random, PEERS);
+	uint8_t number = (uint8_t)random_below(random, NUMBERS);
+	uint32_t id = (uint32_t)random_below(random, IDS);
+	struct entry *entry = &model->entries[peer][number][id];
+
+	if (random_below(random, 300) == 0) {
+		table_flush(model->fixture.table, peer);
+		memset(model->entries[peer], 0, sizeof(model->entries[peer]));
+	} else if (random_below(random, 3) == 0) {
+		take(&model->fixture, peer, number, id);
+		entry->used = false;
+	} else {
+		entry->used = true;
+		entry->as_count = 1 + random_below(random, 3);
+		entry->value[0] = (char)('a' + random_below(random, 3));
+		entry->med = model->with_med ? (uint32_t)random_below(random, 3) : 0;
+		for (size_t i = 0; i < entry->as_count; i++)
+			entry->as_path[i] = 1 + (uint32_t)random_below(random, ORIGINS - 1);
+		T_OK(put_entry(model, peer, number, id, entry));
+	}
+}
+
+/* A peer restarts and tells half of what it had told. */
+static void restart_peer(struct model *model)
+{
+	int peer = (int)random_below(&model->random, PEERS);
+
+	table_mark_stale(model->fixture.table, peer);
+	for (uint8_t number = 0; number < NUMBERS; number++)
+		for (uint32_t id = 0; id < IDS; id++) {
+			struct entry *entry = &model->entries[peer][number][id];
+
+			if (!entry->used)
+				continue;
+			entry->used = random_below(&model->random, 2) == 0;
+			if (entry->used)
+				T_OK(put_entry(model, peer, number, id, entry));
+		}
+	table_flush_stale(model->fixture.table, peer);
+	T_EQ(table_peer_stale(model->fixture.table, peer), 0);
+}
+
+static void run_model(bool with_med)
+{
+	static const struct table_report noting = {note_origin, note_best};
+	struct model *model = calloc(1, sizeof(*model));
+
+	T_TRUE(model != NULL);
+	open_fixture(&model->fixture);
+	model->with_med = with_med;
+	random_seed(&model->random, 8);
+	for (int round = 0; round < 6000; round++) {
+		if (random_below(&model->random, 100) == 0)
+			restart_peer(model);
+		else
+			change_something(model);
+		if (random_below(&model->random, 3) != 0)
+			continue;
+		table_publish(model->fixture.table, &noting, model);
+		for (int number = 0; number < NUMBERS; number++)
+			check_number(model, number);
+	}
 	for (int peer = 0; peer < PEERS; peer++)
-		for (int id = 0; id < 3; id++)
-			if (model[peer][number][id].used)
-				shortest = MINIMUM(shortest, model[peer][number][id].as_count);
-	T_EQ(any, shortest < 9);
-	if (any)
-		T_EQ(attributes_view(choice.attributes).as_count, shortest);
+		table_flush(model->fixture.table, peer);
+	table_publish(model->fixture.table, &noting, model);
+	expect_empty(&model->fixture);
+	table_free(model->fixture.table);
+	free(model);
 }
 
 static void test_random_changes(void **state)
 {
-	static struct entry model[PEERS][4][3];
+	run_model(false);
+}
+
+static void test_random_changes_with_med(void **state)
+{
+	run_model(true);
+}
+
+/* ---- an anycast prefix of many sites ---- */
+
+enum { SITES = 700 };
+
+struct heard {
+	size_t origins, best;
+	uint32_t best_as;
+};
+
+static void hear_origin(void *context, const struct table_choice *choice, bool withdrawn)
+{
+	((struct heard *)context)->origins++;
+}
+
+static void hear_best(void *context, const uint8_t address[16], uint8_t length,
+                      const struct table_choice *choice, bool was_foreign)
+{
+	struct heard *heard = context;
+
+	heard->best++;
+	heard->best_as = choice != NULL ? choice->origin_as : 0;
+}
+
+static const struct table_report hearing = {hear_origin, hear_best};
+
+static void put_site(struct fixture *fixture, uint32_t site, size_t hops, const char *value)
+{
+	const uint32_t path[] = {5, 5, 1000 + site};
+
+	T_OK(put(fixture, 1, 0, SITES - site, path + 3 - hops, hops, value));
+}
+
+static void count_paths(void *context, const struct table_path *path)
+{
+	size_t *count = context;
+
+	(*count)++;
+}
+
+static void test_anycast_of_many_sites(void **state)
+{
+	struct heard heard = {0};
 	struct fixture fixture;
-	struct random random;
+	size_t count = 0, position = 0;
 
 	open_fixture(&fixture);
-	random_seed(&random, 8);
-	for (int round = 0; round < 4000; round++) {
-		int peer = (int)random_below(&random, PEERS);
-		uint8_t number = (uint8_t)random_below(&random, 4);
-		uint32_t id = (uint32_t)random_below(&random, 3);
-		struct entry *entry = &model[peer][number][id];
-
-		if (random_below(&random, 200) == 0) {
-			table_flush(fixture.table, peer);
-			memset(model[peer], 0, sizeof(model[peer]));
-		} else if (random_below(&random, 3) == 0) {
-			take(&fixture, peer, number, id);
-			entry->used = false;
-		} else {
-			entry->used = true;
-			entry->as_count = 1 + random_below(&random, 3);
-			for (size_t i = 0; i < entry->as_count; i++)
-				entry->as_path[i] = 1 + (uint32_t)random_below(&random, 4);
-			T_OK(put(&fixture, peer, number, id, entry->as_path, entry->as_count, "v"));
-		}
-		if (random_below(&random, 3) != 0)
-			continue;
-		publish(&fixture);
-		for (uint8_t i = 0; i < 4; i++)
-			check_model(&fixture, model, i);
-	}
-	for (int peer = 0; peer < PEERS; peer++)
-		table_flush(fixture.table, peer);
-	publish(&fixture);
+	table_set_maximum(fixture.table, 1, SITES);
+	for (uint32_t site = 0; site < SITES; site++)
+		put_site(&fixture, site, 3, "x");
+	table_publish(fixture.table, &hearing, &heard);
+	T_EQ(heard.origins, SITES);
+	T_EQ(heard.best, 1);
+	T_EQ(heard.best_as, 1000 + SITES - 1); /* the lowest path identifier */
+	put_site(&fixture, 300, 2, "better");
+	table_publish(fixture.table, &hearing, &heard);
+	T_EQ(heard.origins, SITES + 1); /* one change, one report */
+	T_EQ(heard.best_as, 1300);
+	put_site(&fixture, 301, 3, "y");
+	table_publish(fixture.table, &hearing, &heard);
+	T_EQ(heard.origins, SITES + 2);
+	T_EQ(heard.best, 2);
+	put_site(&fixture, 300, 3, "x");
+	table_publish(fixture.table, &hearing, &heard);
+	T_EQ(heard.best_as, 1000 + SITES - 1);
+	T_TRUE(!table_each_path(fixture.table, &position, SITES + 1, count_paths, &count));
+	T_EQ(count, SITES);
+	table_flush(fixture.table, 1);
+	table_publish(fixture.table, &hearing, &heard);
+	T_EQ(heard.origins, 2 * SITES + 3);
+	T_EQ(heard.best_as, 0);
 	expect_empty(&fixture);
 	table_free(fixture.table);
 }
@@ -435,7 +747,12 @@ int main(void)
 	        cmocka_unit_test(test_flush_takes_exactly_one_peer),
 	        cmocka_unit_test(test_limit_per_peer),
 	        cmocka_unit_test(test_receiver_may_change_the_table),
+	        cmocka_unit_test(test_stale_until_told_again),
+	        cmocka_unit_test(test_known_until_reported),
+	        cmocka_unit_test(test_default_preference),
 	        cmocka_unit_test(test_random_changes),
+	        cmocka_unit_test(test_random_changes_with_med),
+	        cmocka_unit_test(test_anycast_of_many_sites),
 	        cmocka_unit_test(test_each),
 	};
 

@@ -5,6 +5,7 @@
 #include "bgp/attributes.h"
 #include "bgp/update.h"
 #include "tests/t.h"
+#include <stdio.h>
 
 #define MARKER "ffffffffffffffffffffffffffffffff"
 #define NEXT_HOP "20010db8000000000000000000000001"
@@ -191,6 +192,7 @@ static void test_every_truncation(void **state)
 
 /* ---- the ladder ---- */
 
+/* Each row names the section of RFC 7606 (or of another one) that asks for it. */
 enum rung { KEPT, DISCARDED, WITHDRAWN, RESET };
 
 static const struct {
@@ -200,170 +202,173 @@ static const struct {
 	enum rung rung;
 	uint8_t detail; /* of WITHDRAWN: the attribute, of RESET: the subcode, of DISCARDED: how many */
 } ladder[] = {
-        {"plain eBGP", &external, REACH ORIGIN AS_PATH, KEPT, 0},
-        {"plain iBGP", &internal, REACH ORIGIN AS_PATH PREFERENCE, KEPT, 0},
-        {"iBGP with an empty path", &internal, REACH ORIGIN "400200" PREFERENCE, KEPT, 0},
-        {"order does not matter", &external, OPAQUE AS_PATH ORIGIN REACH, KEPT, 0},
-        {"extended length where not needed", &external, REACH "5001000100" AS_PATH, KEPT, 0},
+        {"2: plain eBGP", &external, REACH ORIGIN AS_PATH, KEPT, 0},
+        {"2: plain iBGP", &internal, REACH ORIGIN AS_PATH PREFERENCE, KEPT, 0},
+        {"2: iBGP with an empty path", &internal, REACH ORIGIN "400200" PREFERENCE, KEPT, 0},
+        {"5.1: order does not matter", &external, OPAQUE AS_PATH ORIGIN REACH, KEPT, 0},
+        {"4: extended length where not needed", &external, REACH "5001000100" AS_PATH, KEPT, 0},
 
-        {"no ORIGIN", &external, REACH AS_PATH, WITHDRAWN, 1},
-        {"ORIGIN 3", &external, REACH "40010103" AS_PATH, WITHDRAWN, 1},
-        {"ORIGIN of two octets", &external, REACH "4001020000" AS_PATH, WITHDRAWN, 1},
-        {"ORIGIN empty", &external, REACH "400100" AS_PATH, WITHDRAWN, 1},
-        {"ORIGIN optional", &external, REACH "c0010100" AS_PATH, WITHDRAWN, 1},
-        {"ORIGIN twice: the first counts", &external, REACH ORIGIN "40010107" AS_PATH, DISCARDED, 1},
+        {"3 d: no ORIGIN", &external, REACH AS_PATH, WITHDRAWN, 1},
+        {"7.1: ORIGIN 3", &external, REACH "40010103" AS_PATH, WITHDRAWN, 1},
+        {"7.1: ORIGIN of two octets", &external, REACH "4001020000" AS_PATH, WITHDRAWN, 1},
+        {"7.1: ORIGIN empty", &external, REACH "400100" AS_PATH, WITHDRAWN, 1},
+        {"3 c: ORIGIN optional", &external, REACH "c0010100" AS_PATH, WITHDRAWN, 1},
+        {"3 g: ORIGIN twice: the first counts", &external, REACH ORIGIN "40010107" AS_PATH, DISCARDED, 1},
 
-        {"no AS_PATH", &external, REACH ORIGIN, WITHDRAWN, 2},
-        {"empty AS_PATH from eBGP", &external, REACH ORIGIN "400200", WITHDRAWN, 2},
-        {"first AS is another", &external,
+        {"3 d: no AS_PATH", &external, REACH ORIGIN, WITHDRAWN, 2},
+        {"7.2: empty AS_PATH from eBGP", &external, REACH ORIGIN "400200", WITHDRAWN, 2},
+        {"7.2: first AS is another", &external,
          REACH ORIGIN "400206"
                       "0201"
                       "0000fdea",
          WITHDRAWN, 2},
-        {"AS_SET", &external,
+        {"RFC 9774: AS_SET", &external,
          REACH ORIGIN "40020c"
                       "02010000fde9"
                       "01010000fdeb",
          WITHDRAWN, 2},
-        {"confederation", &external,
+        {"RFC 5065 5: confederation", &external,
          REACH ORIGIN "400206"
                       "0301"
                       "0000fde9",
          WITHDRAWN, 2},
-        {"segment of none", &external,
+        {"7.2: segment of none", &external,
          REACH ORIGIN "400202"
                       "0200",
          WITHDRAWN, 2},
-        {"segment ends early", &external,
+        {"7.2: segment ends early", &external,
          REACH ORIGIN "400206"
                       "0202"
                       "0000fde9",
          WITHDRAWN, 2},
-        {"segment header ends early", &external,
+        {"7.2: segment header ends early", &external,
          REACH ORIGIN "400207"
                       "02010000fde9"
                       "02",
          WITHDRAWN, 2},
-        {"AS 0", &external,
+        {"RFC 7607: AS 0", &external,
          REACH ORIGIN "40020a"
                       "0202"
                       "0000fde9"
                       "00000000",
          WITHDRAWN, 2},
 
-        {"IPv4 next hop", &external,
+        {"7.3: IPv4 next hop", &external,
          REACH ORIGIN AS_PATH "400304"
                               "0a000001",
          KEPT, 0},
-        {"IPv4 next hop of three", &external,
+        {"7.3: IPv4 next hop of three", &external,
          REACH ORIGIN AS_PATH "400303"
                               "0a0000",
          WITHDRAWN, 3},
-        {"MED", &external,
+        {"7.4: MED", &external,
          REACH ORIGIN AS_PATH "800404"
                               "00000005",
          KEPT, 0},
-        {"MED of five", &external,
+        {"7.4: MED of five", &external,
          REACH ORIGIN AS_PATH "800405"
                               "0000000500",
          WITHDRAWN, 4},
-        {"MED transitive", &external,
+        {"3 c: MED transitive", &external,
          REACH ORIGIN AS_PATH "c00404"
                               "00000005",
          WITHDRAWN, 4},
-        {"LOCAL_PREF from eBGP", &external, REACH ORIGIN AS_PATH PREFERENCE, DISCARDED, 1},
-        {"LOCAL_PREF from eBGP, of a bad length", &external, REACH ORIGIN AS_PATH "40050101", DISCARDED, 1},
-        {"no LOCAL_PREF from iBGP", &internal, REACH ORIGIN AS_PATH, WITHDRAWN, 5},
-        {"LOCAL_PREF of three", &internal, REACH ORIGIN AS_PATH "400503000064", WITHDRAWN, 5},
-        {"ATOMIC_AGGREGATE", &external, REACH ORIGIN AS_PATH "400600", KEPT, 0},
-        {"ATOMIC_AGGREGATE with a value", &external, REACH ORIGIN AS_PATH "40060100", DISCARDED, 1},
-        {"AGGREGATOR of six", &external, REACH ORIGIN AS_PATH "c00706fde90a000001", DISCARDED, 1},
-        {"AGGREGATOR", &external, REACH ORIGIN AS_PATH "c007080000fde90a000001", KEPT, 0},
-        {"communities", &external,
+        {"7.5: LOCAL_PREF from eBGP", &external, REACH ORIGIN AS_PATH PREFERENCE, DISCARDED, 1},
+        {"7.5: LOCAL_PREF from eBGP, of a bad length", &external, REACH ORIGIN AS_PATH "40050101", DISCARDED,
+         1},
+        {"3 d: no LOCAL_PREF from iBGP", &internal, REACH ORIGIN AS_PATH, WITHDRAWN, 5},
+        {"7.5: LOCAL_PREF of three", &internal, REACH ORIGIN AS_PATH "400503000064", WITHDRAWN, 5},
+        {"7.6: ATOMIC_AGGREGATE", &external, REACH ORIGIN AS_PATH "400600", KEPT, 0},
+        {"7.6: ATOMIC_AGGREGATE with a value", &external, REACH ORIGIN AS_PATH "40060100", DISCARDED, 1},
+        {"7.7: AGGREGATOR of six", &external, REACH ORIGIN AS_PATH "c00706fde90a000001", DISCARDED, 1},
+        {"7.7: AGGREGATOR", &external, REACH ORIGIN AS_PATH "c007080000fde90a000001", KEPT, 0},
+        {"7.8: communities", &external,
          REACH ORIGIN AS_PATH "c00804"
                               "ffffff01",
          KEPT, 0},
-        {"communities, none", &external, REACH ORIGIN AS_PATH "c00800", WITHDRAWN, 8},
-        {"communities of five", &external, REACH ORIGIN AS_PATH "c00805ffffff0100", WITHDRAWN, 8},
-        {"ORIGINATOR_ID from eBGP", &external, REACH ORIGIN AS_PATH "8009040a000001", DISCARDED, 1},
-        {"ORIGINATOR_ID of three", &internal, REACH ORIGIN AS_PATH PREFERENCE "8009030a0000", WITHDRAWN, 9},
-        {"CLUSTER_LIST from eBGP", &external, REACH ORIGIN AS_PATH "800a040a000001", DISCARDED, 1},
-        {"CLUSTER_LIST of six", &internal, REACH ORIGIN AS_PATH PREFERENCE "800a060a0000010000", WITHDRAWN,
-         10},
-        {"extended communities of nine", &external,
+        {"7.8: communities, none", &external, REACH ORIGIN AS_PATH "c00800", WITHDRAWN, 8},
+        {"7.8: communities of five", &external, REACH ORIGIN AS_PATH "c00805ffffff0100", WITHDRAWN, 8},
+        {"7.1: ORIGINATOR_ID from eBGP", &external, REACH ORIGIN AS_PATH "8009040a000001", DISCARDED, 1},
+        {"7.1: ORIGINATOR_ID of three", &internal, REACH ORIGIN AS_PATH PREFERENCE "8009030a0000", WITHDRAWN,
+         9},
+        {"7.10: CLUSTER_LIST from eBGP", &external, REACH ORIGIN AS_PATH "800a040a000001", DISCARDED, 1},
+        {"7.10: CLUSTER_LIST of six", &internal, REACH ORIGIN AS_PATH PREFERENCE "800a060a0000010000",
+         WITHDRAWN, 10},
+        {"7.14: extended communities of nine", &external,
          REACH ORIGIN AS_PATH "c01009"
                               "000000000000000000",
          WITHDRAWN, 16},
-        {"large communities of four", &external,
+        {"RFC 8092 6: large communities of four", &external,
          REACH ORIGIN AS_PATH "c02004"
                               "00000000",
          WITHDRAWN, 32},
-        {"AS4_PATH between speakers of 4 octets", &external,
+        {"RFC 6793 6: AS4_PATH between speakers of 4 octets", &external,
          REACH ORIGIN AS_PATH "c01106"
                               "02010000fde9",
          DISCARDED, 1},
-        {"AS4_AGGREGATOR likewise", &external,
+        {"RFC 6793 6: AS4_AGGREGATOR likewise", &external,
          REACH ORIGIN AS_PATH "c01208"
                               "0000fde90a000001",
          DISCARDED, 1},
 
-        {"our attribute, Partial set on the way", &external, REACH ORIGIN AS_PATH "e0ff03010203", KEPT, 0},
-        {"our attribute not transitive", &external, REACH ORIGIN AS_PATH "80ff03010203", WITHDRAWN, 255},
-        {"our attribute twice", &external, REACH ORIGIN AS_PATH OPAQUE "c0ff0109", DISCARDED, 1},
-        {"our attribute empty", &external, REACH ORIGIN AS_PATH "c0ff00", KEPT, 0},
-        {"unknown transitive", &external, REACH ORIGIN AS_PATH "c0fa0107", KEPT, 0},
-        {"unknown, not transitive: ignored", &external, REACH ORIGIN AS_PATH "80fa0107", KEPT, 0},
-        {"unknown and well-known", &external, REACH ORIGIN AS_PATH "40fa0107", RESET,
+        {"8: our attribute, Partial set on the way", &external, REACH ORIGIN AS_PATH "e0ff03010203", KEPT, 0},
+        {"3 c: our attribute not transitive", &external, REACH ORIGIN AS_PATH "80ff03010203", WITHDRAWN, 255},
+        {"3 g: our attribute twice", &external, REACH ORIGIN AS_PATH OPAQUE "c0ff0109", DISCARDED, 1},
+        {"8: our attribute empty", &external, REACH ORIGIN AS_PATH "c0ff00", KEPT, 0},
+        {"8: unknown transitive", &external, REACH ORIGIN AS_PATH "c0fa0107", KEPT, 0},
+        {"8: unknown, not transitive: ignored", &external, REACH ORIGIN AS_PATH "80fa0107", KEPT, 0},
+        {"RFC 4271 6.3: unknown and well-known", &external, REACH ORIGIN AS_PATH "40fa0107", RESET,
          UPDATE_UNKNOWN_WELL_KNOWN},
 
-        {"last attribute ends early", &external, REACH ORIGIN AS_PATH "c0ff0901", WITHDRAWN, 0},
-        {"a lonely octet behind", &external, REACH ORIGIN AS_PATH "c0", WITHDRAWN, 0},
-        {"ends early before any prefix", &external, ORIGIN AS_PATH "c0ff0901", RESET, UPDATE_MALFORMED_LIST},
+        {"4: last attribute ends early", &external, REACH ORIGIN AS_PATH "c0ff0901", WITHDRAWN, 0},
+        {"4: a lonely octet behind", &external, REACH ORIGIN AS_PATH "c0", WITHDRAWN, 0},
+        {"4: ends early before any prefix", &external, ORIGIN AS_PATH "c0ff0901", RESET,
+         UPDATE_MALFORMED_LIST},
 
-        {"MP_REACH twice", &external, REACH REACH ORIGIN AS_PATH, RESET, UPDATE_MALFORMED_LIST},
-        {"MP_UNREACH twice", &external, UNREACH UNREACH, RESET, UPDATE_OPTIONAL_ERROR},
-        {"MP_REACH, wrong flags", &external,
+        {"3 g: MP_REACH twice", &external, REACH REACH ORIGIN AS_PATH, RESET, UPDATE_MALFORMED_LIST},
+        {"3 g: MP_UNREACH twice", &external, UNREACH UNREACH, RESET, UPDATE_OPTIONAL_ERROR},
+        {"3 c: MP_REACH, wrong flags", &external,
          "c00e1c"
          "000201"
          "10" NEXT_HOP "00" NLRI ORIGIN AS_PATH,
          WITHDRAWN, 14},
-        {"MP_UNREACH, wrong flags", &external,
+        {"3 c: MP_UNREACH, wrong flags", &external,
          "400f0a"
          "000201" NLRI,
          WITHDRAWN, 15},
-        {"MP_REACH of four octets", &external,
+        {"7.11: MP_REACH of four octets", &external,
          "800e04"
          "00020110",
          RESET, UPDATE_OPTIONAL_ERROR},
-        {"MP_REACH, next hop of four", &external,
+        {"7.11: MP_REACH, next hop of four", &external,
          "800e10"
          "000201"
          "04"
          "0a000001"
          "00" NLRI,
          RESET, UPDATE_OPTIONAL_ERROR},
-        {"MP_REACH, prefix of 129", &external,
+        {"5.3: MP_REACH, prefix of 129", &external,
          "800e16"
          "000201"
          "10" NEXT_HOP "00"
          "81",
          RESET, UPDATE_OPTIONAL_ERROR},
-        {"MP_REACH, prefix ends early", &external,
+        {"5.3: MP_REACH, prefix ends early", &external,
          "800e17"
          "000201"
          "10" NEXT_HOP "00"
          "3020",
          RESET, UPDATE_OPTIONAL_ERROR},
-        {"MP_UNREACH of two octets", &external,
+        {"7.12: MP_UNREACH of two octets", &external,
          "800f02"
          "0002",
          RESET, UPDATE_OPTIONAL_ERROR},
-        {"MP_UNREACH, prefix ends early", &external,
+        {"5.3: MP_UNREACH, prefix ends early", &external,
          "800f05"
          "000201"
          "3020",
          RESET, UPDATE_OPTIONAL_ERROR},
-        {"MP_REACH of another family", &external,
+        {"7.11: MP_REACH of another family", &external,
          "800e0e"
          "000101"
          "04"
@@ -371,17 +376,40 @@ static const struct {
          "00"
          "20c0000201" ORIGIN,
          DISCARDED, 1},
-        {"MP_UNREACH of another family", &external,
+        {"7.12: MP_UNREACH of another family", &external,
          "800f08"
          "000101"
          "20c0000201",
          DISCARDED, 1},
-        {"prefix of zero bits", &external,
+        {"5.3: prefix of zero bits", &external,
          "800e16"
          "000201"
          "10" NEXT_HOP "00"
          "00" ORIGIN AS_PATH,
          KEPT, 0},
+        {"7.14: extended communities", &external,
+         REACH ORIGIN AS_PATH "c01008"
+                              "0002fde900000001",
+         KEPT, 0},
+        {"7.14: extended communities, none", &external, REACH ORIGIN AS_PATH "c01000", WITHDRAWN, 16},
+        {"7.15: IPv6 extended communities of eight", &external,
+         REACH ORIGIN AS_PATH "c01908"
+                              "0002fde900000001",
+         WITHDRAWN, 25},
+        {"3 h: two errors, the worse step counts", &external, REACH AS_PATH "40060100" ORIGIN "c00801ff",
+         WITHDRAWN, 8},
+        {"3 h: and a reset is worse than all", &external,
+         REACH AS_PATH "c00801ff"
+                       "40fa0107",
+         RESET, UPDATE_UNKNOWN_WELL_KNOWN},
+        {"3 j: withdrawn in the same message too", &external, REACH UNREACH AS_PATH, WITHDRAWN, 1},
+        {"3 e: errors of what is discarded anyway", &external,
+         REACH ORIGIN AS_PATH "800a05"
+                              "0000000000",
+         DISCARDED, 1},
+        {"attribute 42", &external, REACH ORIGIN AS_PATH "802a0400010000", KEPT, 0},
+        {"attribute 42, empty", &external, REACH ORIGIN AS_PATH "802a00", DISCARDED, 1},
+        {"3 c: attribute 42, transitive", &external, REACH ORIGIN AS_PATH "c02a0400010000", WITHDRAWN, 42},
 };
 
 static void check_rung(size_t row)
@@ -417,6 +445,49 @@ static void test_ladder(void **state)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(ladder); i++)
 		check_rung(i);
+}
+
+/* RFC 7606 section 3 c: every known attribute under every pair of Optional and Transitive but its own. */
+static void test_every_wrong_flag(void **state)
+{
+	static const struct {
+		const char *value; /* length and value */
+		uint8_t code, flags;
+	} known[] = {
+	        {"0100", 1, 0x40},
+	        {"0602010000fde9", 2, 0x40},
+	        {"040a000001", 3, 0x40},
+	        {"0400000001", 4, 0x80},
+	        {"0400000064", 5, 0x40},
+	        {"00", 6, 0x40},
+	        {"080000fde90a000001", 7, 0xc0},
+	        {"04fde90001", 8, 0xc0},
+	        {"040a000001", 9, 0x80},
+	        {"040a000001", 10, 0x80},
+	        {"080002fde900000001", 16, 0xc0},
+	        {"140002000000000000000000000000000000000000", 25, 0xc0},
+	        {"0c0000fde90000000100000002", 32, 0xc0},
+	        {"0400010000", 42, 0x80},
+	        {"03010203", 255, 0xc0},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(known); i++)
+		for (unsigned flags = 0; flags <= 0xc0; flags += 0x40) {
+			struct message_error error = {0};
+			struct update update;
+			char list[256];
+
+			(void)snprintf(list, sizeof(list), REACH "%02x%02x%s%s%s%s", flags, known[i].code,
+			               known[i].value, known[i].code != 1 ? ORIGIN : "",
+			               known[i].code != 2 ? AS_PATH : "",
+			               known[i].code != 5 ? PREFERENCE : "");
+			T_OK(decode_list(&internal, list, &update, &error));
+			if (update.treat_as_withdraw != (flags != known[i].flags) ||
+			    (update.treat_as_withdraw && update.cause != known[i].code))
+				fail_msg("attribute %u with flags %02x: withdraw %d for %u", known[i].code,
+				         flags, update.treat_as_withdraw, update.cause);
+			T_EQ(count(update.announced), 1);
+		}
 }
 
 /* ---- outside the ladder ---- */
@@ -735,6 +806,7 @@ int main(void)
 	        cmocka_unit_test(test_golden_withdraw_and_end),
 	        cmocka_unit_test(test_every_truncation),
 	        cmocka_unit_test(test_ladder),
+	        cmocka_unit_test(test_every_wrong_flag),
 	        cmocka_unit_test(test_fields_of_internal_update),
 	        cmocka_unit_test(test_unknown_gets_partial),
 	        cmocka_unit_test(test_next_hops),

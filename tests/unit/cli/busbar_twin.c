@@ -160,9 +160,18 @@ int busbar_follow_result(struct busbar *busbar, const char *task, const char *an
 	return code < 0 ? code : busbar_get(busbar, NULL, 1 << 20, ret_output, ret_size);
 }
 
+int busbar_reload(struct busbar *busbar, char **ret_document)
+{
+	if (twin.reload == NULL)
+		return BUSBAR_ERROR_NOT_SUPPORTED;
+	*ret_document = strdup(twin.reload);
+	return 0;
+}
+
 int busbar_document(struct busbar *busbar, enum busbar_document document, const char *task,
                     char **ret_document)
 {
+	(void)snprintf(twin.asked, sizeof(twin.asked), "%s", task == NULL ? "" : task);
 	return answer((int)document, ret_document);
 }
 

@@ -23,8 +23,10 @@ struct twin {
 	int open_code, run_code, call_code, cancel_code, reserve_code, follow_code;
 	const char *output; /* of calls, and of every blob */
 	const char *problem;
+	const char *reload; /* what comes of one; NULL: NOT_SUPPORTED */
 	/* what was asked */
 	int opened, closed, as_operator;
+	char asked[64]; /* for which task, or what stands for one */
 	char gateway[64], demand[TWIN_TEXT], cancelled[64], released[64], followed[96];
 	size_t input_size, put_size;
 	unsigned patience_ms;

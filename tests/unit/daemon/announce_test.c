@@ -51,9 +51,8 @@ static void open_book(void)
 	T_OK(book_add_link(gateway->book, &link, &(struct book_output){.rate = 1000000}));
 }
 
-static int set_up(void **state)
+static struct announce_settings settings_of_gateway(void)
 {
-	const struct view_limits limits = {.sites = 4, .services = 4, .reservations = 4, .suspects = 4};
 	struct announce_settings settings = {
 	        .site = {.identity = own, .locator = {0xfc, 0, 0, 0, 0, 1}, .name = "edge"},
 	        .news = news_defaults,
@@ -62,7 +61,17 @@ static int set_up(void **state)
 	        .clock = {read_wall, read_monotonic, NULL},
 	        .domain_count = 2,
 	        .domain = {HARNESS_AS_BASE, HARNESS_AS_BASE + 1},
+	        .services = &gateway->service,
 	        .service_count = 1};
+
+	settings.news.interval = INTERVAL;
+	return settings;
+}
+
+static int set_up(void **state)
+{
+	const struct view_limits limits = {.sites = 4, .services = 4, .reservations = 4, .suspects = 4};
+	struct announce_settings settings;
 
 	gateway = calloc(1, sizeof(*gateway));
 	harness_open(&gateway->harness);
@@ -71,8 +80,7 @@ static int set_up(void **state)
 	gateway->service.offer = sample_service();
 	gateway->service.offer.site = own;
 	gateway->service.offer.running = 0;
-	settings.services = &gateway->service;
-	settings.news.interval = INTERVAL;
+	settings = settings_of_gateway();
 	return announce_create(&gateway->harness.loop, &settings, gateway->view, gateway->book,
 	                       &gateway->announce);
 }
@@ -372,6 +380,40 @@ static void the_network_waits_for_the_interval(void **state)
 	close_network();
 }
 
+static bool peer_heard_of_full(struct harness *harness)
+{
+	struct attribute_header header;
+
+	return heard_site(&header).resources[0].free == 4000000;
+}
+
+/* In its next life a gateway is believed more than in the one before, from its first word on. */
+static void sequences_grow_over_restarts(void **state)
+{
+	const struct announce_settings settings = settings_of_gateway();
+	struct attribute_header before, after;
+
+	open_network();
+	claim_core();
+	gateway->now += INTERVAL;
+	announce_changed(gateway->announce);
+	harness_until(&gateway->harness, peer_heard_of_less);
+	(void)heard_site(&before);
+	close_network();
+	announce_close(gateway->announce);
+	turn();
+	(void)book_release(gateway->book, &program, NULL);
+	gateway->now += CLOCK_MILLISECOND;
+	T_OK(announce_create(&gateway->harness.loop, &settings, gateway->view, gateway->book,
+	                     &gateway->announce));
+	announce_set_speaker(gateway->announce, gateway->harness.nodes[0].speaker);
+	announce_changed(gateway->announce);
+	harness_until(&gateway->harness, peer_heard_of_full);
+	(void)heard_site(&after);
+	T_TRUE(after.sequence > before.sequence);
+	close_network();
+}
+
 static bool peer_knows_the_site_alone(struct harness *harness)
 {
 	return harness_count(&harness->nodes[1]) == 1;
@@ -475,6 +517,7 @@ int main(void)
 	        CASE(it_is_looked_at_once_a_second),
 	        CASE(the_network_hears_the_newest_values_once),
 	        CASE(the_network_waits_for_the_interval),
+	        CASE(sequences_grow_over_restarts),
 	        CASE(a_service_without_instances_is_withdrawn),
 	        CASE(what_flaps_ten_times_a_second_is_told_less_than_once),
 	};

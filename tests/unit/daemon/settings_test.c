@@ -4,8 +4,10 @@
 
 #include "base/file.h"
 #include "daemon/settings.h"
+#include "daemon/settings_announce.h"
 #include <arpa/inet.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #define SECRET "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
@@ -81,6 +83,66 @@ static void values_reach_the_rooms(void **state)
 	T_OK(settings_tenants(&settings, arena, &tenants));
 	T_EQ(tenants[0].key, 9);
 	T_TRUE(!tenants[0].spot);
+	arena_free(arena);
+}
+
+static void assert_same_news(const struct news_settings *a, const struct news_settings *b)
+{
+	T_EQ(a->interval, b->interval);
+	T_EQ(a->age, b->age);
+	for (int kind = 0; kind < NEWS_KINDS; kind++)
+		T_TRUE(a->thresholds[kind].relative == b->thresholds[kind].relative &&
+		       a->thresholds[kind].absolute == b->thresholds[kind].absolute);
+	T_EQ(a->damping.half_life, b->damping.half_life);
+	T_TRUE(a->damping.suppress == b->damping.suppress && a->damping.reuse == b->damping.reuse);
+	T_EQ(a->damping.most, b->damping.most);
+}
+
+static void assert_same_metrics(const struct metric_agent_settings *a, const struct metric_agent_settings *b)
+{
+	T_EQ(a->window, b->window);
+	T_EQ(a->statistic, b->statistic);
+	T_EQ(a->function, b->function);
+	T_TRUE(a->steepness == b->steepness && a->band == b->band);
+	for (int category = 0; category < METRIC_CATEGORIES; category++)
+		T_EQ(a->aggregations[category], b->aggregations[category]);
+	for (int category = 0; category < METRIC_COMPOSED; category++)
+		T_TRUE(a->weights[category] == b->weights[category]);
+	T_EQ(a->link_delay, b->link_delay);
+	T_EQ(a->call_delay, b->call_delay);
+	T_EQ(a->loss, b->loss);
+}
+
+/* The book's defaults are the configuration's; what is given is heeded. */
+static void announcements_and_metrics_reach_the_book(void **state)
+{
+	struct arena *arena = arena_create(1 << 20);
+	struct metric_agent_settings metrics;
+	struct news_settings news;
+	struct settings settings;
+	char text[512];
+
+	T_OK(read_text("", arena, &settings, text));
+	news = settings_news(&settings);
+	metrics = settings_metrics(&settings);
+	assert_same_news(&news, &news_defaults);
+	assert_same_metrics(&metrics, &metric_agent_defaults);
+	T_OK(read_text("announce: {refresh: 4 s, price: 20 %, suppress: 5, reuse: 1.5, longest: 2 s}\n"
+	               "metrics: {window: 0 s, statistic: current, normalization: sigmoid, steepness: 6,\n"
+	               " composed: least, weights: [1, 0, 2.5], band: 0}\nbgp: {minimum-interval: 30 ms}\n",
+	               arena, &settings, text));
+	news = settings_news(&settings);
+	metrics = settings_metrics(&settings);
+	T_EQ(news.interval, 30 * CLOCK_MILLISECOND);
+	T_EQ(news.age, 4 * CLOCK_SECOND);
+	T_TRUE(news.thresholds[NEWS_PRICE].relative == 0.2);
+	T_TRUE(news.damping.suppress == 5000 && news.damping.reuse == 1500);
+	T_EQ(news.damping.most, 2 * CLOCK_SECOND);
+	T_EQ(metrics.window, 0);
+	T_EQ(metrics.statistic, METRIC_CURRENT);
+	T_EQ(metrics.function, METRIC_SIGMOID);
+	T_TRUE(metrics.steepness == 6 && metrics.weights[1] == 0 && metrics.weights[2] == 2.5);
+	T_EQ(metrics.aggregations[METRIC_COMPOSED], METRIC_AGGREGATE_LEAST);
 	arena_free(arena);
 }
 
@@ -182,6 +244,70 @@ static void links_and_prices_reach_the_book(void **state)
 	arena_free(arena);
 }
 
+#define PEERS(list)                                                                                       \
+	"bgp: {as: 1, peers: [" list "], policies: [{name: p, otherwise: permit, rules: [{action: deny, " \
+	"prefix: \"fd00::/16\", least: 48, community: \"65000:7\"}]}]}\ndomain: {keys: [{id: 1, secret: " \
+	"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef}]}\n"
+#define TO_LINK                                                                                           \
+	"links: [{name: a, site: 2, interface: e, local: \"fd00::1\", remote: \"fd00::2\", capacity: 10 " \
+	"Mbit/s"
+
+/* Links first, then those of the list; one with a link's address is the link's. */
+static void peers_reach_the_speaker(void **state)
+{
+	struct arena *arena = arena_create(1 << 20);
+	struct settings_speaker *made = calloc(1, sizeof(*made));
+	const struct speaker_policy *policy;
+	struct settings settings;
+	char text[512];
+
+	T_OK(read_text(
+	        PEERS("{name: r, remote: \"fe80::7\", interface: eth0, as: 9, port: 1179, passive: true, "
+	              "password: hidden, hops: 1, hold: 30 s, restart-time: 20 s, maximum-paths: 10, "
+	              "import: p, edge-metadata: true}") "links: [{name: a, site: 2, as: 5, interface: e, "
+	                                                 "local: \"fd00::1\", remote: "
+	                                                 "\"fd00::2\", capacity: 10 Mbit/s}]\n",
+	        arena, &settings, text));
+	settings_speaker(&settings, made);
+	T_EQ(made->speaker.peer_count, 2);
+	T_TEXT(made->peers[0].name, "a");
+	T_EQ(made->peers[0].as, 5);
+	T_EQ(made->sessions[0].link, 0);
+	T_EQ(made->peers[0].restart_time, 0);
+	T_EQ(made->peers[1].remote[15], 7);
+	T_TEXT(made->sessions[1].interface, "eth0");
+	T_EQ(made->sessions[1].link, -1);
+	T_EQ(made->peers[1].port, 1179);
+	T_TRUE(made->peers[1].passive && made->peers[1].edge_metadata);
+	T_TEXT(made->peers[1].password, "hidden");
+	T_EQ(made->peers[1].gtsm_hops, 1);
+	T_EQ(made->peers[1].hold, 30 * CLOCK_SECOND);
+	T_EQ(made->peers[1].restart_time, 20 * CLOCK_SECOND);
+	T_EQ(made->peers[1].maximum_paths, 10);
+	T_EQ(made->peers[1].export_policy.count, 0);
+	policy = &made->peers[1].import_policy;
+	T_EQ(policy->count, 2);
+	T_TRUE(!policy->rules[0].accept && policy->rules[1].accept);
+	T_EQ(policy->rules[0].length, 16);
+	T_EQ(policy->rules[0].least, 48);
+	T_EQ(policy->rules[0].most, 128);
+	T_EQ(policy->rules[0].community, 65000u << 16 | 7);
+	T_EQ(policy->rules[1].most, 128);
+	T_EQ(settings_link_of_session(made, "a"), 0);
+	T_EQ(settings_link_of_session(made, "r"), -1);
+	T_OK(read_text(PEERS("{name: a, remote: \"fd00::2\", as: 6}") TO_LINK "}]\n", arena, &settings,
+	               text));
+	settings_speaker(&settings, made);
+	T_EQ(made->speaker.peer_count, 1);
+	T_EQ(made->peers[0].as, 6);
+	T_EQ(settings_link_of_session(made, "a"), 0);
+	T_OK(read_text(PEERS("") TO_LINK ", bgp: false}]\n", arena, &settings, text));
+	settings_speaker(&settings, made);
+	T_EQ(made->speaker.peer_count, 0);
+	free(made);
+	arena_free(arena);
+}
+
 static void mistakes_are_said_where_they_are(void **state)
 {
 	static const struct {
@@ -207,6 +333,32 @@ static void mistakes_are_said_where_they_are(void **state)
 	        {"links: [{name: a, site: 2, as: 5, interface: e, local: \"fd00::1\", remote: \"fd00::2\","
 	         " capacity: 1 Gbit/s}]\n",
 	         BUSBAR_ERROR_BAD_VALUE, "bgp.as"},
+	        {"bgp: {peers: [{name: r, remote: \"fd00::2\", as: 5}]}\n", BUSBAR_ERROR_BAD_VALUE, "bgp.as"},
+	        {PEERS("{name: r, remote: \"fd00::/48\", as: 5}"), BUSBAR_ERROR_BAD_VALUE,
+	         "bgp.peers[0].local"},
+	        {PEERS("{name: r, remote: \"fe80::2\", as: 5}"), BUSBAR_ERROR_BAD_VALUE, "[0].interface"},
+	        {PEERS("{name: r, remote: \"fd00::2\", as: 5, hold: 2 s}"), BUSBAR_ERROR_BAD_VALUE,
+	         "[0].hold"},
+	        {PEERS("{name: r, remote: \"fd00::2\", as: 5, import: q}"), BUSBAR_ERROR_BAD_VALUE,
+	         "[0].import"},
+	        {PEERS("{name: r, remote: \"fd00::2\", as: 5, export: q}"), BUSBAR_ERROR_BAD_VALUE,
+	         "[0].export"},
+	        {PEERS("{name: r, remote: \"fd00::2\", as: 5, password: \"\"}"), BUSBAR_ERROR_BAD_VALUE,
+	         "[0].password"},
+	        {PEERS("{name: r, remote: \"fd00::2\", as: 5}, {name: r, remote: \"fd00::3\", as: 5}"),
+	         BUSBAR_ERROR_BAD_VALUE, "[1].name"},
+	        {PEERS("{name: r, remote: \"fd00::2\", as: 5}, {name: s, remote: \"fd00::2\", as: 5}"),
+	         BUSBAR_ERROR_BAD_VALUE, "[1].remote"},
+	        {PEERS("{name: a, remote: \"fd00::9\", as: 5}") TO_LINK ", as: 7}]\n", BUSBAR_ERROR_BAD_VALUE,
+	         "bgp.peers[0].name"},
+	        {PEERS("") TO_LINK "}]\n", BUSBAR_ERROR_BAD_VALUE, "links[0].as"},
+	        {"bgp: {policies: [{name: p}, {name: p}]}\n", BUSBAR_ERROR_BAD_VALUE, "policies[1].name"},
+	        {"bgp: {policies: [{name: p, rules: [{action: deny, least: 9, most: 8}]}]}\n",
+	         BUSBAR_ERROR_BAD_VALUE, "policies[0].rules[0]"},
+	        {"bgp: {policies: [{name: p, rules: [{action: deny, community: \"70000:1\"}]}]}\n",
+	         BUSBAR_ERROR_BAD_VALUE, "policies[0].rules[0]"},
+	        {"bgp: {policies: [{name: p, rules: [{action: deny, community: \"1:2x\"}]}]}\n",
+	         BUSBAR_ERROR_BAD_VALUE, "policies[0].rules[0]"},
 	        {LINK ", ceilings: [1 ms, 500 us]}]\n", BUSBAR_ERROR_BAD_VALUE, "ceilings"},
 	        {LINK ", latency: 2 ms, ceilings: [2 ms]}]\n", BUSBAR_ERROR_BAD_VALUE, "ceilings"},
 	        {LINK ", ceilings: [1 ms, 2 ms, 3 ms]}]\n", BUSBAR_ERROR_TOO_LARGE, "ceilings"},
@@ -222,6 +374,13 @@ static void mistakes_are_said_where_they_are(void **state)
 	        {"domain: {block: \"fc00:1::/32\"}\n", BUSBAR_ERROR_BAD_VALUE, "domain.block"},
 	        {"domain: {block: \"::/0\"}\n", BUSBAR_ERROR_BAD_VALUE, "domain.block"},
 	        {"domain: {block: \"fc00:0:1::1\"}\n", BUSBAR_ERROR_BAD_VALUE, "domain.block"},
+	        {"announce: {suppress: 1, reuse: 1}\n", BUSBAR_ERROR_BAD_VALUE, "announce.reuse"},
+	        {"announce: {refresh: 1 ms}\n", BUSBAR_ERROR_BAD_VALUE, "refresh"},
+	        {"metrics: {weights: [1, 1]}\n", BUSBAR_ERROR_BAD_VALUE, "metrics.weights"},
+	        {"metrics: {weights: [0, 0, 0]}\n", BUSBAR_ERROR_BAD_VALUE, "metrics.weights"},
+	        {"metrics: {window: 20 min}\n", BUSBAR_ERROR_BAD_VALUE, "window"},
+	        {"metrics: {band: 0.6}\n", BUSBAR_ERROR_BAD_VALUE, "band"},
+	        {"metrics: {composed: worst}\n", BUSBAR_ERROR_BAD_VALUE, "composed"},
 	        {"supply: {memory: -1 GiB}\n", BUSBAR_ERROR_AMOUNT_NEGATIVE, "memory"},
 	        {"controller: {site: 1}\n", BUSBAR_ERROR_BAD_VALUE, "itself"},
 	        {"controller: {site: 2, serves: true}\n", BUSBAR_ERROR_BAD_VALUE, "serve"},
@@ -264,8 +423,10 @@ int main(void)
 	        cmocka_unit_test(an_empty_file_is_a_gateway_alone),
 	        cmocka_unit_test(values_reach_the_rooms),
 	        cmocka_unit_test(links_and_prices_reach_the_book),
+	        cmocka_unit_test(announcements_and_metrics_reach_the_book),
 	        cmocka_unit_test(the_block_is_around_the_locator),
 	        cmocka_unit_test(what_is_printed_reads_back),
+	        cmocka_unit_test(peers_reach_the_speaker),
 	        cmocka_unit_test(mistakes_are_said_where_they_are),
 	        cmocka_unit_test(used_twice_is_refused),
 	};

@@ -5,11 +5,17 @@
 
 enum { FULL_LOSS = 1000000 };
 
+/* There and back alike. */
+static bool received(struct statistics *statistics, uint32_t sequence, int64_t delay)
+{
+	return statistics_received(statistics, sequence, delay, 2 * delay);
+}
+
 /* Probes that are answered at once, each with its delay. */
 static void answer(struct statistics *statistics, const int64_t *delays, size_t count)
 {
 	for (size_t i = 0; i < count; i++)
-		T_TRUE(statistics_received(statistics, statistics_sent(statistics), delays[i]));
+		T_TRUE(received(statistics, statistics_sent(statistics), delays[i]));
 }
 
 static void nothing_is_known_at_first(void **state)
@@ -35,6 +41,7 @@ static void delay_is_the_least_of_the_window(void **state)
 	answer(&statistics, delays, 4);
 	T_TRUE(statistics_measure(&statistics, &measurement));
 	T_EQ(measurement.delay, 300);
+	T_EQ(measurement.round_trip, 600);
 	T_EQ(measurement.longest, 900);
 	T_EQ(measurement.sent, 4);
 	T_EQ(measurement.received, 4);
@@ -97,13 +104,13 @@ static void loss_counts_only_what_was_overtaken(void **state)
 	first = statistics_sent(&statistics);
 	(void)statistics_sent(&statistics);
 	(void)statistics_sent(&statistics);
-	T_TRUE(statistics_received(&statistics, first, 10));
+	T_TRUE(received(&statistics, first, 10));
 	T_TRUE(statistics_measure(&statistics, &measurement));
 	T_EQ(measurement.loss, 0);
-	T_TRUE(statistics_received(&statistics, first + 2, 10));
+	T_TRUE(received(&statistics, first + 2, 10));
 	T_TRUE(statistics_measure(&statistics, &measurement));
 	T_EQ(measurement.loss, FULL_LOSS / 3);
-	T_TRUE(statistics_received(&statistics, first + 1, 10)); /* reordered, not lost */
+	T_TRUE(received(&statistics, first + 1, 10)); /* reordered, not lost */
 	T_TRUE(statistics_measure(&statistics, &measurement));
 	T_EQ(measurement.loss, 0);
 }
@@ -118,7 +125,7 @@ static void loss_is_that_of_the_window(void **state)
 		uint32_t sequence = statistics_sent(&statistics);
 
 		if (i % 4 != 1)
-			T_TRUE(statistics_received(&statistics, sequence, 10));
+			T_TRUE(received(&statistics, sequence, 10));
 	}
 	T_TRUE(statistics_measure(&statistics, &measurement));
 	T_EQ(measurement.loss, FULL_LOSS / 4);
@@ -134,23 +141,23 @@ static void late_and_double_replies_are_refused(void **state)
 	uint32_t first, second;
 
 	statistics_init(&statistics);
-	T_TRUE(!statistics_received(&statistics, 0, 10)); /* before any was sent */
+	T_TRUE(!received(&statistics, 0, 10)); /* before any was sent */
 	first = statistics_sent(&statistics);
 	second = statistics_sent(&statistics);
-	T_TRUE(statistics_received(&statistics, first, 10));
-	T_TRUE(!statistics_received(&statistics, first, 10));
-	T_TRUE(!statistics_received(&statistics, second + 1, 10)); /* not sent yet */
-	T_TRUE(!statistics_received(&statistics, UINT32_MAX, 10)); /* of the window, but of no probe */
+	T_TRUE(received(&statistics, first, 10));
+	T_TRUE(!received(&statistics, first, 10));
+	T_TRUE(!received(&statistics, second + 1, 10)); /* not sent yet */
+	T_TRUE(!received(&statistics, UINT32_MAX, 10)); /* of the window, but of no probe */
 	T_EQ(statistics.received, 1);
 	for (int i = 0; i < PROBE_WINDOW - 1; i++)
 		(void)statistics_sent(&statistics);
-	T_TRUE(statistics_received(&statistics, second, 10)); /* the oldest of the window */
+	T_TRUE(received(&statistics, second, 10)); /* the oldest of the window */
 	(void)statistics_sent(&statistics);
-	T_TRUE(!statistics_received(&statistics, second, 10));
-	T_TRUE(statistics_received(&statistics, second + 1, 10));
+	T_TRUE(!received(&statistics, second, 10));
+	T_TRUE(received(&statistics, second + 1, 10));
 	(void)statistics_sent(&statistics);
 	(void)statistics_sent(&statistics);
-	T_TRUE(!statistics_received(&statistics, second + 2, 10)); /* too late */
+	T_TRUE(!received(&statistics, second + 2, 10)); /* too late */
 	T_EQ(statistics.received, 3);
 }
 
@@ -170,9 +177,9 @@ static void sequences_wrap(void **state)
 		T_TRUE(i == 0 || sequence == before + 1);
 		/* Every reply comes with the next probe behind it; every eighth not at all. */
 		if (i > 0 && i % 8 != 0)
-			T_TRUE(statistics_received(&statistics, sequence - 1, 1000 + i));
-		T_TRUE(!statistics_received(&statistics, sequence - PROBE_WINDOW, 1));
-		T_TRUE(!statistics_received(&statistics, sequence + 1, 1));
+			T_TRUE(received(&statistics, sequence - 1, 1000 + i));
+		T_TRUE(!received(&statistics, sequence - PROBE_WINDOW, 1));
+		T_TRUE(!received(&statistics, sequence + 1, 1));
 	}
 	T_TRUE(sequence < 2 * PROBE_WINDOW); /* it did wrap */
 	T_TRUE(statistics_measure(&statistics, &measurement));
@@ -207,6 +214,26 @@ static void a_session_is_lost_after_a_silent_window(void **state)
 	T_TRUE(statistics_is_lost(&statistics));
 }
 
+/* ... as seen from the newest that was answered: what came late does not change it. */
+static void unanswered_probes_are_counted(void **state)
+{
+	struct statistics statistics;
+
+	statistics_init(&statistics);
+	T_EQ(statistics_unanswered(&statistics), 0);
+	for (int i = 0; i < 5; i++)
+		(void)statistics_sent(&statistics);
+	T_EQ(statistics_unanswered(&statistics), 5);
+	T_TRUE(received(&statistics, 3, 10));
+	T_EQ(statistics_unanswered(&statistics), 1);
+	T_TRUE(received(&statistics, 1, 10));
+	T_EQ(statistics_unanswered(&statistics), 1);
+	T_TRUE(received(&statistics, 4, 10));
+	T_EQ(statistics_unanswered(&statistics), 0);
+	T_TRUE(received(&statistics, 2, 10));
+	T_EQ(statistics_unanswered(&statistics), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -219,6 +246,7 @@ int main(void)
 	        cmocka_unit_test(late_and_double_replies_are_refused),
 	        cmocka_unit_test(sequences_wrap),
 	        cmocka_unit_test(a_session_is_lost_after_a_silent_window),
+	        cmocka_unit_test(unanswered_probes_are_counted),
 	};
 
 	return T_RUN(tests);

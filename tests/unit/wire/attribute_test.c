@@ -235,6 +235,54 @@ static void an_attribute_stays_with_its_sender(void **state)
 	}
 }
 
+/* A ring's keys by number, the first of which seals. */
+static struct seal_ring ring_of(uint8_t first, uint8_t second)
+{
+	struct seal_ring ring = {.count = second == 0 ? 1 : 2};
+	const uint8_t numbers[] = {first, second};
+
+	for (uint32_t i = 0; i < ring.count; i++) {
+		ring.keys[i].identifier = numbers[i];
+		memset(ring.keys[i].secret, 100 + numbers[i], SEAL_SECRET);
+	}
+	T_OK(seal_prepare(&ring));
+	return ring;
+}
+
+static int open_with(const struct seal_ring *sender, const struct seal_ring *receiver)
+{
+	struct attribute_header header = sample_header(ATTRIBUTE_SERVICE), decoded;
+	struct service_offer service = sample_service();
+	uint8_t bytes[SAMPLE_BUFFER];
+	struct site site;
+	int size = attribute_encode_service(&header, &service, sample_prefix, SAMPLE_PREFIX,
+	                                    seal_first(sender), bytes, sizeof(bytes));
+
+	T_OK(size);
+	T_EQ(bytes[KEY_AT], sender->keys[0].identifier);
+	return attribute_decode(bytes, (size_t)size, sample_prefix, SAMPLE_PREFIX, receiver, &decoded, &site,
+	                        &service);
+}
+
+/* Behind the present key, before it, alone: gateways may be one step apart. */
+static void keys_change_without_a_gap(void **state)
+{
+	const struct seal_ring steps[] = {ring_of(5, 0), ring_of(5, 6), ring_of(6, 5), ring_of(6, 0)};
+	struct seal_ring forged = ring_of(6, 0);
+
+	for (size_t i = 0; i < ARRAY_SIZE(steps); i++) {
+		T_OK(open_with(&steps[i], &steps[i]));
+		if (i + 1 == ARRAY_SIZE(steps))
+			break;
+		T_OK(open_with(&steps[i], &steps[i + 1]));
+		T_OK(open_with(&steps[i + 1], &steps[i]));
+	}
+	T_ERROR(open_with(&steps[0], &steps[3]), BUSBAR_ERROR_UNKNOWN_KEY);
+	T_ERROR(open_with(&steps[3], &steps[0]), BUSBAR_ERROR_UNKNOWN_KEY);
+	forged.keys[0].secret[0] ^= 1;
+	T_ERROR(open_with(&forged, &steps[2]), BUSBAR_ERROR_UNSEALED);
+}
+
 static void prices_and_names_do_not_show(void **state)
 {
 	uint8_t first[SAMPLE_BUFFER], second[SAMPLE_BUFFER];
@@ -480,6 +528,7 @@ int main(void)
 	        cmocka_unit_test(services_decode_as_they_were),
 	        cmocka_unit_test(an_attribute_stays_with_its_route),
 	        cmocka_unit_test(an_attribute_stays_with_its_sender),
+	        cmocka_unit_test(keys_change_without_a_gap),
 	        cmocka_unit_test(prices_and_names_do_not_show),
 	        cmocka_unit_test(the_largest_fit_or_are_too_large),
 	        cmocka_unit_test(little_room_is_too_large),

@@ -8,9 +8,9 @@ enum { ROUNDS = 3000, ARENA = 1 << 20, HEADER = 34 };
 enum { VERSION_AT = 4, TYPE_AT = 5, KEY_AT = 6, SENT_AT = 26, BODY_AT = HEADER };
 
 static const enum datagram_type types[] = {
-        DATAGRAM_QUOTE,  DATAGRAM_RUN,    DATAGRAM_CALL,    DATAGRAM_DOCUMENT,
-        DATAGRAM_OUTPUT, DATAGRAM_CANCEL, DATAGRAM_RESERVE, DATAGRAM_FOLLOW,
-        DATAGRAM_ERROR,  DATAGRAM_TASK,   DATAGRAM_RESULT,  DATAGRAM_SLICE_OF,
+        DATAGRAM_QUOTE,  DATAGRAM_RUN,     DATAGRAM_CALL,     DATAGRAM_DOCUMENT, DATAGRAM_OUTPUT,
+        DATAGRAM_CANCEL, DATAGRAM_RESERVE, DATAGRAM_FOLLOW,   DATAGRAM_RELOAD,   DATAGRAM_ERROR,
+        DATAGRAM_TASK,   DATAGRAM_RESULT,  DATAGRAM_SLICE_OF,
 };
 
 static struct arena *arena;
@@ -256,7 +256,7 @@ static void what_no_reader_takes_is_not_written(void **state)
 	T_ERROR(encode(&datagram, NULL, bytes), BUSBAR_ERROR_MISSING_FIELD);
 	demand.name[2] = '\x1b';
 	T_ERROR(encode(&datagram, &demand, bytes), BUSBAR_ERROR_BAD_VALUE);
-	datagram.type = DATAGRAM_FOLLOW + 1;
+	datagram.type = DATAGRAM_RELOAD + 1;
 	T_ERROR(encode(&datagram, &demand, bytes), BUSBAR_ERROR_BAD_VALUE);
 	datagram = sample_datagram(DATAGRAM_DOCUMENT);
 	datagram.ask.document = DOCUMENTS;

@@ -108,7 +108,7 @@ static void a_delay_is_read_by_its_length(void **state)
 	        {"00030500ffffffff", INT64_C(65535999984741)},
 	        {"0003090000000001 80000000", 1500 * MILLISECOND}, /* 8 octets: NTP long, L or not */
 	        {"0003094000000001 80000000", 1500 * MILLISECOND},
-	        {"00030900ffffffff ffffffff", INT64_C(4294967296000000000)},
+	        {"00030900ffffffff ffffffff", INT64_C(4294967295999999999)},
 	        {"0003050000000000", 0},
 	};
 

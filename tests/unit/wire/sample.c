@@ -436,6 +436,23 @@ struct stamp_reply sample_reply(void)
 	                            .sender_ttl = 255};
 }
 
+struct site_load sample_load(void)
+{
+	return (struct site_load){
+	        .identity = {5, 1},
+	        .measured = SAMPLE_TIME,
+	        .validity = 2 * CLOCK_SECOND,
+	        .running = 3,
+	        .waiting = 1,
+	        .wait = 40 * CLOCK_MILLISECOND,
+	        .resource_count = 2,
+	        .resources = {{.kind = RESOURCE_CPU, .free = 5000000, .base = 10000},
+	                      {.kind = RESOURCE_MEMORY, .free = UINT64_C(1) << 31, .base = 1000}},
+	        .link_count = 1,
+	        .links = {{.toward = {3, 1}, .free = 940000000, .base = 100}},
+	};
+}
+
 void sample_segments(const struct program *program, uint8_t ret_segments[PROGRAM_INSTRUCTIONS][16])
 {
 	for (uint32_t i = 0; i < program->instruction_count; i++) {
@@ -545,6 +562,29 @@ struct site sample_random_site(struct random *random)
 	}
 	random_metrics(random, site.metrics);
 	return site;
+}
+
+struct site_load sample_random_load(struct random *random)
+{
+	struct site_load load = {.identity = {1 + (uint32_t)random_below(random, 1000), 1},
+	                         .measured = (int64_t)sample_number(random),
+	                         .validity = (int64_t)sample_number(random),
+	                         .running = (uint32_t)random_u64(random),
+	                         .waiting = (uint32_t)random_u64(random),
+	                         .wait = (int64_t)sample_number(random)};
+
+	for (unsigned kind = 0; kind < RESOURCE_KINDS; kind++)
+		if (random_below(random, 2) == 0)
+			load.resources[load.resource_count++] =
+			        (struct load_resource){.kind = (enum resource_kind)kind,
+			                               .free = sample_number(random),
+			                               .base = (money)sample_number(random)};
+	load.link_count = (uint32_t)random_below(random, SITE_LINKS + 1);
+	for (uint32_t i = 0; i < load.link_count; i++)
+		load.links[i] = (struct load_link){.toward = {1 + (uint32_t)random_u64(random) / 2, 7},
+		                                   .free = sample_number(random),
+		                                   .base = (money)sample_number(random)};
+	return load;
 }
 
 struct service_offer sample_random_service(struct random *random)

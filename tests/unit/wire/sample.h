@@ -42,6 +42,7 @@ struct datagram sample_datagram(enum datagram_type type);
 struct answer sample_answer(enum answer_type type);
 struct stamp_probe sample_probe(void);
 struct stamp_reply sample_reply(void);
+struct site_load sample_load(void);
 
 /* A segment for every instruction, at fc00:0:SITE::/48. */
 void sample_segments(const struct program *program, uint8_t ret_segments[PROGRAM_INSTRUCTIONS][16]);
@@ -49,6 +50,7 @@ void sample_segments(const struct program *program, uint8_t ret_segments[PROGRAM
 /* Random messages within what their codecs carry. */
 uint64_t sample_number(struct random *random);
 struct site sample_random_site(struct random *random);
+struct site_load sample_random_load(struct random *random);
 struct service_offer sample_random_service(struct random *random);
 struct datagram sample_random_datagram(struct random *random, enum datagram_type type);
 struct answer sample_random_answer(struct random *random, enum answer_type type);

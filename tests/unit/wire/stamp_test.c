@@ -155,6 +155,7 @@ static void codes_cover_the_whole_packet(void **state)
 	T_OK(seal_mac(sample_stamp_key, &part, 1, mac));
 	T_BYTES(bytes + 96, mac, 16);
 	T_ERROR(stamp_decode_probe(bytes, sizeof(bytes), other, &probe), BUSBAR_ERROR_BAD_MAC);
+	/* In the other mode its tail is no extension, nor are its times. */
 	T_ERROR(stamp_decode_probe(bytes, sizeof(bytes), NULL, &probe), BUSBAR_ERROR_MALFORMED);
 	T_ERROR(stamp_decode_probe(bytes, STAMP_SIZE, sample_stamp_key, &probe), BUSBAR_ERROR_TRUNCATED);
 }
