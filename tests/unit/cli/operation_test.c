@@ -59,7 +59,7 @@ static void a_path_is_shown_hop_by_hop(void **state)
 	                "20000,\"measured\":{\"source\":\"measured\",\"age_ms\":null,\"stale\":false},"
 	                "\"capacity_bps\":1000000000,\"free_bps\":900000000,\"price\":\"0.1\","
 	                "\"offered\":" STAMP "}],\"gateways\":[{\"gateway\":\"dc-1\",\"model\":\"cloud\","
-	                                     "\"start_ms\":2,\"resources\":"
+	                "\"start_ms\":2,\"resources\":"
 	                "[{\"kind\":\"cpu\",\"free\":\"6 cores\",\"capacity\":\"8 "
 	                "cores\",\"price\":\"0.00001\"}],"
 	                "\"offered\":{\"source\":\"probe\",\"age_ms\":40000,\"stale\":true}}],\"service\":"
