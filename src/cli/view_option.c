@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/view_option.h"
 
+#include "base/text.h"
 #include "base/unit.h"
 #include "busbar-error.h"
+#include "model/service.h"
 #include "wire/view_filter.h"
 #include <string.h>
 
@@ -53,6 +55,7 @@ int view_option_read(const struct options *options, uint8_t parts, char argument
 {
 	struct view_filter filter = {.parts = parts};
 	struct identifier octets;
+	char name[SERVICE_NAME];
 	int code = read_models(&options->models, &filter, problem);
 
 	if (code == 0)
@@ -63,8 +66,11 @@ int view_option_read(const struct options *options, uint8_t parts, char argument
 		code = refuse(problem, "--region: only one, not also", options->regions.items[1]);
 	if (code < 0)
 		return code;
-	if (options->service != NULL)
-		filter.service = view_filter_name(options->service);
+	if (options->service != NULL) {
+		text_copy(name, sizeof(name), options->service);
+		name[strcspn(name, ":")] = '\0'; /* all its versions */
+		filter.service = view_filter_name(name);
+	}
 	if (options->regions.count > 0)
 		filter.region = view_filter_name(options->regions.items[0]);
 	view_filter_encode(&filter, &octets);

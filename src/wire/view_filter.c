@@ -18,7 +18,8 @@ uint32_t view_filter_name(const char *name)
 
 static uint16_t pack(int64_t bound)
 {
-	uint64_t left = bound < 0 ? 0 : (uint64_t)bound;
+	const uint64_t most = UINT64_C(1023) << EXPONENT_MOST;
+	uint64_t left = bound < 0 ? 0 : MINIMUM((uint64_t)bound, most);
 	unsigned exponent = 0;
 
 	for (; left >> DIGITS != 0; exponent++)
