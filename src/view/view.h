@@ -59,7 +59,15 @@ struct view_stamp {
 };
 
 /* What two sources can contradict each other in. */
-enum view_value { VIEW_LINK_DELAY, VIEW_FREE, VIEW_PRICE, VIEW_SERVICE_TIME, VIEW_CONTENT, VIEW_VALUES };
+enum view_value {
+	VIEW_LINK_DELAY,
+	VIEW_PATH_DELAY,
+	VIEW_FREE,
+	VIEW_PRICE,
+	VIEW_SERVICE_TIME,
+	VIEW_CONTENT,
+	VIEW_VALUES
+};
 extern const char *const view_value_names[VIEW_VALUES + 1]; /* NULL-terminated */
 
 /* Measured by this gateway. */
@@ -170,6 +178,11 @@ int view_put_load(struct view *view, const struct site_load *load) CHECKED;
 /* This gateway's measurement of the way to a site, one way. NOT_FOUND, TABLE_FULL. */
 int view_put_path(struct view *view, struct gateway_identity toward, int64_t delay, int64_t jitter,
                   uint32_t loss, int64_t measured, int64_t validity) CHECKED;
+/*
+ * What the links of the way that was measured sum up to, one way: where that contradicts the measurement the
+ * longer one is shown. 0: not known.
+ */
+void view_compare_path(struct view *view, struct gateway_identity toward, int64_t declared);
 /*
  * This gateway's measurement of the link from `from` to `toward`: shown in place of what its owner declares
  * as long as it is valid. NOT_FOUND, TABLE_FULL.

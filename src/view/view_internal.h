@@ -83,6 +83,7 @@ struct local {
 	bool loaded;
 	struct site_load load;
 	struct view_path path;
+	int64_t declared_path; /* sum of its links; 0: not known */
 	uint32_t link_count;
 	struct measured_link links[LOCAL_LINKS];
 	uint32_t contradicted, links_contradicted; /* as in the facts */

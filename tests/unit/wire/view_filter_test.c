@@ -88,7 +88,8 @@ static void what_nobody_writes_is_refused(void **state)
 {
 	static const struct {
 		uint8_t octet, value;
-	} wrong[] = {{0, 16}, {1, 1 << SUPPLY_MODELS}, {2, 1 << RESOURCE_KINDS}, {3, 1}, {12, 54 << 2}, {14, 255}};
+	} wrong[] = {{0, 16}, {1, 1 << SUPPLY_MODELS}, {2, 1 << RESOURCE_KINDS},
+	             {3, 1},  {12, 54 << 2},           {14, 255}};
 	struct view_filter read = {.parts = 9};
 
 	for (size_t i = 0; i < ARRAY_SIZE(wrong); i++) {
@@ -103,8 +104,10 @@ static void what_nobody_writes_is_refused(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        cmocka_unit_test(nothing_is_all_zeros),  cmocka_unit_test(what_is_written_is_read),
-	        cmocka_unit_test(names_are_digests),     cmocka_unit_test(bounds_are_rounded_up),
+	        cmocka_unit_test(nothing_is_all_zeros),
+	        cmocka_unit_test(what_is_written_is_read),
+	        cmocka_unit_test(names_are_digests),
+	        cmocka_unit_test(bounds_are_rounded_up),
 	        cmocka_unit_test(what_nobody_writes_is_refused),
 	};
 
