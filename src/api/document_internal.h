@@ -40,9 +40,10 @@ int document_program_object(const struct document_source *source, const struct i
 int document_bill_object(const struct document_source *source, const char *tenant,
                          json_t **ret_object) CHECKED;
 int document_ledger_object(const struct document_source *source, json_t **ret_object) CHECKED;
-/* The way to a service or site as it would be chosen now; `about` as in docs/wire.md 4. */
+/* The way to a service or site as it would be chosen now; `about` as in docs/wire.md 4. NOT_FOUND and
+ * UNKNOWN_SERVICE also for what is out of sight; of gateways on the way that are, only the name is told. */
 int document_path_object(const struct document_source *source, const struct identifier *about,
-                         json_t **ret_object) CHECKED;
+                         const struct view_sight *sight, json_t **ret_object) CHECKED;
 /* One of the three documents of BGP. NOT_SUPPORTED where there is none. */
 int document_bgp_object(const struct document_source *source, const struct document_request *request,
                         json_t **ret_object) CHECKED;
