@@ -277,7 +277,7 @@ struct collect *collect_free(struct collect *collect)
 	return NULL;
 }
 
-void collect_tell_contradictions(struct collect *collect)
+static void tell_contradictions(struct collect *collect)
 {
 	const struct view_contradiction *found;
 	char text[GATEWAY_TEXT];
@@ -295,6 +295,14 @@ void collect_tell_contradictions(struct collect *collect)
 		collect->told =
 		        view_contradiction_at(collect->view, view_contradiction_count(collect->view) - 1)
 		                ->number;
+}
+
+void collect_tick(struct collect *collect)
+{
+	struct collect_memory memory = collect_memory(collect);
+
+	tell_contradictions(collect);
+	view_note_routes(collect->view, memory.routes, memory.bytes, memory.maximum);
 }
 
 struct collect_memory collect_memory(const struct collect *collect)

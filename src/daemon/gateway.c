@@ -41,7 +41,7 @@ static void on_tick(uv_timer_t *timer)
 	gateway_tick_probe(gateway);
 	(void)view_expire(gateway->view, clock_wall(&gateway->clock));
 	if (!gateway->closing)
-		collect_tell_contradictions(gateway->collect);
+		collect_tick(gateway->collect);
 	if (!gateway->closing)
 		front_publish(gateway->front, gateway->view);
 	next = MAXIMUM(CLOCK_MILLISECOND, MINIMUM(next - now, TICK_MOST));

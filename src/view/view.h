@@ -281,7 +281,10 @@ struct view_table {
 	size_t entries, bytes;
 	size_t maximum; /* of entries; 0: bounded by the other tables */
 };
-enum { VIEW_TABLES = 9 };
+enum { VIEW_TABLES = 10 };
+/* The table of routes from which the view is made, which is kept elsewhere, is shown beside the view's own.
+ */
+void view_note_routes(struct view *view, size_t entries, size_t bytes, size_t maximum);
 void view_tables(const struct view *view, struct view_table ret_tables[VIEW_TABLES]);
 /* Memory of all tables, of a view with its snapshots, bytes. */
 size_t view_bytes(const struct view *view);

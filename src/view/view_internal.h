@@ -114,6 +114,7 @@ struct view {
 	struct snapshot *newest; /* the others behind it, by age */
 	uint32_t snapshot_count;
 	uint64_t next_number;
+	struct view_table routes;
 	uint64_t contradictions;
 	int64_t now;  /* as view_expire() was told last */
 	bool changed; /* since the newest snapshot */
