@@ -21,18 +21,10 @@ static inline struct node *node_in(const struct entry *entry)
 	return (struct node *)(uintptr_t)entry;
 }
 
-/* In the order of gateway_compare(), in one comparison. */
-static inline uint64_t number_of(struct gateway_identity identity)
-{
-	return (uint64_t)identity.site << 16 | identity.gateway;
-}
-
 static inline int compare_node(const void *key, const struct entry *entry)
 {
-	uint64_t here = number_of(node_in(entry)->shown.site.identity);
-	uint64_t number = number_of(*(const struct gateway_identity *)key);
-
-	return (number > here) - (number < here);
+	return view_compare_identity(*(const struct gateway_identity *)key,
+	                             node_in(entry)->shown.site.identity);
 }
 
 static struct node *seek(const struct view *view, struct gateway_identity identity, size_t *ret_index)

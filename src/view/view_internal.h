@@ -129,6 +129,17 @@ struct snapshot {
 	struct view_table tables[VIEW_TABLES];
 };
 
+/* In the order of gateway_compare(), for one comparison. */
+static inline uint64_t view_number(struct gateway_identity identity)
+{
+	return (uint64_t)identity.site << 16 | identity.gateway;
+}
+
+static inline int view_compare_identity(struct gateway_identity a, struct gateway_identity b)
+{
+	return (view_number(a) > view_number(b)) - (view_number(a) < view_number(b));
+}
+
 /* Room that a site with so many links takes. */
 size_t view_site_size(uint32_t link_count);
 

@@ -48,8 +48,8 @@ static void test_random_networks(void **state)
 
 	random_seed(&random, 11);
 	for (uint32_t round = 0; round < ROUNDS; round++) {
-		struct view *view = view_create(
-		        &(struct view_limits){.sites = SITES, .services = 1, .reservations = 1, .suspects = 1});
+		struct view *view = view_create(&(
+		        struct view_limits){.sites = SITES, .services = 1, .reservations = 1, .suspects = 1});
 		int64_t delays[SITES];
 		struct view_reach *reach;
 		uint32_t measured = 1 + (uint32_t)random_below(&random, SITES - 1);
@@ -64,7 +64,8 @@ static void test_random_networks(void **state)
 		reach = view_reach_create(view, id(0));
 		assert_non_null(reach);
 		for (uint32_t place = 0; place < SITES; place++)
-			T_EQ(view_reach_delay(reach, (size_t)view_site_index(view, id(place))), delays[place]);
+			T_EQ(view_reach_delay(reach, (size_t)view_site_index(view, id(place))),
+			     delays[place]);
 		T_EQ(view_reach_delay(reach, SITES), -1);
 		reach = view_reach_free(reach);
 		view_free(view);
