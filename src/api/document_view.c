@@ -113,6 +113,29 @@ static void set_own_values(const struct selection *selection, json_t *object, co
 	}
 }
 
+static json_t *metric_object(const struct metric *metric)
+{
+	json_t *sources = json_array();
+
+	for (size_t bit = 0; metric_source_names[bit] != NULL; bit++)
+		if (metric->source & 1u << bit)
+			json_array_append_new(sources, json_string(metric_source_names[bit]));
+	return json_pack("{s:i, s:o, s:s, s:i}", "score", (int)metric->score, "source", sources, "statistic",
+	                 metric_statistic_names[metric->statistic], "window_ms", (int)metric->window);
+}
+
+/* By their names in draft-ietf-cats-metric-definition. */
+static json_t *metrics_object(const struct metric metrics[METRIC_KINDS])
+{
+	json_t *object = json_object();
+
+	for (int kind = 0; kind < METRIC_KINDS; kind++)
+		if (metrics[kind].source != 0)
+			json_object_set_new(object, metric_descriptions[kind].name,
+			                    metric_object(&metrics[kind]));
+	return object;
+}
+
 static json_t *site_object(const struct selection *selection, const struct site *site, size_t index)
 {
 	char text[GATEWAY_TEXT];
@@ -130,6 +153,7 @@ static json_t *site_object(const struct selection *selection, const struct site 
 	                   "links", links);
 	if (object == NULL)
 		return NULL;
+	json_object_set_new(object, "metrics", metrics_object(site->metrics));
 	json_object_set_new(object, "gflops_per_core", json_real((double)site->gflops_per_core / 1e6));
 	json_object_set_new(object, "start_ms", document_milliseconds(site->start));
 	set_stamp(selection, object, &facts->amounts);
@@ -154,10 +178,11 @@ json_t *document_service_object(const struct document_source *source, const stru
 	                  document_amount(RESOURCE_CPU, service->cpu), "price",
 	                  document_money(service->price), "tariff", document_money(service->tariff));
 
-	if (object != NULL)
-		json_object_set_new(object, "address",
-		                    json_string(
-		                            inet_ntop(AF_INET6, service->address, address, sizeof(address))));
+	if (object == NULL)
+		return NULL;
+	json_object_set_new(object, "address",
+	                    json_string(inet_ntop(AF_INET6, service->address, address, sizeof(address))));
+	json_object_set_new(object, "metrics", metrics_object(service->metrics));
 	return object;
 }
 

@@ -88,6 +88,14 @@ struct look {
 	struct sample samples[SAMPLES];
 };
 
+/* Its samples are filled in as they come: clearing them all would cost more than looking at them. */
+static void open_look(struct look *look)
+{
+	look->change = NEWS_SAME;
+	look->next = INT64_MAX;
+	look->count = 0;
+}
+
 /* `values` is the next of them; they are looked at in the same order each time. */
 static void sample(struct look *look, struct news_value **values, enum news_kind kind, double present,
                    double capacity)
@@ -245,9 +253,10 @@ enum news_verdict news_site_step(struct news_site *news, const struct news_setti
                                  const struct site *present, int64_t now, struct news_counters *counters,
                                  int64_t *ret_next)
 {
-	struct look look = {.change = NEWS_SAME, .next = INT64_MAX};
+	struct look look;
 	enum news_verdict verdict;
 
+	open_look(&look);
 	look_at_metrics(&look, news->metrics, present->metrics);
 	look_at_resources(&look, news, present);
 	look_at_links(&look, news, present);
@@ -278,9 +287,10 @@ enum news_verdict news_service_step(struct news_service *news, const struct news
                                     const struct service_offer *present, bool shown, int64_t now,
                                     struct news_counters *counters, int64_t *ret_next)
 {
-	struct look look = {.change = NEWS_SAME, .next = INT64_MAX};
+	struct look look;
 	enum news_verdict verdict;
 
+	open_look(&look);
 	look_at_service(&look, news->values, present);
 	weigh(&look, settings, now);
 	verdict = shown ? step(&news->route, settings, &look, false, now, counters)

@@ -75,6 +75,20 @@ static void put_edge(struct gateway *gateway, struct metrics *metrics)
 
 /* ---- the view and what is our own ---- */
 
+static void put_tables(struct gateway *gateway, struct metrics *metrics)
+{
+	struct view_table tables[VIEW_TABLES];
+
+	view_tables(gateway->view, tables);
+	metrics_family(metrics, METRICS_GAUGE, "busbar_view_table_entries", NULL,
+	               "Of each table of the view.");
+	for (size_t i = 0; i < VIEW_TABLES; i++)
+		metrics_value(metrics, (double)tables[i].entries, "table", tables[i].name, NULL);
+	metrics_family(metrics, METRICS_GAUGE, "busbar_view_table_bytes", "bytes", "Memory of each.");
+	for (size_t i = 0; i < VIEW_TABLES; i++)
+		metrics_value(metrics, (double)tables[i].bytes, "table", tables[i].name, NULL);
+}
+
 static void put_view(struct gateway *gateway, struct metrics *metrics)
 {
 	put_gauge(metrics, "busbar_view_sites", NULL, "Sites that are known.",
@@ -83,8 +97,26 @@ static void put_view(struct gateway *gateway, struct metrics *metrics)
 	          (double)view_service_count(gateway->view));
 	put_gauge(metrics, "busbar_view_bytes", "bytes", "Memory of the view.",
 	          (double)view_bytes(gateway->view));
+	put_tables(gateway, metrics);
 	put_causes(metrics, "busbar_attributes_refused", "Attributes of routes that were not believed.",
 	           gateway->collect == NULL ? NULL : collect_refusals(gateway->collect));
+}
+
+static void put_announcements(struct gateway *gateway, struct metrics *metrics)
+{
+	const struct news_counters *counters = announce_counters(gateway->announce);
+
+	metrics_family(metrics, METRICS_COUNTER, "busbar_announcements", NULL,
+	               "Routes of ours, by what became of them.");
+	metrics_count(metrics, counters->told - counters->refreshed, "outcome", "news", NULL);
+	metrics_count(metrics, counters->refreshed, "outcome", "refreshed", NULL);
+	metrics_count(metrics, counters->withdrawn, "outcome", "withdrawn", NULL);
+	metrics_family(metrics, METRICS_COUNTER, "busbar_announcements_held", NULL,
+	               "Looks at a route that differed and was not told.");
+	metrics_count(metrics, counters->small, "cause", "small", NULL);
+	metrics_count(metrics, counters->early, "cause", "early", NULL);
+	metrics_count(metrics, counters->unsteady, "cause", "unsteady", NULL);
+	metrics_count(metrics, counters->suppressed, "cause", "suppressed", NULL);
 }
 
 static double in_units(const struct resource_offer *offer, uint64_t amount)
@@ -196,6 +228,23 @@ static void put_count(struct metrics *metrics, const char *name, const char *hel
 	metrics_count(metrics, value, NULL);
 }
 
+static void put_watch(const struct watch *watch, struct metrics *metrics)
+{
+	struct watch_statistics statistics;
+
+	if (watch == NULL)
+		return;
+	watch_read_statistics(watch, &statistics);
+	put_gauge(metrics, "busbar_watch_sites", NULL, "Sites that are probed.", statistics.sites);
+	put_gauge(metrics, "busbar_watch_rate", NULL, "Probes of them a second.", statistics.rate);
+	put_gauge(metrics, "busbar_watch_silent", NULL, "Of these, those that are avoided for their silence.",
+	          statistics.silent);
+	put_count(metrics, "busbar_watch_silences", "Sites that fell silent.", statistics.silences);
+	put_count(metrics, "busbar_watch_passed", "Sites not probed for want of room.", statistics.passed);
+	put_count(metrics, "busbar_watch_loads", "Loads that the view took.", statistics.loads);
+	put_count(metrics, "busbar_watch_loads_refused", "Loads that it did not take.", statistics.refused);
+}
+
 static void put_probes(struct gateway *gateway, struct metrics *metrics)
 {
 	const struct settings_link *links = gateway->settings->links.items;
@@ -223,6 +272,7 @@ static void put_probes(struct gateway *gateway, struct metrics *metrics)
 	           statistics.rejected);
 	put_causes(metrics, "busbar_probe_extensions_refused",
 	           "Of replies that were taken, loads that were not.", statistics.extensions);
+	put_watch(gateway->watch, metrics);
 }
 
 /* ---- BGP ---- */
@@ -335,6 +385,7 @@ static void put_all(struct gateway *gateway, struct metrics *metrics)
 	put_transfer(gateway, metrics);
 	put_edge(gateway, metrics);
 	put_view(gateway, metrics);
+	put_announcements(gateway, metrics);
 	put_resources(gateway, metrics);
 	put_links(gateway, metrics);
 	put_probes(gateway, metrics);

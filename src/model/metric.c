@@ -11,6 +11,9 @@ const struct metric_description metric_descriptions[METRIC_KINDS] = {
         [METRIC_NORM] = {"norm_fi", 2},
 };
 
+const char *const metric_source_names[] = {
+        "nominal", "estimation", "directly-measured", "normalization", "aggregation", NULL,
+};
 const char *const metric_statistic_names[METRIC_STATISTICS + 1] = {"current", "mean", "least", "most", NULL};
 const char *const metric_function_names[METRIC_FUNCTIONS + 1] = {"min-max", "sigmoid", "logarithmic", NULL};
 const char *const metric_aggregation_names[METRIC_AGGREGATIONS + 1] = {"mean", "least", "most", "weighted",

@@ -43,6 +43,7 @@ enum metric_source {
 	METRIC_AGGREGATION = 1 << 4,
 	METRIC_SOURCES = (1 << 5) - 1,
 };
+extern const char *const metric_source_names[]; /* by bit, NULL-terminated */
 
 enum metric_statistic {
 	METRIC_CURRENT,

@@ -162,7 +162,7 @@ static void add_linked_site(void)
 
 static void the_view_shows_sites_services_and_links(void **state)
 {
-	json_t *view, *site, *resource, *service, *link;
+	json_t *view, *site, *resource, *service, *metric, *link;
 
 	station->now = 2 * CLOCK_SECOND;
 	add_linked_site();
@@ -192,6 +192,15 @@ static void the_view_shows_sites_services_and_links(void **state)
 	             {"cpu", JSON_STRING}, {"price", JSON_STRING}, {"tariff", JSON_STRING});
 	T_TEXT(text_of(service, "site"), "edge");
 	T_EQ(number_of(service, "score"), 9);
+	metric = json_object_get(json_object_get(service, "metrics"), "norm_fi");
+	CHECK_FIELDS(metric, {"score", JSON_INTEGER}, {"source", JSON_ARRAY}, {"statistic", JSON_STRING},
+	             {"window_ms", JSON_INTEGER});
+	T_EQ(number_of(metric, "score"), 9);
+	T_EQ(json_array_size(json_object_get(metric, "source")), 2);
+	T_TEXT(json_string_value(json_array_get(json_object_get(metric, "source"), 0)), "directly-measured");
+	T_TEXT(text_of(metric, "statistic"), "mean");
+	T_EQ(number_of(metric, "window_ms"), 10000);
+	T_EQ(json_object_size(json_object_get(site, "metrics")), 0);
 	site = json_array_get(json_object_get(view, "sites"), 1);
 	T_TEXT(text_of(site, "name"), "core \"1\"\n");
 	T_TRUE(json_is_true(json_object_get(site, "stale")));

@@ -276,17 +276,22 @@ static void open_supply(struct station *station)
 	T_TRUE(station->book != NULL);
 	T_OK(book_add_resource(station->book, &cpu));
 	T_OK(book_add_resource(station->book, &memory));
-	station->service.offer = (struct service_offer){.site = station->identity,
-	                                                .name = "work",
-	                                                .version = "1",
-	                                                .address = {0xfd, 1},
-	                                                .score = 9,
-	                                                .cpu = 1000000,
-	                                                .memory = 1 << 20,
-	                                                .processes = 4,
-	                                                .time = 2 * CLOCK_SECOND,
-	                                                .price = 100,
-	                                                .tariff = 150};
+	station->service.offer = (struct service_offer){
+	        .site = station->identity,
+	        .name = "work",
+	        .version = "1",
+	        .address = {0xfd, 1},
+	        .score = 9,
+	        .metrics = {[METRIC_NORM] = {.score = 9,
+	                                     .source = METRIC_MEASURED | METRIC_AGGREGATION,
+	                                     .statistic = METRIC_MEAN,
+	                                     .window = 10000}},
+	        .cpu = 1000000,
+	        .memory = 1 << 20,
+	        .processes = 4,
+	        .time = 2 * CLOCK_SECOND,
+	        .price = 100,
+	        .tariff = 150};
 	station->service.arguments[0] = "/service/work";
 }
 

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sample.h"
+
+#include "base/clock.h"
 #include "tests/t.h"
 
 enum { ROUNDS = 4000, CONTENT_AT = 1, KEY_AT = 2, DOMAIN_AT = 3, SITE_AT = 4, SEQUENCE_AT = 10, AS_AT = 18 };
@@ -335,6 +337,42 @@ static void the_largest_fit_or_are_too_large(void **state)
 	T_ERROR(decode(bytes, ATTRIBUTE_MAXIMUM + 1, sample_prefix, 48), BUSBAR_ERROR_TOO_LARGE);
 }
 
+/* All kinds, all links, the longest names, and figures beyond what anyone has. */
+static void what_any_site_has_fits(void **state)
+{
+	struct attribute_header header = sample_header(ATTRIBUTE_SITE);
+	struct site site = sample_site();
+	uint8_t bytes[SAMPLE_BUFFER];
+
+	site.resource_count = RESOURCE_KINDS;
+	site.link_count = SITE_LINKS;
+	header.domain_count = ATTRIBUTE_DOMAIN;
+	memset(site.name, 'n', GATEWAY_NAME - 1);
+	memset(site.operator, 'o', SITE_TEXT - 1);
+	memset(site.region, 'r', SITE_TEXT - 1);
+	for (uint32_t i = 0; i < RESOURCE_KINDS; i++)
+		site.resources[i] =
+		        (struct resource_offer){(enum resource_kind)i, INT64_MAX,  INT64_MAX,
+		                                1000 * MONEY_UNIT,     1000000000, 1000 * MONEY_UNIT};
+	for (uint32_t i = 0; i < SITE_LINKS; i++)
+		site.links[i] = (struct link_offer){.toward = {UINT32_MAX, UINT16_MAX},
+		                                    .delay = 60 * CLOCK_SECOND,
+		                                    .least = 60 * CLOCK_SECOND,
+		                                    .jitter = 60 * CLOCK_SECOND,
+		                                    .ceilings = {60 * CLOCK_SECOND, 60 * CLOCK_SECOND},
+		                                    .loss = 1000000,
+		                                    .capacity = 100000000000000,
+		                                    .free = 100000000000000,
+		                                    .base = 1000 * MONEY_UNIT,
+		                                    .steepness = 1000000000,
+		                                    .tariff = 1000 * MONEY_UNIT};
+	for (int kind = 0; kind < METRIC_KINDS; kind++)
+		site.metrics[kind] = (struct metric){
+		        .score = 10, .source = METRIC_SOURCES, .statistic = 1, .window = METRIC_WINDOW_MOST};
+	T_OK(attribute_encode_site(&header, &site, sample_prefix, 48, &sample_ring.keys[0], bytes,
+	                           sizeof(bytes)));
+}
+
 static void little_room_is_too_large(void **state)
 {
 	struct attribute_header header = sample_header(ATTRIBUTE_SITE);
@@ -531,6 +569,7 @@ int main(void)
 	        cmocka_unit_test(keys_change_without_a_gap),
 	        cmocka_unit_test(prices_and_names_do_not_show),
 	        cmocka_unit_test(the_largest_fit_or_are_too_large),
+	        cmocka_unit_test(what_any_site_has_fits),
 	        cmocka_unit_test(little_room_is_too_large),
 	        cmocka_unit_test(what_no_reader_takes_is_not_written),
 	        cmocka_unit_test(unknown_values_are_skipped),
