@@ -276,15 +276,18 @@ static bool keeps_tasks(const struct settings *settings)
 	       (settings->access.count > 0 && gateway_is_none(settings_controller(settings)));
 }
 
+/* Who is no tenant any more sees nothing: what is open of its tasks goes nowhere else. */
 static const struct view_sight *sight_of(void *context, const char *name)
 {
+	static const char *const none[] = {""};
+	static const struct view_sight blind = {.sites = {1, none}, .services = {1, none}};
 	const struct gateway *gateway = context;
 	const struct front_tenant *tenant = gateway->tenants;
 
 	for (size_t i = 0; i < gateway->settings->tenants.count; i++, tenant++)
 		if (strcmp(tenant->name, name) == 0)
 			return tenant->sight;
-	return NULL;
+	return &blind;
 }
 
 static int open_tasks(struct gateway *gateway)
