@@ -330,10 +330,12 @@ void view_compare_content(struct view *view, struct gateway_identity site, int64
 	                                        .values = {newest, oldest},
 	                                        .times = {newest, oldest}};
 	const uint32_t bit = 1U << VIEW_CONTENT;
-	bool differ = !view_is_same_time(view, newest, oldest);
+	const struct node *node = view_node(view, site);
+	bool differ = node != NULL && !view_is_same_time(view, newest, oldest) &&
+	              newest - oldest > node->shown.facts.structure.validity;
 	struct local *local = view_local(view, site);
 
-	if (local == NULL && differ && view_node(view, site) != NULL)
+	if (local == NULL && differ)
 		local = view_need_local(view, site);
 	if (local == NULL || differ == ((local->contradicted & bit) != 0))
 		return;

@@ -198,7 +198,7 @@ int view_remove_edge(struct view *view, struct gateway_identity site, const uint
                      uint32_t originator);
 /*
  * The newest and the oldest word of a site that are told at the same time by different originators: further
- * apart than the window they contradict each other.
+ * apart than the window and than words of the site are valid they contradict each other.
  */
 void view_compare_content(struct view *view, struct gateway_identity site, int64_t newest, int64_t oldest);
 
