@@ -152,13 +152,13 @@ json_t *document_plan_object(const struct document_source *source, const struct 
 
 	for (uint32_t i = 0; i < plan->part_count; i++)
 		json_array_append_new(parts, part_object(source, &plan->parts[i]));
-	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b}", "error",
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:b}", "error",
 	                 document_error(plan->status), "parts", parts, "reasons",
 	                 reasons_object(source, plan), "price", document_money(plan->price), "tariff",
 	                 document_money(plan->tariff), "hold", document_money(plan->hold), "network_ms",
 	                 document_milliseconds(plan->network), "respond_ms",
 	                 document_milliseconds(plan->respond), "finish_ms",
-	                 document_milliseconds(plan->finish), "exact", plan->exact);
+	                 document_milliseconds(plan->finish), "exact", plan->exact, "stale", plan->stale);
 }
 
 char *document_plan(const struct document_source *source, const struct plan *plan)
@@ -229,8 +229,7 @@ static int render_object(const struct document_source *source, const struct docu
 
 	switch (request->document) {
 	case DOCUMENT_VIEW:
-		*ret_object = document_view_object(source);
-		return 0;
+		return document_view_object(source, &request->task, request->sight, ret_object);
 	case DOCUMENT_STATUS:
 		if (!request->operator)
 			return BUSBAR_ERROR_REFUSED;
@@ -254,7 +253,7 @@ static int render_object(const struct document_source *source, const struct docu
 		return accounts ? document_trace_object(source, &request->task, tenant, ret_object)
 		                : BUSBAR_ERROR_NOT_SUPPORTED;
 	case DOCUMENT_PATH:
-		return document_path_object(source, &request->task, ret_object);
+		return document_path_object(source, &request->task, request->sight, ret_object);
 	case DOCUMENT_BGP_PEERS:
 	case DOCUMENT_BGP_ROUTES:
 	case DOCUMENT_BGP_STATISTICS:

@@ -14,10 +14,16 @@
 #include "meter/ledger.h"
 #include "meter/usage.h"
 #include "model/plan.h"
+#include "view/sight.h"
 #include "view/view.h"
 #include "wire/datagram.h"
 
-enum { DOCUMENT_TASKS_MAXIMUM = 100, DOCUMENT_BILL_LINES = 2000, DOCUMENT_EDGE = 8 };
+enum {
+	DOCUMENT_TASKS_MAXIMUM = 100,
+	DOCUMENT_BILL_LINES = 2000,
+	DOCUMENT_VIEW_MOST = 5000,
+	DOCUMENT_EDGE = 8
+};
 
 struct document_count {
 	const char *name;
@@ -56,9 +62,10 @@ struct document_source {
 
 struct document_request {
 	enum datagram_document document;
-	struct identifier task; /* or zero */
+	struct identifier task; /* or zero; of the view what is asked for, wire/view_filter.h */
 	const char *tenant;
 	bool operator;
+	const struct view_sight *sight; /* the tenant's; NULL: it sees everything */
 };
 
 /*

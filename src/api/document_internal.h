@@ -21,7 +21,9 @@ char *document_text(json_t *object);
 json_t *document_plan_object(const struct document_source *source, const struct plan *plan);
 json_t *document_resource_object(const struct resource_offer *offer);
 json_t *document_service_object(const struct document_source *source, const struct view_service *service);
-json_t *document_view_object(const struct document_source *source);
+/* `argument`: wire/view_filter.h. `sight` NULL: everything. BAD_VALUE, -ENOMEM. */
+int document_view_object(const struct document_source *source, const struct identifier *argument,
+                         const struct view_sight *sight, json_t **ret_object) CHECKED;
 /* A part as it was planned, with the reasons against others where they are on record. */
 json_t *document_part_object(const struct document_source *source, const struct plan_record *record);
 /* A task that the tenant may see: others' do not exist for it. */
@@ -38,9 +40,10 @@ int document_program_object(const struct document_source *source, const struct i
 int document_bill_object(const struct document_source *source, const char *tenant,
                          json_t **ret_object) CHECKED;
 int document_ledger_object(const struct document_source *source, json_t **ret_object) CHECKED;
-/* The way to a service or site as it would be chosen now; `about` as in docs/wire.md 4. */
+/* The way to a service or site as it would be chosen now; `about` as in docs/wire.md 4. NOT_FOUND and
+ * UNKNOWN_SERVICE also for what is out of sight; of gateways on the way that are, only the name is told. */
 int document_path_object(const struct document_source *source, const struct identifier *about,
-                         json_t **ret_object) CHECKED;
+                         const struct view_sight *sight, json_t **ret_object) CHECKED;
 /* One of the three documents of BGP. NOT_SUPPORTED where there is none. */
 int document_bgp_object(const struct document_source *source, const struct document_request *request,
                         json_t **ret_object) CHECKED;

@@ -17,6 +17,7 @@ enum { PATH_ARENA = 64 << 20 };
 /* What was found, and where it is described. */
 struct way {
 	const struct document_source *source;
+	const struct view_sight *sight;
 	int64_t now;
 	struct gateway_identity site;
 	struct plan_path path;
@@ -41,8 +42,11 @@ static int choose_for_service(struct way *way, const struct view_service *servic
                               json_t **ret_plan)
 {
 	struct demand *demand = arena_alloc(arena, sizeof(*demand));
-	struct map_request request = {
-	        .demand = demand, .ingress = way->source->identity, .spot = true, .now = way->now};
+	struct map_request request = {.demand = demand,
+	                              .ingress = way->source->identity,
+	                              .sight = way->sight,
+	                              .spot = true,
+	                              .now = way->now};
 	struct plan plan;
 	int code;
 
@@ -71,7 +75,9 @@ static int choose_for_site(struct way *way, struct gateway_identity site, struct
 	const struct path_request request = {.ingress = way->source->identity, .parts = 1, .now = way->now};
 	struct path_frontier frontier;
 	int node = view_site_index(way->source->view, site);
-	int code = node < 0 ? node : path_search(way->source->view, &request, arena, &frontier);
+	int code = node < 0 || !view_sees_site(way->sight, view_site_at(way->source->view, (size_t)node))
+	                   ? BUSBAR_ERROR_NOT_FOUND
+	                   : path_search(way->source->view, &request, arena, &frontier);
 
 	if (code < 0)
 		return code;
@@ -131,7 +137,8 @@ static void add_hop(struct way *way, struct gateway_identity from, struct gatewa
 
 static void add_gateway(struct way *way, struct gateway_identity identity)
 {
-	const struct site *site = view_site(way->source->view, identity);
+	const struct site *known = view_site(way->source->view, identity);
+	const struct site *site = known != NULL && view_sees_site(way->sight, known) ? known : NULL;
 	json_t *resources = json_array(), *object;
 
 	for (uint32_t i = 0; site != NULL && i < site->resource_count; i++)
@@ -179,15 +186,16 @@ static int choose(struct way *way, const struct identifier *about, struct arena 
 	if (!gateway_is_none(site))
 		return choose_for_site(way, site, arena);
 	service = find_service(way->source->view, about);
-	return service == NULL ? BUSBAR_ERROR_UNKNOWN_SERVICE
-	                       : choose_for_service(way, service, arena, ret_plan);
+	return service == NULL || !view_sees_service(way->sight, service->title->name)
+	               ? BUSBAR_ERROR_UNKNOWN_SERVICE
+	               : choose_for_service(way, service, arena, ret_plan);
 }
 
 int document_path_object(const struct document_source *source, const struct identifier *about,
-                         json_t **ret_object)
+                         const struct view_sight *sight, json_t **ret_object)
 {
 	struct arena *arena = arena_create(PATH_ARENA);
-	struct way way = {.source = source, .now = clock_wall(&source->clock)};
+	struct way way = {.source = source, .sight = sight, .now = clock_wall(&source->clock)};
 	json_t *plan = json_null();
 	int code = arena == NULL ? -ENOMEM : choose(&way, about, arena, &plan);
 

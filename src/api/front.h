@@ -55,6 +55,7 @@ struct front_tenant {
 	uint8_t secret[SEAL_SECRET];
 	bool spot;
 	bool operator;
+	const struct view_sight *sight; /* outlives the front door; NULL: sees everything */
 };
 
 /* A service of this site that is kept running, and answers calls under an allowance in one round trip. */

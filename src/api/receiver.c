@@ -110,6 +110,7 @@ static void map_request(struct receiver *receiver, struct request *request, cons
 	        .access_ceiling_up = request->place->access_ceiling_up,
 	        .access_ceiling_down = request->place->access_ceiling_down,
 	        .spot = request->tenant->spot,
+	        .sight = request->tenant->sight,
 	        .now = front_wall(receiver->front),
 	};
 	struct plan plan;

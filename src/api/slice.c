@@ -129,7 +129,8 @@ static int render_document(struct front *front, struct request *request, char **
 	const struct document_request wanted = {.document = ask->ask.document,
 	                                        .task = ask->ask.task,
 	                                        .tenant = request->tenant->name,
-	                                        .operator= request->tenant->operator};
+	                                        .operator= request->tenant->operator,
+	                                        .sight = request->tenant->sight };
 
 	return document_render(front->settings.source, &wanted, ret_text);
 }

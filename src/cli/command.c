@@ -21,8 +21,8 @@ struct command {
 enum { DEMAND_GROUPS = OPTION_DEMAND | OPTION_SERVICE | OPTION_INPUT };
 
 static const struct command commands[] = {
-        {"view", NULL, 0, SESSION_TENANT, 0, 1, view_show, "[sites|services|links]",
-         "what the network has, where, at what price"},
+        {"view", NULL, OPTION_VIEW, SESSION_TENANT, 0, 1, view_show,
+         "[sites|services|links|edge-metadata|contradictions]", "what the network has, where, at what price"},
         {"quote", NULL, DEMAND_GROUPS, SESSION_TENANT, 0, 1, run_quote, "FILE | flags",
          "where a demand would go, and why nowhere else"},
         {"run", NULL, DEMAND_GROUPS | OPTION_OUTPUT | OPTION_WAIT, SESSION_TENANT, 0, 1, run_demand,

@@ -23,6 +23,7 @@ enum option_group {
 	OPTION_WAIT = 32,
 	OPTION_LEDGER = 64,
 	OPTION_TRACE = 128,
+	OPTION_VIEW = 256,
 };
 
 struct option_list {
@@ -43,6 +44,9 @@ struct options {
 	bool run;
 	const char *input, *output;
 	bool wait, allow_open, guarantee;
+	const char *price, *latency; /* of the view */
+	struct option_list kinds;
+	bool memory, detailed, watch;
 	size_t program_count; /* after `--` */
 	char *const *program;
 	size_t word_count; /* all that is neither option nor program */

@@ -71,6 +71,8 @@ static void print_totals(const json_t *quote, FILE *stream)
 	              document_text(quote, "price"), document_text(quote, "tariff"),
 	              document_text(quote, "hold"),
 	              document_flag(quote, "exact") ? "" : " (search ended at its limit)");
+	if (document_flag(quote, "stale"))
+		(void)fputs("this rests on values that are older than they are valid\n", stream);
 }
 
 int quote_print(const json_t *quote, struct arena *arena, FILE *stream)

@@ -5,7 +5,13 @@
 #include "cli/complain.h"
 #include "cli/document.h"
 #include "cli/table.h"
+#include "cli/view_option.h"
+#include "wire/view_filter.h"
+#include <errno.h>
 #include <string.h>
+#include <unistd.h>
+
+enum { WATCH_PAUSE = 500000 /* microseconds */ };
 
 static const struct table_column site_columns[] = {
         {"SITE", TABLE_LEFT},        {"MODEL", TABLE_LEFT},        {"REGION", TABLE_LEFT},
@@ -22,6 +28,43 @@ static const struct table_column link_columns[] = {
         {"FROM", TABLE_LEFT},     {"TO", TABLE_LEFT},      {"DELAY", TABLE_RIGHT},    {"JITTER", TABLE_RIGHT},
         {"CEILING", TABLE_RIGHT}, {"FREE", TABLE_RIGHT},   {"CAPACITY", TABLE_RIGHT}, {"LOSS", TABLE_RIGHT},
         {"PRICE", TABLE_RIGHT},   {"TARIFF", TABLE_RIGHT}, {NULL, TABLE_LEFT},
+};
+
+static const struct table_column site_source_columns[] = {
+        {"SITE", TABLE_LEFT},
+        {"AMOUNTS FROM", TABLE_LEFT},
+        {"AGE", TABLE_RIGHT},
+        {"VALID", TABLE_RIGHT},
+        {"STRUCTURE AGE", TABLE_RIGHT},
+        {"WAITING", TABLE_RIGHT},
+        {"WAIT", TABLE_RIGHT},
+        {"PATH DELAY", TABLE_RIGHT},
+        {"PATH AGE", TABLE_RIGHT},
+        {"CONTRADICTED", TABLE_LEFT},
+        {NULL, TABLE_LEFT},
+};
+static const struct table_column service_source_columns[] = {
+        {"SERVICE", TABLE_LEFT}, {"VERSION", TABLE_LEFT}, {"SITE", TABLE_LEFT},         {"FROM", TABLE_LEFT},
+        {"AGE", TABLE_RIGHT},    {"VALID", TABLE_RIGHT},  {"CONTRADICTED", TABLE_LEFT}, {NULL, TABLE_LEFT},
+};
+static const struct table_column link_source_columns[] = {
+        {"FROM", TABLE_LEFT},      {"TO", TABLE_LEFT},   {"DELAY FROM", TABLE_LEFT},
+        {"REST FROM", TABLE_LEFT}, {"AGE", TABLE_RIGHT}, {"CONTRADICTED", TABLE_LEFT},
+        {NULL, TABLE_LEFT},
+};
+static const struct table_column edge_columns[] = {
+        {"PREFIX", TABLE_LEFT},      {"AS", TABLE_RIGHT},           {"SITE", TABLE_LEFT},
+        {"PREFERENCE", TABLE_RIGHT}, {"AVAILABILITY", TABLE_RIGHT}, {"DELAY", TABLE_RIGHT},
+        {"RESOURCE", TABLE_RIGHT},   {"AGE", TABLE_RIGHT},          {NULL, TABLE_LEFT},
+};
+static const struct table_column contradiction_columns[] = {
+        {"SITE", TABLE_LEFT}, {"VALUE", TABLE_LEFT},  {"TO", TABLE_LEFT},
+        {"SAYS", TABLE_LEFT}, {"", TABLE_RIGHT},      {"SAYS", TABLE_LEFT},
+        {"", TABLE_RIGHT},    {"SINCE", TABLE_RIGHT}, {NULL, TABLE_LEFT},
+};
+static const struct table_column memory_columns[] = {
+        {"TABLE", TABLE_LEFT},    {"ENTRIES", TABLE_RIGHT}, {"OCTETS", TABLE_RIGHT},
+        {"MAXIMUM", TABLE_RIGHT}, {NULL, TABLE_LEFT},
 };
 
 static void add_duration(struct table *table, const json_t *object, const char *key)
@@ -157,33 +200,277 @@ static int print_links(struct session *session, const json_t *view)
 	return table_print(table, session->out);
 }
 
+/* What is there of a number, or "-". */
+static void add_some(struct table *table, const json_t *object, const char *key)
+{
+	if (json_is_number(json_object_get(object, key)))
+		table_cell(table, "%lld", (long long)document_number(object, key));
+	else
+		table_cell(table, "-");
+}
+
+static void add_some_duration(struct table *table, const json_t *object, const char *key)
+{
+	if (json_is_number(json_object_get(object, key)))
+		add_duration(table, object, key);
+	else
+		table_cell(table, "-");
+}
+
+/* The texts of an array. */
+static void add_list(struct session *session, struct table *table, const json_t *object, const char *key)
+{
+	const char *text = "";
+
+	for (size_t i = 0; i < document_count(object, key) && text != NULL; i++) {
+		const char *one = json_string_value(document_at(object, key, i));
+
+		text = arena_format(session->arena, "%s%s%s", text, i == 0 ? "" : " ",
+		                    one == NULL ? "" : one);
+	}
+	table_cell(table, "%s", text == NULL ? "" : text);
+}
+
+static void add_contradicted(struct table *table, const json_t *object)
+{
+	table_cell(table, "%s", document_flag(object, "contradicted") ? "yes" : "");
+}
+
+static int print_site_sources(struct session *session, const json_t *view)
+{
+	struct table *table = table_create(site_source_columns, session->arena);
+
+	for (size_t i = 0; i < document_count(view, "sites"); i++) {
+		const json_t *site = document_at(view, "sites", i);
+		const json_t *queue = json_object_get(site, "queue"), *path = json_object_get(site, "path");
+
+		table_cell(table, "%s", document_text(site, "name"));
+		table_cell(table, "%s", document_text(site, "source"));
+		add_age(table, site);
+		add_duration(table, site, "validity_ms");
+		add_duration(table, site, "structure_age_ms");
+		add_some(table, queue, "waiting");
+		add_some_duration(table, queue, "wait_ms");
+		add_some_duration(table, path, "delay_ms");
+		add_some_duration(table, path, "age_ms");
+		add_list(session, table, site, "contradicted");
+	}
+	return table_print(table, session->out);
+}
+
+static int print_service_sources(struct session *session, const json_t *view)
+{
+	struct table *table = table_create(service_source_columns, session->arena);
+
+	for (size_t i = 0; i < document_count(view, "services"); i++) {
+		const json_t *service = document_at(view, "services", i);
+
+		table_cell(table, "%s", document_text(service, "name"));
+		table_cell(table, "%s", document_text(service, "version"));
+		table_cell(table, "%s", document_text(service, "site"));
+		table_cell(table, "%s", document_text(service, "source"));
+		add_age(table, service);
+		add_duration(table, service, "validity_ms");
+		add_contradicted(table, service);
+	}
+	return table_print(table, session->out);
+}
+
+static int print_link_sources(struct session *session, const json_t *view)
+{
+	struct table *table = table_create(link_source_columns, session->arena);
+
+	for (size_t i = 0; i < document_count(view, "sites"); i++) {
+		const json_t *site = document_at(view, "sites", i);
+
+		for (size_t j = 0; j < document_count(site, "links"); j++) {
+			const json_t *link = document_at(site, "links", j);
+
+			table_cell(table, "%s", document_text(site, "name"));
+			table_cell(table, "%s", document_text(link, "toward"));
+			table_cell(table, "%s", document_text(link, "delay_source"));
+			table_cell(table, "%s", document_text(link, "source"));
+			add_age(table, link);
+			add_contradicted(table, link);
+		}
+	}
+	return table_print(table, session->out);
+}
+
+static int print_edges(struct session *session, const json_t *view)
+{
+	struct table *table = table_create(edge_columns, session->arena);
+
+	for (size_t i = 0; i < document_count(view, "edge_metadata"); i++) {
+		const json_t *edge = document_at(view, "edge_metadata", i);
+
+		table_cell(table, "%s/%lld", document_text(edge, "prefix"),
+		           (long long)document_integer(edge, "length"));
+		add_some(table, edge, "as");
+		table_cell(table, "%s", document_text(edge, "site"));
+		add_some(table, edge, "preference");
+		add_some(table, edge, "availability_percent");
+		add_some_duration(table, edge, "delay_ms");
+		add_some(table, edge, "resource_percent");
+		add_duration(table, edge, "age_ms");
+	}
+	return table_print(table, session->out);
+}
+
+static int print_contradictions(struct session *session, const json_t *view)
+{
+	struct table *table = table_create(contradiction_columns, session->arena);
+
+	for (size_t i = 0; i < document_count(view, "contradictions"); i++) {
+		const json_t *found = document_at(view, "contradictions", i);
+
+		table_cell(table, "%s", document_text(found, "site"));
+		table_cell(table, "%s", document_text(found, "value"));
+		table_cell(table, "%s", document_text(found, "toward"));
+		for (size_t source = 0; source < 2; source++) {
+			const char *name = json_string_value(document_at(found, "sources", source));
+
+			table_cell(table, "%s", name == NULL ? "" : name);
+			table_cell(table, "%lld",
+			           (long long)json_integer_value(document_at(found, "values", source)));
+		}
+		add_duration(table, found, "noted_ms");
+	}
+	return table_print(table, session->out);
+}
+
+static int print_memory(struct session *session, const json_t *view)
+{
+	struct table *table = table_create(memory_columns, session->arena);
+
+	for (size_t i = 0; i < document_count(view, "tables"); i++) {
+		const json_t *one = document_at(view, "tables", i);
+
+		table_cell(table, "%s", document_text(one, "name"));
+		add_some(table, one, "entries");
+		add_some(table, one, "bytes");
+		if (document_integer(one, "maximum") > 0)
+			add_some(table, one, "maximum");
+		else
+			table_cell(table, "-");
+	}
+	table_cell(table, "all");
+	table_cell(table, "-");
+	table_cell(table, "%lld", (long long)document_integer(view, "bytes"));
+	table_cell(table, "-");
+	return table_print(table, session->out);
+}
+
 static const struct view_section {
 	const char *name;
-	session_printer *print;
+	uint8_t parts; /* of the document */
+	bool always;   /* shown without being asked for */
+	session_printer *print, *print_sources;
 } sections[] = {
-        {"sites", print_sites},
-        {"services", print_services},
-        {"links", print_links},
+        {"sites", VIEW_PART_SITES, true, print_sites, print_site_sources},
+        {"services", VIEW_PART_SERVICES, true, print_services, print_service_sources},
+        {"links", VIEW_PART_SITES, true, print_links, print_link_sources},
+        {"edge-metadata", VIEW_PART_EDGE, false, print_edges, print_edges},
+        {"contradictions", VIEW_PART_CONTRADICTIONS, false, print_contradictions, print_contradictions},
 };
 
-static int print_all(struct session *session, const json_t *view)
+/* The section that was asked for; NULL: none in particular. */
+static const struct view_section *find_section(const struct session *session)
 {
+	for (size_t i = 0; session->word_count > 0 && i < ARRAY_SIZE(sections); i++)
+		if (strcmp(session->words[0], sections[i].name) == 0)
+			return &sections[i];
+	return NULL;
+}
+
+static int print_section(struct session *session, const struct view_section *section, const json_t *view)
+{
+	return session->options->detailed ? section->print_sources(session, view)
+	                                  : section->print(session, view);
+}
+
+static int print_view(struct session *session, const json_t *view)
+{
+	const struct view_section *asked = find_section(session);
 	int code = 0;
 
-	for (size_t i = 0; i < ARRAY_SIZE(sections) && code == 0; i++) {
+	if (session->options->memory)
+		return print_memory(session, view);
+	if (asked != NULL)
+		code = print_section(session, asked, view);
+	for (size_t i = 0; asked == NULL && i < ARRAY_SIZE(sections) && code == 0; i++) {
+		if (!sections[i].always)
+			continue;
 		(void)fputs(i == 0 ? "" : "\n", session->out);
-		code = sections[i].print(session, view);
+		code = print_section(session, &sections[i], view);
 	}
+	if (document_flag(view, "truncated"))
+		(void)fputs("... there is more: ask for less at a time\n", stderr);
 	return code;
+}
+
+/* Takes away what is different each time that one looks. */
+static void drop_times(json_t *value)
+{
+	static const char *const names[] = {"time",    "bytes",   "tables", "age_ms", "structure_age_ms",
+	                                    "ages_ms", "noted_ms"};
+	const char *key;
+	json_t *member;
+	size_t index;
+
+	for (size_t i = 0; json_is_object(value) && i < ARRAY_SIZE(names); i++)
+		(void)json_object_del(value, names[i]);
+	json_object_foreach(value, key, member) drop_times(member);
+	json_array_foreach(value, index, member) drop_times(member);
+}
+
+/* Until the gateway or the reader of the output is gone. */
+static int watch_view(struct session *session, const char *argument)
+{
+	json_t *shown = NULL, *view;
+	int code;
+
+	while ((code = session_get(session, BUSBAR_VIEW, argument, &view)) == 0) {
+		json_t *bare = json_deep_copy(view);
+
+		drop_times(bare);
+		if (shown == NULL || !json_equal(bare, shown)) {
+			code = session->options->json ? document_write(view, session->out)
+			                              : print_view(session, view);
+			if (code == 0 && !session->options->json)
+				(void)fputs("\n", session->out);
+			if (code == 0 && fflush(session->out) != 0)
+				code = -EIO;
+		}
+		json_decref(shown);
+		json_decref(view);
+		shown = bare;
+		if (code < 0)
+			break;
+		(void)usleep(WATCH_PAUSE);
+	}
+	json_decref(shown);
+	return session_status(session, code, "gateway");
 }
 
 int view_show(struct session *session)
 {
-	if (session->word_count == 0)
-		return session_show(session, BUSBAR_VIEW, NULL, print_all);
-	for (size_t i = 0; i < ARRAY_SIZE(sections); i++)
-		if (strcmp(session->words[0], sections[i].name) == 0)
-			return session_show(session, BUSBAR_VIEW, NULL, sections[i].print);
-	return complain(COMPLAIN_USAGE, "view: no such part: '%s' (sites, services, links)",
-	                session->words[0]);
+	const struct view_section *asked = find_section(session);
+	char argument[IDENTIFIER_TEXT], problem[OPTIONS_PROBLEM];
+	const char *about = argument;
+	uint8_t parts = asked == NULL ? 0 : asked->parts;
+
+	if (session->word_count > 0 && asked == NULL)
+		return complain(COMPLAIN_USAGE,
+		                "view: no such part: '%s' (sites, services, links, edge-metadata, "
+		                "contradictions)",
+		                session->words[0]);
+	if (session->options->memory)
+		parts = VIEW_PART_CONTRADICTIONS; /* the least, besides the tables */
+	if (view_option_read(session->options, parts, argument, problem) < 0)
+		return complain(COMPLAIN_USAGE, "%s", problem);
+	if (argument[0] == '\0')
+		about = NULL;
+	return session->options->watch ? watch_view(session, about)
+	                               : session_show(session, BUSBAR_VIEW, about, print_view);
 }

@@ -95,6 +95,11 @@ static uint64_t newest_of(const struct brought *first, uint32_t *ret_ways)
 	return newest;
 }
 
+static int64_t time_of(uint64_t sequence)
+{
+	return (int64_t)MINIMUM(sequence, (uint64_t)INT64_MAX);
+}
+
 /*
  * Another originator that goes on telling what is long past says something else of the same gateway.
  * Sequences are times of their sender.
@@ -107,7 +112,7 @@ static void compare_ways(struct collect *collect, const struct brought *first, u
 		return;
 	for (const struct brought *way = first; way != NULL; way = way->next)
 		oldest = MINIMUM(oldest, way->sequence);
-	view_compare_content(collect->view, collect_table_sender(first), (int64_t)newest, (int64_t)oldest);
+	view_compare_content(collect->view, collect_table_sender(first), time_of(newest), time_of(oldest));
 }
 
 static int put_in_view(struct collect *collect, const struct attribute_header *header,
@@ -277,7 +282,7 @@ struct collect *collect_free(struct collect *collect)
 	return NULL;
 }
 
-void collect_tell_contradictions(struct collect *collect)
+static void tell_contradictions(struct collect *collect)
 {
 	const struct view_contradiction *found;
 	char text[GATEWAY_TEXT];
@@ -295,6 +300,14 @@ void collect_tell_contradictions(struct collect *collect)
 		collect->told =
 		        view_contradiction_at(collect->view, view_contradiction_count(collect->view) - 1)
 		                ->number;
+}
+
+void collect_tick(struct collect *collect)
+{
+	struct collect_memory memory = collect_memory(collect);
+
+	tell_contradictions(collect);
+	view_note_routes(collect->view, memory.routes, memory.bytes, memory.maximum);
 }
 
 struct collect_memory collect_memory(const struct collect *collect)

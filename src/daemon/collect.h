@@ -54,7 +54,7 @@ void collect_best(struct collect *collect, const uint8_t prefix[16], uint8_t len
 /* ERROR_COUNT counters of attributes that were refused, by error_index(). */
 const uint64_t *collect_refusals(const struct collect *collect);
 struct collect_memory collect_memory(const struct collect *collect);
-/* Logs contradictions that the view has noted since the last call. */
-void collect_tell_contradictions(struct collect *collect);
+/* Now and then: logs contradictions that the view has noted, and tells it what the routes take. */
+void collect_tick(struct collect *collect);
 
 #endif

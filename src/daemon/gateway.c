@@ -41,7 +41,7 @@ static void on_tick(uv_timer_t *timer)
 	gateway_tick_probe(gateway);
 	(void)view_expire(gateway->view, clock_wall(&gateway->clock));
 	if (!gateway->closing)
-		collect_tell_contradictions(gateway->collect);
+		collect_tick(gateway->collect);
 	if (!gateway->closing)
 		front_publish(gateway->front, gateway->view);
 	next = MAXIMUM(CLOCK_MILLISECOND, MINIMUM(next - now, TICK_MOST));
@@ -276,6 +276,20 @@ static bool keeps_tasks(const struct settings *settings)
 	       (settings->access.count > 0 && gateway_is_none(settings_controller(settings)));
 }
 
+/* Who is no tenant any more sees nothing: what is open of its tasks goes nowhere else. */
+static const struct view_sight *sight_of(void *context, const char *name)
+{
+	static const char *const none[] = {""};
+	static const struct view_sight blind = {.sites = {1, none}, .services = {1, none}};
+	const struct gateway *gateway = context;
+	const struct front_tenant *tenant = gateway->tenants;
+
+	for (size_t i = 0; i < gateway->settings->tenants.count; i++, tenant++)
+		if (strcmp(tenant->name, name) == 0)
+			return tenant->sight;
+	return &blind;
+}
+
 static int open_tasks(struct gateway *gateway)
 {
 	struct task_settings tasks = {.identity = gateway->identity,
@@ -283,6 +297,8 @@ static int open_tasks(struct gateway *gateway)
 	                              .clock = gateway->clock,
 	                              .seed = gateway->seed,
 	                              .output_maximum = (uint64_t)gateway->settings->supply.output,
+	                              .sight = sight_of,
+	                              .context = gateway,
 	                              .decisions = gateway->settings->decisions};
 	struct task_rooms rooms = {.database = gateway->database,
 	                           .view = gateway->view,

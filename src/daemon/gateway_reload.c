@@ -31,6 +31,7 @@ static const char *const changeable[] = {
         "tenants[].plan",
         "tenants[].operator",
         "tenants[].balance",
+        "tenants[].sees",
 };
 
 struct changes {

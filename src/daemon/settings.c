@@ -242,6 +242,7 @@ static const struct config_field tenant_fields[] = {
          .help = "put aside for calls of resident services, again and again"},
         {"plan", CONFIG_CHOICE, FIELD(settings_tenant, plan), .fallback = "spot", .choices = plan_names},
         {"operator", CONFIG_BOOLEAN, FIELD(settings_tenant, operator), .fallback = "false"},
+        {"sees", CONFIG_SECTION, FIELD(settings_tenant, sees), .fields = settings_sight_fields},
         END,
 };
 
@@ -581,6 +582,8 @@ int settings_tenants(const struct settings *settings, struct arena *arena, struc
 		tenants[i].operator= given[i].operator;
 		if (parse_secret(given[i].secret, tenants[i].secret) < 0)
 			return BUSBAR_ERROR_BAD_VALUE;
+		if (settings_sight(&given[i].sees, arena, &tenants[i].sight) < 0)
+			return -ENOMEM;
 	}
 	*ret_tenants = tenants;
 	return 0;

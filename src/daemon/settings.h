@@ -111,6 +111,9 @@ struct settings_tenant {
 	int64_t key, balance, allowance;
 	int plan; /* 0 spot, 1 fixed */
 	bool operator;
+	struct settings_sight {
+		struct config_list regions, operators, sites, services; /* const char * */
+	} sees;
 };
 
 /* Relative changes in parts per million, numbers of losses in thousandths. */

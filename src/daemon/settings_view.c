@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "daemon/settings_view.h"
 
+#include <errno.h>
+
 #define VIEW(member) .offset = offsetof(struct settings_view, member)
 
-enum { RESERVATIONS = 65536, SUSPECTS = 4096, THOUSAND = 1000 };
+enum { RESERVATIONS = 65536, SUSPECTS = 4096, THOUSAND = 1000, NAMES_MOST = 64 };
 
 const struct config_field settings_view_fields[] = {
         {"routes", CONFIG_INTEGER, VIEW(routes), .fallback = "262144", .minimum = 16, .maximum = 1 << 26,
@@ -20,6 +22,45 @@ const struct config_field settings_view_fields[] = {
          .maximum = 3600 * CLOCK_SECOND, .help = "... when they were measured no further apart"},
         {NULL, CONFIG_TEXT, 0},
 };
+
+#define NAMES(key, member, text)                                                                             \
+	{                                                                                                    \
+		key, CONFIG_LIST, .offset = offsetof(struct settings_sight, member), .element = CONFIG_TEXT, \
+		                  .element_size = sizeof(const char *), .list_maximum = NAMES_MOST,          \
+		                  .help = text                                                               \
+	}
+
+const struct config_field settings_sight_fields[] = {
+        NAMES("regions", regions, "only sites of these; none: of all"),
+        NAMES("operators", operators, "only sites of these"),
+        NAMES("sites", sites, "only these, by name"),
+        NAMES("services", services, "only these, by name"),
+        {NULL, CONFIG_TEXT, 0},
+};
+
+static struct view_names names_of(const struct config_list *list)
+{
+	return (struct view_names){.count = (uint32_t)list->count, .names = list->items};
+}
+
+int settings_sight(const struct settings_sight *sees, struct arena *arena,
+                   const struct view_sight **ret_sight)
+{
+	const struct view_sight given = {.regions = names_of(&sees->regions),
+	                                 .operators = names_of(&sees->operators),
+	                                 .sites = names_of(&sees->sites),
+	                                 .services = names_of(&sees->services)};
+	struct view_sight *sight = NULL;
+
+	if (given.regions.count + given.operators.count + given.sites.count + given.services.count > 0) {
+		sight = arena_alloc(arena, sizeof(*sight));
+		if (sight == NULL)
+			return -ENOMEM;
+		*sight = given;
+	}
+	*ret_sight = sight;
+	return 0;
+}
 
 struct view_limits settings_view_limits(const struct settings *settings)
 {

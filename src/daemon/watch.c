@@ -433,6 +433,25 @@ static int64_t validity_of(const struct candidate *candidate)
 	return MAXIMUM(PATH_INTERVALS * candidate->interval, PATH_LEAST);
 }
 
+/* What the links of a candidate's way declare, both ways, halved as the measurement is. 0: not known. */
+static int64_t declared_delay(const struct watch *watch, const struct candidate *candidate)
+{
+	const struct way *way = &candidate->way;
+	int64_t sum = 0;
+
+	for (uint32_t i = 0; i + 1 < way->hop_count; i++) {
+		const struct site *near = view_site(watch->view, way->hops[i]);
+		const struct site *far = view_site(watch->view, way->hops[i + 1]);
+		const struct link_offer *up = near == NULL ? NULL : path_link(near, way->hops[i + 1]);
+		const struct link_offer *down = far == NULL ? NULL : path_link(far, way->hops[i]);
+
+		if (up == NULL || down == NULL)
+			return 0;
+		sum += up->delay / 2 + down->delay / 2;
+	}
+	return candidate->way_failed ? 0 : sum;
+}
+
 /* Not with every reply: what it says is a window's. */
 static void take_path(struct watch *watch, struct candidate *candidate,
                       const struct probe_measurement *measurement)
@@ -445,6 +464,7 @@ static void take_path(struct watch *watch, struct candidate *candidate,
 	if (view_put_path(watch->view, candidate->site, measurement->delay, measurement->jitter,
 	                  measurement->loss, now, validity_of(candidate)) < 0)
 		log_debug(TAG, "event=path-not-taken");
+	view_compare_path(watch->view, candidate->site, declared_delay(watch, candidate));
 }
 
 static void take_load(struct watch *watch, struct candidate *candidate, const struct site_load *load)

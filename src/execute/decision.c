@@ -51,9 +51,20 @@ static void put_facts(struct writer *writer, const struct view_facts *facts)
 	writer_u64(writer, (uint64_t)facts->wait);
 }
 
-static int put_sites(struct writer *writer, const struct view *view, int64_t now)
+/* What was out of the tenant's sight could only be passed through. */
+static int put_site(struct writer *writer, const struct site *shown, const struct view_sight *sight)
 {
 	uint8_t values[ATTRIBUTE_MAXIMUM];
+	struct site site;
+
+	view_copy_site(shown, &site);
+	if (!view_sees_site(sight, shown))
+		site.resource_count = 0;
+	return put_block(writer, values, attribute_encode_site_values(&site, values, sizeof(values)));
+}
+
+static int put_sites(struct writer *writer, const struct view *view, const struct map_request *request)
+{
 	int code = 0;
 
 	writer_u32(writer, (uint32_t)view_site_count(view));
@@ -61,22 +72,27 @@ static int put_sites(struct writer *writer, const struct view *view, int64_t now
 		const struct site *site = view_site_at(view, i);
 
 		put_identity(writer, site->identity);
-		writer_u32(writer, (uint32_t)view_suspected(view, site->identity, now));
+		writer_u32(writer, (uint32_t)view_suspected(view, site->identity, request->now));
 		put_facts(writer, view_facts(site));
-		code = put_block(writer, values, attribute_encode_site_values(site, values, sizeof(values)));
+		code = put_site(writer, site, request->sight);
 	}
 	return code;
 }
 
-static int put_services(struct writer *writer, const struct view *view)
+static int put_services(struct writer *writer, const struct view *view, const struct view_sight *sight)
 {
 	uint8_t values[ATTRIBUTE_MAXIMUM];
+	uint32_t count = 0;
 	int code = 0;
 
-	writer_u32(writer, (uint32_t)view_service_count(view));
+	for (size_t i = 0; i < view_service_count(view); i++)
+		count += view_sees_service(sight, view_service_at(view, i)->title->name);
+	writer_u32(writer, count);
 	for (size_t i = 0; i < view_service_count(view) && code == 0; i++) {
 		struct service_offer service;
 
+		if (!view_sees_service(sight, view_service_at(view, i)->title->name))
+			continue;
 		view_copy_service(view_service_at(view, i), &service);
 		put_identity(writer, service.site);
 		code = put_block(writer, values,
@@ -119,9 +135,9 @@ int decision_encode(const struct view *view, const struct map_request *request, 
 	writer_u8(&writer, request->spot ? 1 : 0);
 	code = put_demand(&writer, request->demand);
 	if (code == 0)
-		code = put_sites(&writer, view, request->now);
+		code = put_sites(&writer, view, request);
 	if (code == 0)
-		code = put_services(&writer, view);
+		code = put_services(&writer, view, request->sight);
 	writer_u32(&writer, plan->part_count);
 	writer_u64(&writer, (uint64_t)plan->price);
 	writer_u64(&writer, (uint64_t)plan->finish);

@@ -222,6 +222,9 @@ static struct map_request map_request_of(const struct tasks *tasks, const struct
 	        .demand = request->demand,
 	        .ingress = gateway_is_none(place->edge) ? tasks->settings.identity : place->edge,
 	        .site = request->site,
+	        .sight = tasks->settings.sight == NULL
+	                         ? NULL
+	                         : tasks->settings.sight(tasks->settings.context, request->tenant),
 	        .access_up = place->access_up,
 	        .access_down = place->access_down,
 	        .access_ceiling_up = place->access_ceiling_up,

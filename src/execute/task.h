@@ -93,7 +93,10 @@ struct task_settings {
 	uint64_t seed;
 	uint64_t output_maximum; /* octets of one part's output */
 	uint32_t tasks;          /* most open tasks; 0: TASK_MAXIMUM; the tables' memory follows it */
-	bool decisions;          /* keep what every decision was made from, see decision.h */
+	/* What a tenant's demands may be placed on. NULL: everything, for everybody. */
+	const struct view_sight *(*sight)(void *context, const char *tenant);
+	void *context;
+	bool decisions; /* keep what every decision was made from, see decision.h */
 };
 
 struct task_rooms {

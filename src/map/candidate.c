@@ -285,8 +285,8 @@ static struct option make_option(const struct job *job, const struct candidate *
 	                                     job->path_request.rate_up, path->width_up),
 	        .transfer_out = transfer_time(path, demand_data_size(body, DATA_OUT, job->parts),
 	                                      job->path_request.rate_down, path->width_down),
-	        .network =
-	                path->delay + bounded_time(request->access_up) + bounded_time(request->access_down),
+	        .network = MAXIMUM(path->delay, candidate->least_network) + bounded_time(request->access_up) +
+	                   bounded_time(request->access_down),
 	        .bound = least_bound(job, path),
 	};
 
@@ -585,6 +585,15 @@ static void set_start(const struct job *job, struct candidate *candidate)
 	candidate->call_tariff = bounded_money(job->request->spot ? service->price : service->tariff);
 }
 
+/* Where measurement and declaration contradict each other the cautious one counts, whichever path is taken.
+ */
+static int64_t least_network(const struct site *site)
+{
+	const struct view_facts *facts = view_facts(site);
+
+	return facts->contradicted >> VIEW_PATH_DELAY & 1 ? 2 * bounded_time(facts->path.delay) : 0;
+}
+
 /* 0: can serve; 1: ruled out with a reason; negative: failure. */
 static int examine(const struct job *job, struct candidate *candidate, uint32_t index)
 {
@@ -595,6 +604,7 @@ static int examine(const struct job *job, struct candidate *candidate, uint32_t 
 	if (body_of(job)->service[0] != '\0')
 		candidate->service =
 		        view_newest_service(job->view, &job->versions, candidate->site->identity);
+	candidate->least_network = least_network(candidate->site);
 	candidate->staleness = view_staleness(&view_facts(candidate->site)->amounts, job->request->now);
 	code = check_admission(job, candidate);
 	if (code != 0)
@@ -621,13 +631,13 @@ int candidate_list(struct job *job, struct candidate **ret_candidates, uint32_t 
 
 	if (candidates == NULL)
 		return -ENOMEM;
-	if (body_of(job)->service[0] != '\0')
+	if (body_of(job)->service[0] != '\0' && view_sees_service(job->request->sight, body_of(job)->service))
 		view_list_versions(job->view, body_of(job)->service, body_of(job)->version, &job->versions);
 	for (size_t i = 0; i < sites; i++) {
 		const struct site *site = view_site_at(job->view, i);
 		int code;
 
-		if (site->resource_count == 0)
+		if (site->resource_count == 0 || !view_sees_site(job->request->sight, site))
 			continue;
 		candidates[count].site = site;
 		code = examine(job, &candidates[count], count);

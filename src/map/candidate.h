@@ -51,6 +51,7 @@ struct candidate {
 	uint32_t claim_count;
 	struct plan_claim claims[PLAN_CLAIMS]; /* kinds and amounts of one part */
 	int64_t start, time;
+	int64_t least_network; /* of any path, up + down: as measured, where links declare too little */
 	money call_price, call_tariff;
 	uint64_t carbon;   /* of one part; 0: the site does not say */
 	uint32_t most;     /* parts that fit */

@@ -107,7 +107,9 @@ static int fill_plan(const struct outcome *outcome, struct plan *plan)
 /* Why nothing is feasible: the demand's own fault first. */
 static int find_status(const struct view *view, const struct outcome *outcome, const struct demand *demand)
 {
-	if (demand->body.service[0] != '\0' && view_service_first(view, demand->body.service) < 0)
+	if (demand->body.service[0] != '\0' &&
+	    (view_service_first(view, demand->body.service) < 0 ||
+	     !view_sees_service(outcome->job.request->sight, demand->body.service)))
 		return BUSBAR_ERROR_UNKNOWN_SERVICE;
 	return outcome->distribution.least_hold > 0 ? BUSBAR_ERROR_BUDGET : BUSBAR_ERROR_INFEASIBLE;
 }

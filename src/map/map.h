@@ -47,13 +47,15 @@
 #include "base/random.h"
 #include "model/demand.h"
 #include "model/plan.h"
+#include "view/sight.h"
 #include "view/view.h"
 
 struct map_request {
 	const struct demand *demand;
 	struct gateway_identity ingress;
-	struct gateway_identity site;                   /* the only one that will do; none: any */
-	int64_t access_up, access_down;                 /* one-way delays of the client's access link */
+	struct gateway_identity site;   /* the only one that will do; none: any */
+	const struct view_sight *sight; /* what may serve; others are not spoken of. NULL: all */
+	int64_t access_up, access_down; /* one-way delays of the client's access link */
 	int64_t access_ceiling_up, access_ceiling_down; /* what it takes at most; 0: none is promised */
 	bool spot; /* tariff = scarcity price at decision time; else the site's tariff */
 	int64_t now;

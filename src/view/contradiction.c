@@ -5,7 +5,8 @@
 #include "base/clock.h"
 #include "view/age.h"
 
-const char *const view_value_names[] = {"link-delay", "free", "price", "service-time", "content", NULL};
+const char *const view_value_names[] = {"link-delay",   "path-delay", "free", "price",
+                                        "service-time", "content",    NULL};
 
 /* No difference of delays below it counts. */
 #define LEAST_DELAY (500 * CLOCK_MICROSECOND)

@@ -252,12 +252,30 @@ static void show_links(struct view *view, struct local *local, struct site *site
 				          facts);
 }
 
+static void show_path(struct view *view, struct local *local, struct view_facts *facts)
+{
+	const uint32_t bit = 1U << VIEW_PATH_DELAY;
+	const struct view_contradiction what = {.site = local->identity,
+	                                        .value = VIEW_PATH_DELAY,
+	                                        .sources = {VIEW_ROUTE, VIEW_MEASURED},
+	                                        .values = {local->declared_path, local->path.delay},
+	                                        .times = {announced(local)->measured, local->path.measured}};
+
+	facts->path = local->path;
+	if (local->path.measured == 0 || local->declared_path == 0 ||
+	    !view_delays_differ(view, local->declared_path, local->path.delay))
+		return;
+	if (!(local->contradicted & bit))
+		view_note_contradiction(view, local, &what);
+	facts->path.delay = MAXIMUM(local->declared_path, local->path.delay);
+	facts->contradicted |= bit;
+}
+
 static int show(struct view *view, struct local *local)
 {
 	struct view_stamp stamp = {VIEW_ROUTE, announced(local)->measured, announced(local)->validity};
 	struct view_facts facts = {.structure = stamp,
 	                           .amounts = stamp,
-	                           .path = local->path,
 	                           .contradicted = local->contradicted & 1U << VIEW_CONTENT};
 	struct site site;
 
@@ -265,6 +283,7 @@ static int show(struct view *view, struct local *local)
 	if (local->loaded)
 		show_load(view, local, &site, &facts);
 	show_links(view, local, &site, &facts);
+	show_path(view, local, &facts);
 	local->contradicted = facts.contradicted;
 	local->links_contradicted = facts.links_contradicted;
 	for (const struct reservation *here = local->reservations; here != NULL; here = here->next)
@@ -297,6 +316,7 @@ void view_forget_announced(struct view *view, struct local *local)
 	drop_announced(view, local);
 	local->loaded = false;
 	local->path = (struct view_path){.measured = 0};
+	local->declared_path = 0;
 	local->link_count = 0;
 	local->contradicted = local->links_contradicted = 0;
 	(void)view_show_local(view, local);
@@ -310,10 +330,12 @@ void view_compare_content(struct view *view, struct gateway_identity site, int64
 	                                        .values = {newest, oldest},
 	                                        .times = {newest, oldest}};
 	const uint32_t bit = 1U << VIEW_CONTENT;
-	bool differ = !view_is_same_time(view, newest, oldest);
+	const struct node *node = view_node(view, site);
+	bool differ = node != NULL && !view_is_same_time(view, newest, oldest) &&
+	              newest - oldest > node->shown.facts.structure.validity;
 	struct local *local = view_local(view, site);
 
-	if (local == NULL && differ && view_node(view, site) != NULL)
+	if (local == NULL && differ)
 		local = view_need_local(view, site);
 	if (local == NULL || differ == ((local->contradicted & bit) != 0))
 		return;
@@ -349,6 +371,16 @@ int view_put_path(struct view *view, struct gateway_identity toward, int64_t del
 		return view_node(view, toward) == NULL ? BUSBAR_ERROR_NOT_FOUND : BUSBAR_ERROR_TABLE_FULL;
 	local->path = (struct view_path){delay, jitter, loss, measured, validity};
 	return view_show_local(view, local);
+}
+
+void view_compare_path(struct view *view, struct gateway_identity toward, int64_t declared)
+{
+	struct local *local = view_local(view, toward);
+
+	if (local == NULL || local->path.measured == 0 || local->declared_path == declared)
+		return;
+	local->declared_path = declared;
+	(void)view_show_local(view, local);
 }
 
 static bool has_link(const struct site *site, struct gateway_identity toward)
@@ -534,6 +566,8 @@ static bool drop_values(struct local *local, int64_t now)
 		local->loaded = false;
 	if (measured && has_ended(local->path.measured, local->path.validity, now))
 		local->path = (struct view_path){.measured = 0};
+	if (local->path.measured == 0)
+		local->declared_path = 0;
 	for (uint32_t i = 0; i < count; i++)
 		if (!has_ended(local->links[i].values.measured, local->links[i].values.validity, now))
 			local->links[kept++] = local->links[i];

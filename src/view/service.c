@@ -25,7 +25,7 @@ static struct service *service_in(const struct entry *entry)
 	return (struct service *)(uintptr_t)entry;
 }
 
-static int compare_titles(const struct view_title *a, const struct view_title *b)
+static inline int compare_titles(const struct view_title *a, const struct view_title *b)
 {
 	int order = a == b ? 0 : strcmp(a->name, b->name);
 
@@ -37,23 +37,23 @@ static int compare_title(const void *key, const struct entry *entry)
 	return compare_titles(key, &((const struct title *)(const void *)entry)->text);
 }
 
-static int compare_place(const void *key, const struct entry *entry)
+static inline int compare_place(const void *key, const struct entry *entry)
 {
 	const struct place_key *place = key;
 	const struct view_service *offer = &service_in(entry)->offer;
-	int order = gateway_compare(place->site, offer->site);
+	int order = view_compare_identity(place->site, offer->site);
 
 	return order != 0 ? order : memcmp(place->address, offer->address, sizeof(offer->address));
 }
 
-static int compare_service(const void *key, const struct entry *entry)
+static inline int compare_service(const void *key, const struct entry *entry)
 {
 	const struct service_key *service = key;
 	const struct view_service *offer = &service_in(entry)->offer;
 	int order = compare_titles(service->title, offer->title);
 
 	if (order == 0)
-		order = gateway_compare(service->site, offer->site);
+		order = view_compare_identity(service->site, offer->site);
 	return order != 0 ? order : memcmp(service->address, offer->address, sizeof(offer->address));
 }
 
@@ -65,6 +65,15 @@ static struct service_key key_of(const struct service *service)
 static struct place_key place_of(const struct service *service)
 {
 	return (struct place_key){service->offer.site, service->offer.address};
+}
+
+static struct service *find(const struct view *view, struct gateway_identity site, const uint8_t address[16])
+{
+	const struct place_key place = {site, address};
+	size_t index;
+	struct entry *entry = tree_search(&view->places, &place, compare_place, &index);
+
+	return entry != NULL && compare_place(&place, entry) == 0 ? service_in(entry) : NULL;
 }
 
 int view_open_services(struct view *view)
@@ -168,9 +177,19 @@ static bool has_title(const struct service *service, const struct service_offer 
 	       strcmp(service->offer.title->version, offer->version) == 0;
 }
 
-static struct service *new_service(struct view *view, const struct service_offer *offer)
+static const struct view_title *use_title(const struct view_title *text)
 {
-	const struct view_title *title = share_title(view, offer);
+	CONTAINER_OF((uintptr_t)text, struct title, text)->uses++;
+	return text;
+}
+
+/* `former` has the same place, maybe the same title. */
+static struct service *new_service(struct view *view, const struct service_offer *offer,
+                                   const struct service *former)
+{
+	const struct view_title *title = former != NULL && has_title(former, offer)
+	                                         ? use_title(former->offer.title)
+	                                         : share_title(view, offer);
 	struct service *service = title == NULL ? NULL : view_new_entry(view, ENTRY_SERVICE);
 
 	if (service == NULL) {
@@ -222,13 +241,11 @@ static int replace_service(struct view *view, struct service *former, struct ser
 
 int view_put_service(struct view *view, const struct service_offer *offer)
 {
-	const struct place_key place = {offer->site, offer->address};
-	struct entry *entry = tree_find(&view->places, &place);
-	struct service *former = service_in(entry), *service;
+	struct service *former = find(view, offer->site, offer->address), *service;
 	int code;
 
 	view->changed = true;
-	if (former != NULL && has_title(former, offer) && !view_is_shown(view, entry)) {
+	if (former != NULL && has_title(former, offer) && !view_is_shown(view, &former->entry)) {
 		bool contradicted = former->offer.contradicted;
 
 		former->offer = compact(offer, former->offer.title);
@@ -238,7 +255,7 @@ int view_put_service(struct view *view, const struct service_offer *offer)
 	}
 	if (former == NULL && view->services.count == view->limits.services)
 		return BUSBAR_ERROR_TABLE_FULL;
-	service = new_service(view, offer);
+	service = new_service(view, offer, former);
 	if (service == NULL)
 		return BUSBAR_ERROR_TABLE_FULL;
 	show_time(view, service, former != NULL && former->offer.contradicted);
@@ -251,16 +268,14 @@ int view_put_service(struct view *view, const struct service_offer *offer)
 
 void view_review_service(struct view *view, struct gateway_identity site, const uint8_t address[16])
 {
-	const struct place_key place = {site, address};
-	struct entry *entry = tree_find(&view->places, &place);
-	struct service *service = service_in(entry), *copy;
+	struct service *service = find(view, site, address), *copy;
 	struct service_offer offer;
 
 	if (service == NULL)
 		return;
-	if (view_is_shown(view, entry)) {
+	if (view_is_shown(view, &service->entry)) {
 		view_copy_service(&service->offer, &offer);
-		copy = new_service(view, &offer);
+		copy = new_service(view, &offer, service);
 		if (copy == NULL)
 			return;
 		copy->declared = service->declared;
@@ -291,10 +306,9 @@ static int remove_service(struct view *view, struct service *service)
 
 int view_remove_service(struct view *view, struct gateway_identity site, const uint8_t address[16])
 {
-	const struct place_key place = {site, address};
-	struct entry *entry = tree_find(&view->places, &place);
+	struct service *service = find(view, site, address);
 
-	return entry == NULL ? BUSBAR_ERROR_NOT_FOUND : remove_service(view, service_in(entry));
+	return service == NULL ? BUSBAR_ERROR_NOT_FOUND : remove_service(view, service);
 }
 
 int view_remove_services(struct view *view, struct gateway_identity site)

@@ -21,18 +21,10 @@ static inline struct node *node_in(const struct entry *entry)
 	return (struct node *)(uintptr_t)entry;
 }
 
-/* In the order of gateway_compare(), in one comparison. */
-static inline uint64_t number_of(struct gateway_identity identity)
-{
-	return (uint64_t)identity.site << 16 | identity.gateway;
-}
-
 static inline int compare_node(const void *key, const struct entry *entry)
 {
-	uint64_t here = number_of(node_in(entry)->shown.site.identity);
-	uint64_t number = number_of(*(const struct gateway_identity *)key);
-
-	return (number > here) - (number < here);
+	return view_compare_identity(*(const struct gateway_identity *)key,
+	                             node_in(entry)->shown.site.identity);
 }
 
 static struct node *seek(const struct view *view, struct gateway_identity identity, size_t *ret_index)
@@ -40,6 +32,11 @@ static struct node *seek(const struct view *view, struct gateway_identity identi
 	struct entry *entry = tree_search(&view->nodes, &identity, compare_node, ret_index);
 
 	return entry != NULL && compare_node(&identity, entry) == 0 ? node_in(entry) : NULL;
+}
+
+static struct view_table table_of(const char *name, size_t entries, size_t bytes, size_t maximum)
+{
+	return (struct view_table){.name = name, .entries = entries, .bytes = bytes, .maximum = maximum};
 }
 
 struct view *view_create(const struct view_limits *limits)
@@ -54,6 +51,7 @@ struct view *view_create(const struct view_limits *limits)
 	if (view->limits.window == 0)
 		view->limits.window = VIEW_WINDOW;
 	view->next_number = 1;
+	view_note_routes(view, 0, 0, 0);
 	view->nodes = (struct tree){.compare = compare_node};
 	/* At worst each entry has a node of its own, in each of the four trees and for each snapshot. */
 	view->trees = slab_create(sizeof(struct tree_node), SIZE_MAX / sizeof(struct tree_node));
@@ -239,9 +237,9 @@ void view_copy_site(const struct site *site, struct site *ret_site)
 	copy_site(ret_site, site);
 }
 
-static struct view_table table_of(const char *name, size_t entries, size_t bytes, size_t maximum)
+void view_note_routes(struct view *view, size_t entries, size_t bytes, size_t maximum)
 {
-	return (struct view_table){.name = name, .entries = entries, .bytes = bytes, .maximum = maximum};
+	view->routes = table_of("routes", entries, bytes, maximum);
 }
 
 void view_tables(const struct view *view, struct view_table ret_tables[VIEW_TABLES])
@@ -268,6 +266,7 @@ void view_tables(const struct view *view, struct view_table ret_tables[VIEW_TABL
 	        table_of("edge-metadata", view->edges.count, slab_bytes(view->edge_slab), view->limits.edges);
 	ret_tables[8] =
 	        table_of("contradictions", view->trace.count, slab_bytes(view->trace_slab), VIEW_TRACE);
+	ret_tables[9] = view->routes;
 	ret_tables[6] =
 	        table_of("suspects", view->suspect_count,
 	                 (view->limits.suspects + 1) * sizeof(*view->suspects), view->limits.suspects);

@@ -59,7 +59,15 @@ struct view_stamp {
 };
 
 /* What two sources can contradict each other in. */
-enum view_value { VIEW_LINK_DELAY, VIEW_FREE, VIEW_PRICE, VIEW_SERVICE_TIME, VIEW_CONTENT, VIEW_VALUES };
+enum view_value {
+	VIEW_LINK_DELAY,
+	VIEW_PATH_DELAY,
+	VIEW_FREE,
+	VIEW_PRICE,
+	VIEW_SERVICE_TIME,
+	VIEW_CONTENT,
+	VIEW_VALUES
+};
 extern const char *const view_value_names[VIEW_VALUES + 1]; /* NULL-terminated */
 
 /* Measured by this gateway. */
@@ -171,6 +179,11 @@ int view_put_load(struct view *view, const struct site_load *load) CHECKED;
 int view_put_path(struct view *view, struct gateway_identity toward, int64_t delay, int64_t jitter,
                   uint32_t loss, int64_t measured, int64_t validity) CHECKED;
 /*
+ * What the links of the way that was measured sum up to, one way: where that contradicts the measurement the
+ * longer one is shown. 0: not known.
+ */
+void view_compare_path(struct view *view, struct gateway_identity toward, int64_t declared);
+/*
  * This gateway's measurement of the link from `from` to `toward`: shown in place of what its owner declares
  * as long as it is valid. NOT_FOUND, TABLE_FULL.
  */
@@ -185,7 +198,7 @@ int view_remove_edge(struct view *view, struct gateway_identity site, const uint
                      uint32_t originator);
 /*
  * The newest and the oldest word of a site that are told at the same time by different originators: further
- * apart than the window they contradict each other.
+ * apart than the window and than words of the site are valid they contradict each other.
  */
 void view_compare_content(struct view *view, struct gateway_identity site, int64_t newest, int64_t oldest);
 
@@ -268,7 +281,10 @@ struct view_table {
 	size_t entries, bytes;
 	size_t maximum; /* of entries; 0: bounded by the other tables */
 };
-enum { VIEW_TABLES = 9 };
+enum { VIEW_TABLES = 10 };
+/* The table of routes from which the view is made, which is kept elsewhere, is shown beside the view's own.
+ */
+void view_note_routes(struct view *view, size_t entries, size_t bytes, size_t maximum);
 void view_tables(const struct view *view, struct view_table ret_tables[VIEW_TABLES]);
 /* Memory of all tables, of a view with its snapshots, bytes. */
 size_t view_bytes(const struct view *view);

@@ -83,6 +83,7 @@ struct local {
 	bool loaded;
 	struct site_load load;
 	struct view_path path;
+	int64_t declared_path; /* sum of its links; 0: not known */
 	uint32_t link_count;
 	struct measured_link links[LOCAL_LINKS];
 	uint32_t contradicted, links_contradicted; /* as in the facts */
@@ -113,6 +114,7 @@ struct view {
 	struct snapshot *newest; /* the others behind it, by age */
 	uint32_t snapshot_count;
 	uint64_t next_number;
+	struct view_table routes;
 	uint64_t contradictions;
 	int64_t now;  /* as view_expire() was told last */
 	bool changed; /* since the newest snapshot */
@@ -126,6 +128,17 @@ struct snapshot {
 	struct entry *replaced[ENTRY_KINDS]; /* since this snapshot, which is the newest that shows them */
 	struct view_table tables[VIEW_TABLES];
 };
+
+/* In the order of gateway_compare(), for one comparison. */
+static inline uint64_t view_number(struct gateway_identity identity)
+{
+	return (uint64_t)identity.site << 16 | identity.gateway;
+}
+
+static inline int view_compare_identity(struct gateway_identity a, struct gateway_identity b)
+{
+	return (view_number(a) > view_number(b)) - (view_number(a) < view_number(b));
+}
 
 /* Room that a site with so many links takes. */
 size_t view_site_size(uint32_t link_count);

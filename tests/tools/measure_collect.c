@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 enum { ROUNDS = 5 };
 
@@ -22,6 +23,15 @@ static void must(int code)
 		return;
 	(void)fprintf(stderr, "measure_collect: error %d\n", code);
 	exit(EXIT_FAILURE);
+}
+
+/* Of this thread: what others do on the machine is not counted. */
+static int64_t processor_time(void)
+{
+	struct timespec time;
+
+	(void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+	return time.tv_sec * CLOCK_SECOND + time.tv_nsec;
 }
 
 static struct seal_ring ring = {.count = 1, .keys = {{.identifier = 1, .secret = {1, 2, 3}}}};
@@ -85,10 +95,10 @@ int main(int argc, char **argv)
 			write_message(&messages[i], 1 + (uint32_t)i / services, (uint32_t)i % services,
 			              1 + round);
 		(void)view_release_snapshot(view_snapshot(view));
-		begin = clock_monotonic(&clock_system);
+		begin = processor_time();
 		for (size_t i = 0; i < count; i++)
 			collect_route(collect, &messages[i].route, false);
-		time = clock_monotonic(&clock_system) - begin;
+		time = processor_time() - begin;
 		if (round == 0)
 			(void)printf("first: %.0f ns a route\n", (double)time / (double)count);
 		else

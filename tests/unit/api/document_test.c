@@ -3,8 +3,10 @@
 #include "tests/t.h"
 
 #include "base/hex.h"
+#include "base/text.h"
 #include "grammar/grammar.h"
 #include "station.h"
+#include "wire/view_filter.h"
 #include <jansson.h>
 
 static struct station *station;
@@ -211,6 +213,165 @@ static void the_view_shows_sites_services_and_links(void **state)
 	T_EQ(number_of(link, "loss_ppm"), 1200);
 	T_EQ(number_of(link, "free_bps"), 250000000);
 	json_decref(view);
+}
+
+static json_t *view_by(const struct view_filter *filter, const struct view_sight *sight)
+{
+	struct document_request request = {.document = DOCUMENT_VIEW, .tenant = "demo", .sight = sight};
+	char *text;
+
+	view_filter_encode(filter, &request.task);
+	T_OK(document_render(&station->source, &request, &text));
+	return parse(text);
+}
+
+static void check_sizes(json_t *view, size_t sites, size_t services)
+{
+	T_EQ(json_array_size(json_object_get(view, "sites")), sites);
+	T_EQ(json_array_size(json_object_get(view, "services")), services);
+	T_TRUE(json_is_boolean(json_object_get(view, "truncated")));
+	json_decref(view);
+}
+
+static void the_view_says_where_values_are_from(void **state)
+{
+	const struct view_edge edge = {.address = {0xfd, 7},
+	                               .length = 128,
+	                               .as = 65004,
+	                               .measured = station_wall(station),
+	                               .metadata = {.present = EDGE_DELAY, .delay = 40 * CLOCK_MILLISECOND}};
+	const struct site_load load = {.identity = station->identity,
+	                               .measured = station_wall(station),
+	                               .validity = CLOCK_SECOND,
+	                               .waiting = 3,
+	                               .wait = 20 * CLOCK_MILLISECOND};
+	json_t *view, *site, *link, *found;
+
+	add_linked_site();
+	T_OK(view_put_edge(station->view, &edge));
+	T_OK(view_put_load(station->view, &load));
+	T_OK(view_put_path(station->view, (struct gateway_identity){9, 1}, 7 * CLOCK_MILLISECOND, 1, 2,
+	                   station_wall(station), CLOCK_SECOND));
+	T_OK(view_put_link_delay(station->view, (struct gateway_identity){9, 1}, station->identity,
+	                         9 * CLOCK_MILLISECOND, 1, 2, station_wall(station), CLOCK_SECOND));
+	view = document_of(STATION_DEMO, DOCUMENT_VIEW, NULL);
+	site = first_of(view, "sites");
+	T_TEXT(text_of(site, "source"), "probe");
+	T_EQ(number_of(json_object_get(site, "queue"), "waiting"), 3);
+	T_TEXT(text_of(first_of(site, "resources"), "source"), "probe");
+	site = json_array_get(json_object_get(view, "sites"), 1);
+	T_TEXT(text_of(site, "source"), "route");
+	T_TEXT(json_string_value(json_array_get(json_object_get(site, "contradicted"), 0)), "link-delay");
+	T_TRUE(json_real_value(json_object_get(json_object_get(site, "path"), "delay_ms")) == 7);
+	link = first_of(site, "links");
+	T_TEXT(text_of(link, "delay_source"), "measured");
+	T_TEXT(text_of(link, "source"), "route");
+	T_TRUE(json_is_true(json_object_get(link, "stale")));
+	T_TRUE(json_is_true(json_object_get(link, "contradicted")));
+	T_TRUE(json_real_value(json_object_get(link, "delay_ms")) == 9);
+	CHECK_FIELDS(first_of(view, "services"), {"source", JSON_STRING}, {"age_ms", JSON_REAL},
+	             {"validity_ms", JSON_REAL}, {"contradicted", JSON_FALSE});
+	found = first_of(view, "edge_metadata");
+	CHECK_FIELDS(found, {"prefix", JSON_STRING}, {"site", JSON_NULL}, {"delay_ms", JSON_REAL});
+	T_TEXT(text_of(found, "source"), "edge-metadata");
+	found = first_of(view, "contradictions");
+	CHECK_FIELDS(found, {"site", JSON_STRING}, {"sources", JSON_ARRAY}, {"values", JSON_ARRAY},
+	             {"ages_ms", JSON_ARRAY});
+	T_TEXT(text_of(found, "value"), "link-delay");
+	CHECK_FIELDS(first_of(view, "tables"), {"name", JSON_STRING}, {"entries", JSON_INTEGER},
+	             {"bytes", JSON_INTEGER}, {"maximum", JSON_INTEGER});
+	json_decref(view);
+}
+
+static void the_view_is_filtered(void **state)
+{
+	size_t services = view_service_count(station->view);
+	struct view_filter filter = {.parts = VIEW_PART_SITES};
+
+	add_linked_site();
+	check_sizes(view_by(&filter, NULL), 2, 0);
+	filter.parts = 0;
+	filter.models = 1 << SUPPLY_TRANSIT;
+	check_sizes(view_by(&filter, NULL), 1, 0);
+	filter.models = 1 << SUPPLY_EDGE;
+	check_sizes(view_by(&filter, NULL), 1, services);
+	filter.kinds = 1 << RESOURCE_CPU;
+	check_sizes(view_by(&filter, NULL), 1, services);
+	filter.kinds |= 1 << RESOURCE_GPU;
+	check_sizes(view_by(&filter, NULL), 0, 0);
+	filter = (struct view_filter){
+	        .service = view_filter_name(view_service_at(station->view, 0)->title->name)};
+	check_sizes(view_by(&filter, NULL), 2, services);
+	filter.service = view_filter_name("nothing");
+	check_sizes(view_by(&filter, NULL), 2, 0);
+	filter = (struct view_filter){.region = view_filter_name("nowhere")};
+	check_sizes(view_by(&filter, NULL), 0, 0);
+	filter = (struct view_filter){.price = 20000}; /* the core's, to the nano-unit */
+	check_sizes(view_by(&filter, NULL), 1, services);
+	filter.price = 1;
+	check_sizes(view_by(&filter, NULL), 0, 0);
+	filter = (struct view_filter){.latency = 1}; /* nobody has a link from here */
+	check_sizes(view_by(&filter, NULL), 1, services);
+	T_OK(view_put_path(station->view, (struct gateway_identity){9, 1}, CLOCK_MILLISECOND, 0, 0, 1, 0));
+	filter.latency = CLOCK_MILLISECOND;
+	check_sizes(view_by(&filter, NULL), 2, services);
+	filter.latency = CLOCK_MILLISECOND / 2;
+	check_sizes(view_by(&filter, NULL), 1, services);
+}
+
+/* What a tenant may not see is not there for it, nor may its demands be placed there. */
+static void the_view_is_a_tenants_own(void **state)
+{
+	static const char *const nowhere[] = {"nowhere"}, *const here[] = {"edge"},
+	                         *const other[] = {"other"};
+	const struct view_filter all = {.parts = 0};
+	struct view_sight sight = {.sites = {1, here}};
+	size_t services = view_service_count(station->view);
+
+	add_linked_site();
+	check_sizes(view_by(&all, &sight), 1, services);
+	sight = (struct view_sight){.regions = {1, nowhere}};
+	check_sizes(view_by(&all, &sight), 0, 0);
+	sight = (struct view_sight){.operators = {1, nowhere}};
+	check_sizes(view_by(&all, &sight), 0, 0);
+	sight = (struct view_sight){.services = {1, other}};
+	check_sizes(view_by(&all, &sight), 2, 0);
+}
+
+/* So large a view is not rendered as a whole. */
+static void a_large_view_is_cut(void **state)
+{
+	const struct view_limits limits = {
+	        .sites = DOCUMENT_VIEW_MOST + 10, .services = 4, .reservations = 4, .suspects = 4};
+	const struct view_filter all = {.parts = 0}, sites = {.region = view_filter_name("east")};
+	struct document_source large = station->source;
+	struct document_request request = {.document = DOCUMENT_VIEW, .tenant = "demo"};
+	struct view *view = view_create(&limits);
+	json_t *object;
+	char *text;
+
+	assert_non_null(view);
+	for (uint32_t i = 1; i <= DOCUMENT_VIEW_MOST + 10; i++) {
+		struct site site = {.identity = {i, 1}, .region = "west"};
+
+		if (i > DOCUMENT_VIEW_MOST)
+			text_copy(site.region, sizeof(site.region), "east");
+		T_OK(view_put_site(view, &site));
+	}
+	large.view = view;
+	view_filter_encode(&all, &request.task);
+	T_OK(document_render(&large, &request, &text));
+	object = parse(text);
+	T_TRUE(json_is_true(json_object_get(object, "truncated")));
+	check_sizes(object, DOCUMENT_VIEW_MOST, 0);
+	view_filter_encode(&sites, &request.task);
+	T_OK(document_render(&large, &request, &text));
+	object = parse(text);
+	T_TRUE(json_is_false(json_object_get(object, "truncated")));
+	check_sizes(object, 10, 0);
+	request.task.octets[3] = 1;
+	T_ERROR(document_render(&large, &request, &text), BUSBAR_ERROR_BAD_VALUE);
+	view_free(view);
 }
 
 static json_t *quote(const char *text)
@@ -638,6 +799,10 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	        CASE(the_view_shows_sites_services_and_links),
+	        CASE(the_view_says_where_values_are_from),
+	        CASE(the_view_is_filtered),
+	        CASE(the_view_is_a_tenants_own),
+	        CASE(a_large_view_is_cut),
 	        CASE(a_quote_shows_the_plan),
 	        CASE(a_quote_shows_the_reasons),
 	        CASE(a_task_shows_its_parts),

@@ -394,7 +394,7 @@ static void open_front(struct station *station)
 void station_open(struct station *station)
 {
 	const struct view_limits limits = {
-	        .sites = SITES, .services = 16, .reservations = 256, .suspects = 8};
+	        .edges = 8, .sites = SITES, .services = 16, .reservations = 256, .suspects = 8};
 	char path[80];
 
 	*station = (struct station){.identity = {4, 1},

@@ -141,6 +141,80 @@ static void the_view_is_three_tables(void **state)
 	T_EQ(twin.as_operator, 0);
 }
 
+#define SEEN                                                                                                 \
+	"{\"node\":\"edge-a\",\"bytes\":4711,\"truncated\":true,\"sites\":[{\"name\":\"dc-1\",\"source\":"   \
+	"\"probe\",\"age_ms\":15,\"validity_ms\":500,\"structure_age_ms\":4000,\"contradicted\":[\"free\","  \
+	"\"price\"],\"queue\":{\"waiting\":3,\"wait_ms\":20},\"path\":{\"delay_ms\":7,\"age_ms\":90},"       \
+	"\"links\":["                                                                                        \
+	"{\"toward\":\"core-1\",\"source\":\"route\",\"delay_source\":\"measured\",\"contradicted\":true}]}" \
+	"],"                                                                                                 \
+	"\"services\":[{\"name\":\"ocr\",\"version\":\"1\",\"site\":\"dc-1\",\"source\":\"route\",\"age_"    \
+	"ms\":4000,"                                                                                         \
+	"\"contradicted\":false}],\"edge_metadata\":[{\"prefix\":\"fd00::7\",\"length\":128,\"as\":65004,"   \
+	"\"site\":"                                                                                          \
+	"null,\"preference\":7,\"delay_ms\":40,\"age_ms\":10}],\"contradictions\":[{\"site\":\"dc-1\","      \
+	"\"value\":"                                                                                         \
+	"\"free\",\"toward\":null,\"sources\":[\"route\",\"probe\"],\"values\":[8,2],\"noted_ms\":1000}],"   \
+	"\"tables\":[{\"name\":\"sites\",\"entries\":1,\"bytes\":999,\"maximum\":16384},{\"name\":"          \
+	"\"index\","                                                                                         \
+	"\"entries\":2,\"bytes\":1072,\"maximum\":0}]}"
+
+static void the_view_says_where_values_are_from(void **state)
+{
+	twin.answers[0] = (struct twin_answer){.document = BUSBAR_VIEW, .text = SEEN};
+	check(RUN("view", "sites", "--long"), COMPLAIN_DONE,
+	      "SITE  AMOUNTS FROM      AGE     VALID  STRUCTURE AGE  WAITING     WAIT  PATH DELAY  PATH AGE  "
+	      "CONTRADICTED\n"
+	      "dc-1  probe         15.0 ms  500.0 ms         4.00 s        3  20.0 ms      7.0 ms   90.0 ms  "
+	      "free price\n");
+	HAS(RUN("view", "-l"), COMPLAIN_DONE, "ocr      1        dc-1  route",
+	    "dc-1  core-1  measured    route", "yes");
+	HAS(RUN("view", "edge-metadata"), COMPLAIN_DONE,
+	    "fd00::7/128  65004  -              7             -  40.0 ms");
+	HAS(RUN("view", "contradictions"), COMPLAIN_DONE, "dc-1  free   -   route  8  probe  2  1.00 s");
+	check(RUN("view", "--memory"), COMPLAIN_DONE,
+	      "TABLE  ENTRIES  OCTETS  MAXIMUM\n"
+	      "sites        1     999    16384\n"
+	      "index        2    1072        -\n"
+	      "all          -    4711        -\n");
+}
+
+static void the_view_is_asked_for_by_filters(void **state)
+{
+	twin.answers[0] = (struct twin_answer){.document = BUSBAR_VIEW, .text = SEEN};
+	HAS(RUN("view"), COMPLAIN_DONE, "dc-1");
+	T_TEXT(twin.asked, "");
+	HAS(RUN("view", "services", "--model", "edge", "--model=cloud", "--kind", "cpu", "--service",
+	        "foobar:2", "--price", "0.000001", "--latency", "1 us"),
+	    COMPLAIN_DONE, "ocr");
+	T_TEXT(twin.asked, "02060100bf9cf968"
+	                   "0000000003e803e8");
+	HAS(RUN("view", "--region", "a"), COMPLAIN_DONE, "dc-1");
+	T_TEXT(twin.asked, "0000000000000000e40c292c00000000");
+	check(RUN("view", "--model", "moon"), COMPLAIN_USAGE, "");
+	check(RUN("view", "--kind", "cheese"), COMPLAIN_USAGE, "");
+	check(RUN("view", "--price", "-1"), COMPLAIN_USAGE, "");
+	check(RUN("view", "--latency", "soon"), COMPLAIN_USAGE, "");
+	check(RUN("view", "--region", "a", "--region", "b"), COMPLAIN_USAGE, "");
+	check(RUN("view", "--run"), COMPLAIN_USAGE, "");
+}
+
+/* Again for what changes, and not for what only grows older; until the gateway is gone. */
+static void the_view_is_watched(void **state)
+{
+	static const char *const texts[] = {"{\"sites\":[{\"name\":\"dc-1\",\"age_ms\":1}]}",
+	                                    "{\"sites\":[{\"name\":\"dc-1\",\"age_ms\":2}]}",
+	                                    "{\"sites\":[{\"name\":\"dc-2\",\"age_ms\":3}]}"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
+		twin.answers[i] =
+		        (struct twin_answer){.document = BUSBAR_VIEW, .text = texts[i], .once = true};
+	twin.answers[3] = (struct twin_answer){.document = BUSBAR_VIEW, .code = BUSBAR_ERROR_NO_ANSWER};
+	check(RUN("view", "--watch", "--json"), COMPLAIN_FAILED,
+	      "{\"sites\":[{\"name\":\"dc-1\",\"age_ms\":1}]}\n{\"sites\":[{\"name\":\"dc-2\",\"age_ms\":3}]}"
+	      "\n");
+}
+
 static void a_quote_shows_path_and_reasons(void **state)
 {
 	twin.answers[0] = (struct twin_answer){.text = QUOTE};
@@ -592,6 +666,9 @@ int main(void)
 	        CLEAN(usage_is_status_two),
 	        CLEAN(help_names_every_command),
 	        CLEAN(the_view_is_three_tables),
+	        CLEAN(the_view_says_where_values_are_from),
+	        CLEAN(the_view_is_asked_for_by_filters),
+	        CLEAN(the_view_is_watched),
 	        CLEAN(a_quote_shows_path_and_reasons),
 	        CLEAN(an_infeasible_quote_fails_with_reasons),
 	        CLEAN(an_infeasible_run_asks_why),

@@ -352,7 +352,7 @@ static void an_old_word_contradicts_a_new_one(void **state)
 	T_EQ(found->value, VIEW_CONTENT);
 	T_EQ(found->values[0], later);
 	T_EQ(found->values[1], SEQUENCE);
-	collect_tell_contradictions(collect);
+	collect_tick(collect);
 	/* It speaks up again. */
 	site_news(&old, &site, site.locator, later);
 	old.route.origin_as = OTHER_AS;
@@ -412,7 +412,9 @@ static void edge_metadata_come_with_routes(void **state)
 
 static void routes_are_bounded(void **state)
 {
+	struct view_table tables[VIEW_TABLES];
 	struct news news;
+	uint32_t told = 0;
 
 	for (uint32_t i = 0; i < ROUTES + 10; i++) {
 		struct site site = site_of(4);
@@ -436,6 +438,12 @@ static void routes_are_bounded(void **state)
 	}
 	T_EQ(collect_memory(collect).routes, ROUTES);
 	T_EQ(collect_memory(collect).maximum, ROUTES);
+	collect_tick(collect);
+	view_tables(view, tables);
+	for (uint32_t i = 0; i < VIEW_TABLES; i++)
+		told += strcmp(tables[i].name, "routes") == 0 && tables[i].entries == ROUTES &&
+		        tables[i].maximum == ROUTES && tables[i].bytes == collect_memory(collect).bytes;
+	T_EQ(told, 1);
 	T_EQ(view_edge_count(view), ROUTES - COLLECT_WAYS);
 	T_EQ(refused(BUSBAR_ERROR_TABLE_FULL), ROUTES + 10);
 }

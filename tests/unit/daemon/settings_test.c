@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "daemon/settings.h"
 #include "daemon/settings_announce.h"
+#include "daemon/settings_view.h"
 #include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -42,6 +43,37 @@ static void an_empty_file_is_a_gateway_alone(void **state)
 	T_EQ(settings.locator.length, 48);
 	T_EQ(settings.bgp.as, 0);
 	T_EQ(settings.supply.cores, 0);
+	arena_free(arena);
+}
+
+static void a_view_is_bounded_and_shown_in_part(void **state)
+{
+	struct arena *arena = arena_create(1 << 20);
+	struct front_tenant *tenants;
+	struct view_limits limits;
+	struct settings settings;
+	char text[512], yaml[2048];
+
+	(void)snprintf(yaml, sizeof(yaml),
+	               "view: {sites: 100, services: 2000, edge-metadata: 0, tolerance: 10 %%, window: 3 s}\n"
+	               "tenants: [{name: demo, key: 9, secret: %s, sees: {regions: [east, west], services: "
+	               "[ocr]}},\n"
+	               "  {name: all, key: 8, secret: %s}]\n",
+	               secret, secret);
+	T_OK(read_text(yaml, arena, &settings, text));
+	limits = settings_view_limits(&settings);
+	T_EQ(limits.sites, 100);
+	T_EQ(limits.services, 2000);
+	T_EQ(limits.edges, 0);
+	T_EQ(limits.tolerance, 100);
+	T_EQ(limits.window, 3 * CLOCK_SECOND);
+	T_EQ(settings.view.routes, 262144);
+	T_OK(settings_tenants(&settings, arena, &tenants));
+	T_EQ(tenants[0].sight->regions.count, 2);
+	T_TEXT(tenants[0].sight->regions.names[1], "west");
+	T_EQ(tenants[0].sight->sites.count, 0);
+	T_TEXT(tenants[0].sight->services.names[0], "ocr");
+	T_TRUE(tenants[1].sight == NULL);
 	arena_free(arena);
 }
 
@@ -434,6 +466,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(an_empty_file_is_a_gateway_alone),
+	        cmocka_unit_test(a_view_is_bounded_and_shown_in_part),
 	        cmocka_unit_test(values_reach_the_rooms),
 	        cmocka_unit_test(links_and_prices_reach_the_book),
 	        cmocka_unit_test(announcements_and_metrics_reach_the_book),

@@ -928,6 +928,53 @@ static void test_queue(void **state)
 	T_TEXT(reason_of(fixture, 4), "site-3: respond 20.4 ms > 20 ms");
 }
 
+/* Where a measured way is longer than its links declare, what is measured counts. */
+static void test_links_that_lie(void **state)
+{
+	struct fixture *fixture = *state;
+
+	build_headset(fixture);
+	fixture->demand.body.respond_within = 20 * MS;
+	T_OK(view_put_path(fixture->view, network_identity(4), 7 * MS / 2, 0, 0, NETWORK_NOW, 0));
+	view_compare_path(fixture->view, network_identity(4), 5 * MS / 2);
+	map(fixture);
+	T_EQ(fixture->plan.status, BUSBAR_ERROR_INFEASIBLE);
+	T_TEXT(reason_of(fixture, 4), "site-3: respond 21.4 ms > 20 ms");
+	view_compare_path(fixture->view, network_identity(4), 0);
+	map(fixture);
+	T_EQ(fixture->plan.status, 0);
+}
+
+/* What a tenant may not see serves it not, and is not spoken of; on the way it is all the same. */
+static void test_sight(void **state)
+{
+	static const char *const east[] = {"east"}, *const other[] = {"other"};
+	struct view_sight sight = {.regions = {1, east}};
+	struct fixture *fixture = *state;
+	struct site ingress = network_site(1, "edge-a"), middle = executor(2, "middle", 8, 1);
+	struct site far = executor(3, "far", 8, 1000);
+
+	text_copy(far.region, sizeof(far.region), "east");
+	join(&ingress, &middle, MS, MS, 1000 * MEGABIT, 10);
+	join(&middle, &far, MS, MS, 1000 * MEGABIT, 10);
+	network_put(fixture->view, &ingress);
+	network_put(fixture->view, &middle);
+	network_put(fixture->view, &far);
+	offer(fixture, 2, "render", "1", MS);
+	offer(fixture, 3, "render", "1", MS);
+	ask_service(fixture, "render");
+	map(fixture);
+	T_EQ(fixture->plan.parts[0].site.site, 2);
+	fixture->request.sight = &sight;
+	map(fixture);
+	T_EQ(fixture->plan.parts[0].site.site, 3);
+	T_EQ(fixture->plan.parts[0].path.hop_count, 3);
+	T_EQ(fixture->plan.reason_count, 0);
+	sight = (struct view_sight){.services = {1, other}};
+	map(fixture);
+	T_EQ(fixture->plan.status, BUSBAR_ERROR_UNKNOWN_SERVICE);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(test_##name, setup, teardown)
 
 int main(void)
@@ -960,6 +1007,8 @@ int main(void)
 	        TEST(no_news),
 	        TEST(news_win),
 	        TEST(queue),
+	        TEST(links_that_lie),
+	        TEST(sight),
 	        TEST(speed),
 	};
 

@@ -92,6 +92,32 @@ static void test_link_delay(void **state)
 	view_free(view);
 }
 
+static void test_path_delay(void **state)
+{
+	struct view *view = open_view();
+
+	view_compare_path(view, id(1), 5 * MS); /* nothing is known of it */
+	put(view, 1, 100 * SECOND, 0);
+	T_OK(view_put_path(view, id(1), 10 * MS, 1, 2, 100 * SECOND, 10 * SECOND));
+	view_compare_path(view, id(1), 9 * MS);
+	T_EQ(facts(view, 1)->path.delay, 10 * MS);
+	T_EQ(facts(view, 1)->contradicted, 0);
+	view_compare_path(view, id(1), 5 * MS);
+	T_EQ(facts(view, 1)->path.delay, 10 * MS);
+	T_EQ(facts(view, 1)->contradicted, 1U << VIEW_PATH_DELAY);
+	T_EQ(view_contradiction_at(view, 0)->values[0], 5 * MS);
+	T_OK(view_put_path(view, id(1), 2 * MS, 1, 2, 101 * SECOND, 10 * SECOND));
+	T_EQ(facts(view, 1)->path.delay, 5 * MS);
+	view_compare_path(view, id(1), 0); /* by another way, of which nothing is declared */
+	T_EQ(facts(view, 1)->path.delay, 2 * MS);
+	T_EQ(facts(view, 1)->contradicted, 0);
+	view_compare_path(view, id(1), 5 * MS);
+	T_EQ(view_expire(view, 112 * SECOND), 0); /* probes have stopped */
+	T_EQ(facts(view, 1)->path.measured, 0);
+	T_EQ(facts(view, 1)->contradicted, 0);
+	view_free(view);
+}
+
 static void test_amounts(void **state)
 {
 	struct view *view = open_view();
@@ -230,9 +256,9 @@ static void test_many_liars(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        cmocka_unit_test(test_link_delay),   cmocka_unit_test(test_amounts),
-	        cmocka_unit_test(test_service_time), cmocka_unit_test(test_liar),
-	        cmocka_unit_test(test_many_liars),
+	        cmocka_unit_test(test_link_delay), cmocka_unit_test(test_path_delay),
+	        cmocka_unit_test(test_amounts),    cmocka_unit_test(test_service_time),
+	        cmocka_unit_test(test_liar),       cmocka_unit_test(test_many_liars),
 	};
 
 	return T_RUN(tests);
