@@ -7,16 +7,18 @@
  * Connects from address LOCAL to a route reflector at [REMOTE]:PORT. Site i of SITES (from 1) is gateway i.1;
  * it has a locator and SERVICES services, all sealed with the domain key 1 of SECRET (64 hexadecimal digits).
  * Each service has an address of its own, or with `anycast` the one of its name, and then ADD-PATH and an
- * originator for each site tell the routes apart. Prints "up" when the session is established. Commands on
- * standard input:
+ * originator for each site tell the routes apart. Prints "up" when the session is established.
  *
- *   all               announces everything; prints "all ROUTES STARTED" when it is written
- *   pace RATE COUNT   announces COUNT services again, RATE a second, each with another price; prints "paced
- * COUNT" price COUNT       changes one price again and again, 20 to 90 ms apart; prints "price SEQUENCE SENT"
- * each time listen            prints "came SEQUENCE RECEIVED" for every service from now on withdraw SITE
- * withdraws what the site has announced; prints "withdrawn ROUTES STARTED"
+ * Commands on standard input, each with a line on standard output when it is done:
  *
- * The end of standard input is the end. Times are of the monotonic clock, ns; a SEQUENCE is the attribute's.
+ *   all               announces everything: all ROUTES STARTED
+ *   pace RATE COUNT   announces COUNT services again, RATE a second, each with another price: paced COUNT
+ *   price COUNT       changes one price COUNT times, 20 to 90 ms apart: price SEQUENCE SENT, each time,
+ *                     and priced COUNT
+ *   listen            from now on, for every service: came SEQUENCE RECEIVED; listening
+ *   withdraw SITE     withdraws what the site has announced: withdrawn ROUTES STARTED
+ *
+ * Times are of the monotonic clock, ns; a SEQUENCE is the attribute's. The end of standard input is the end.
  */
 #include "base/clock.h"
 #include "base/cursor.h"

@@ -4,11 +4,15 @@
  *
  *   viewer LOCAL REMOTE PORT AS SECRET SERVICES
  *
- * Peers with a route reflector as the gateway 9999.1 and prints, as it happens (times are of the monotonic
- * clock, ns): up                                  the session is established complete TIME CPU BYTES SERVICES
- * services are in the view; processor time of the process, ns, and octets of the view's tables came SEQUENCE
- * TIME                  after that: a service is in the view anew, with the attribute's sequence The end of
- * standard input is the end.
+ * Peers with a route reflector as the gateway 9999.1 and prints, as it happens:
+ *
+ *   up                        the session is established
+ *   complete TIME CPU BYTES   SERVICES services are in the view; the process's processor time, and
+ *                             octets of the view's tables
+ *   shows PRICE TIME          after that, when a route has come: the base price of the first resource of
+ *                             the teller's site (bench/teller.c)
+ *
+ * Times are of the monotonic clock, ns. The end of standard input is the end.
  */
 #include "base/clock.h"
 #include "base/error.h"
@@ -25,7 +29,7 @@
 #include <time.h>
 #include <uv.h>
 
-enum { SITE = 9999, ATTRIBUTE_CODE = 255, IDENTIFIER = 0x0a0f0001, LINE = 64 };
+enum { SITE = 9999, TELLER = 9998, ATTRIBUTE_CODE = 255, IDENTIFIER = 0x0a0f0001, LINE = 64 };
 
 struct viewer {
 	struct view *view;
@@ -52,13 +56,12 @@ static int64_t processor_time(void)
 	return time.tv_sec * CLOCK_SECOND + time.tv_nsec;
 }
 
-static void tell_service(const struct speaker_route *route)
+static void show_price(const struct viewer *viewer)
 {
-	struct attribute_header header;
+	const struct site *site = view_site(viewer->view, (struct gateway_identity){TELLER, 1});
 
-	if (attribute_peek(route->attribute, route->attribute_size, &header) == 0 &&
-	    header.content == ATTRIBUTE_SERVICE)
-		printf("came %llu %lld\n", (unsigned long long)header.sequence,
+	if (site != NULL && site->resource_count > 0)
+		printf("shows %lld %lld\n", (long long)site->resources[0].base,
 		       (long long)clock_monotonic(&clock_system));
 }
 
@@ -68,7 +71,7 @@ static void on_route(void *context, const struct speaker_route *route, bool with
 
 	collect_route(viewer->collect, route, withdrawn);
 	if (viewer->complete && !withdrawn) {
-		tell_service(route);
+		show_price(viewer);
 	} else if (!viewer->complete && view_service_count(viewer->view) == viewer->services) {
 		viewer->complete = true;
 		printf("complete %lld %lld %zu\n", (long long)clock_monotonic(&clock_system),
@@ -97,7 +100,11 @@ static void open_rooms(struct viewer *viewer, uv_loop_t *loop, char **argv)
 {
 	const struct view_limits limits = {
 	        .sites = 16384, .services = 262144, .reservations = 64, .suspects = 64};
-	const struct collect_settings collect = {.identity = {SITE, 1}, .ring = &viewer->ring, .seed = 1};
+	const struct collect_settings collect = {.identity = {SITE, 1},
+	                                         .ring = &viewer->ring,
+	                                         .clock = clock_system,
+	                                         .routes = 262144,
+	                                         .seed = 1};
 	const struct speaker_callbacks callbacks = {.context = viewer, .route = on_route, .peer = on_peer};
 	struct speaker_peer peer;
 	struct speaker_settings speaker = {.identifier = IDENTIFIER,

@@ -23,7 +23,8 @@ bool advertise_permitted(const struct advertise *advertise, const struct table_c
 	if (!advertise->external)
 		return !from_internal;
 	return !contains(a.as_path, a.as_count, advertise->remote_as) &&
-	       !contains(a.communities, a.community_count, UPDATE_NO_EXPORT);
+	       !contains(a.communities, a.community_count, UPDATE_NO_EXPORT) &&
+	       !contains(a.communities, a.community_count, UPDATE_NO_EXPORT_SUBCONFED);
 }
 
 static struct update_form form_of(const struct advertise *advertise)

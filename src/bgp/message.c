@@ -14,6 +14,7 @@ enum {
 	NOTIFICATION_MINIMUM = 21,
 	REFRESH_MINIMUM = 23,
 	PARAMETER_CAPABILITIES = 2,
+	PARAMETER_EXTENDED = 255, /* RFC 9072: in the place of the first type */
 	CAPABILITY_MULTIPROTOCOL = 1,
 	CAPABILITY_ROUTE_REFRESH = 2,
 	CAPABILITY_EXTENDED_MESSAGE = 6,
@@ -291,12 +292,13 @@ static int take_capability(struct cursor *list, struct message_open *open)
 	return cursor_finish(&value);
 }
 
-/* Returns 0, or the OPEN error's subcode + 1. */
-static int take_parameters(struct cursor *parameters, struct message_open *open)
+/* Returns 0, or the OPEN error's subcode + 1. Lengths are of two octets in the extended form. */
+static int take_parameters(struct cursor *parameters, bool extended, struct message_open *open)
 {
 	while (parameters->error == 0 && cursor_left(parameters) > 0) {
 		uint8_t type = cursor_u8(parameters);
-		struct cursor list = cursor_part(parameters, cursor_u8(parameters));
+		size_t size = extended ? cursor_u16(parameters) : cursor_u8(parameters);
+		struct cursor list = cursor_part(parameters, size);
 
 		if (parameters->error == 0 && type != PARAMETER_CAPABILITIES)
 			return OPEN_UNSUPPORTED_PARAMETER + 1;
@@ -316,6 +318,8 @@ int message_open_decode(const void *body, size_t size, struct message_open *ret_
 	struct cursor cursor = cursor_open(body, size);
 	struct cursor parameters;
 	struct message_open open = {0};
+	uint8_t length;
+	bool extended;
 	int wrong;
 
 	if (cursor_u8(&cursor) != VERSION)
@@ -323,10 +327,14 @@ int message_open_decode(const void *body, size_t size, struct message_open *ret_
 	open.as = cursor_u16(&cursor);
 	open.hold_time = cursor_u16(&cursor);
 	open.identifier = cursor_u32(&cursor);
-	parameters = cursor_part(&cursor, cursor_u8(&cursor));
+	length = cursor_u8(&cursor);
+	extended = length > 0 && cursor_left(&cursor) > 0 && *cursor.next == PARAMETER_EXTENDED;
+	if (extended)
+		(void)cursor_u8(&cursor);
+	parameters = cursor_part(&cursor, extended ? cursor_u16(&cursor) : length);
 	if (cursor_finish(&cursor) < 0)
 		return refuse(ret_error, MESSAGE_OPEN_ERROR, OPEN_UNSPECIFIC, NULL, 0);
-	wrong = take_parameters(&parameters, &open);
+	wrong = take_parameters(&parameters, extended, &open);
 	if (wrong != 0)
 		return refuse(ret_error, MESSAGE_OPEN_ERROR, (uint8_t)(wrong - 1), NULL, 0);
 	if (open.as == 0)

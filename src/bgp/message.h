@@ -2,11 +2,11 @@
 /*
  * BGP-4 messages: framing, OPEN, NOTIFICATION, KEEPALIVE and ROUTE-REFRESH (UPDATE has its own file).
  *
- * Standards: RFC 4271 section 4 and 6; RFC 5492 (capabilities), RFC 4760 (multiprotocol), RFC 6793
- * (4-octet AS), RFC 7911 (ADD-PATH), RFC 8654 (extended messages), RFC 2918 and RFC 7313 (route refresh),
- * RFC 4724 and RFC 8538 (graceful restart), RFC 9003 (shutdown communication), RFC 9687 (send hold timer).
- * Nothing here allocates. A decoder that refuses a message fills a struct message_error: the NOTIFICATION
- * that the peer is to get.
+ * Standards: RFC 4271 section 4 and 6; RFC 5492 and RFC 9072 (capabilities), RFC 4760 (multiprotocol), RFC
+ * 6793 (4-octet AS), RFC 7911 (ADD-PATH), RFC 8654 (extended messages), RFC 2918 and RFC 7313 (route
+ * refresh), RFC 4724 and RFC 8538 (graceful restart), RFC 9003 (shutdown communication), RFC 9687 (send hold
+ * timer). Nothing here allocates. A decoder that refuses a message fills a struct message_error: the
+ * NOTIFICATION that the peer is to get.
  */
 #ifndef BGP_MESSAGE_H
 #define BGP_MESSAGE_H

@@ -98,6 +98,16 @@ static int store(struct peering *peering, const struct update_prefix *prefix, st
 	return code;
 }
 
+/*
+ * The edge of the domain. Ours may come from anywhere: it is sealed, and who opens it judges it. Attribute 42
+ * is not; from outside it counts only where the peer is one that we tell it.
+ */
+static void filter(const struct peering *peering, struct update_attributes *a)
+{
+	if (!peering->advertise.inside && !peering->settings.edge_metadata)
+		a->edge_metadata_size = 0;
+}
+
 static void store_all(struct peering *peering, const struct update *update)
 {
 	const struct message_error too_many =
@@ -128,7 +138,7 @@ static void take_end_of_rib(struct peering *peering)
 	peering_end_stale(peering, "end-of-rib");
 }
 
-static void apply(struct peering *peering, const struct update *update)
+static void apply(struct peering *peering, struct update *update)
 {
 	struct speaker *speaker = peering->speaker;
 	struct speaker_statistics *statistics = &speaker->statistics;
@@ -147,6 +157,7 @@ static void apply(struct peering *peering, const struct update *update)
 		statistics->refused_routes++;
 		refuse_all(peering, update->announced);
 	} else if (update->announced.size > 0) {
+		filter(peering, &update->attributes);
 		store_all(peering, update);
 	}
 	if (update->end_of_rib)

@@ -52,11 +52,11 @@ struct speaker_peer {
 	uint8_t remote[16];
 	uint32_t interface; /* index, for link-local addresses; 0: none */
 	uint32_t as;
-	uint16_t port;                   /* to connect to; 0: that of the settings */
-	bool passive;                    /* only accepts */
-	bool edge_metadata;              /* is told attribute 42 of the routes passed on */
-	bool cease_at_maximum;           /* too many paths end the session (CEASE); else these are refused */
-	uint8_t gtsm_hops;               /* the peer is at most so many hops away (RFC 5082); 0: unchecked */
+	uint16_t port;         /* to connect to; 0: that of the settings */
+	bool passive;          /* only accepts */
+	bool edge_metadata;    /* is told attribute 42 of the routes passed on, and tells it from outside */
+	bool cease_at_maximum; /* too many paths end the session (CEASE); else these are refused */
+	uint8_t gtsm_hops;     /* the peer is at most so many hops away (RFC 5082); 0: unchecked */
 	char password[SPEAKER_PASSWORD]; /* of TCP MD5 (RFC 2385), one per remote address; "": none */
 	uint32_t maximum_paths;          /* 0: SPEAKER_PATHS */
 	int64_t hold;                    /* ns; 0: that of the settings; negative: none */

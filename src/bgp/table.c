@@ -157,39 +157,45 @@ struct table *table_create(const struct table_settings *settings)
 
 /* ---- the paths of a prefix ---- */
 
-/* Room for one more path. */
-static int make_room(struct table *table, struct prefix *prefix)
-{
-	uint32_t capacity = prefix->capacity > 1 ? prefix->capacity + prefix->capacity / 4 + 2 : FIRST_ARRAY;
-	struct path *array;
+enum { PATH_BYTES = sizeof(struct path) + sizeof(uint64_t) };
 
-	if (prefix->count < prefix->capacity)
-		return 0;
-	array = reallocarray(prefix->capacity > 1 ? prefix->many : NULL, capacity, sizeof(*array));
-	if (array == NULL)
-		return -ENOMEM;
-	if (prefix->capacity > 1)
-		table->array_bytes -= prefix->capacity * sizeof(*array);
-	else
-		array[0] = prefix->one;
-	table->array_bytes += capacity * sizeof(*array);
-	prefix->many = array;
+/* Gives the paths another array, which has room for them; capacity 1: within the prefix. */
+static int resize(struct table *table, struct prefix *prefix, uint32_t capacity)
+{
+	struct prefix old = *prefix;
+	struct path *array = NULL;
+
+	if (capacity > 1) {
+		array = reallocarray(NULL, capacity, PATH_BYTES);
+		if (array == NULL)
+			return -ENOMEM;
+		table->array_bytes += (size_t)capacity * PATH_BYTES;
+		prefix->many = array;
+	}
 	prefix->capacity = capacity;
+	memcpy(table_paths(prefix), table_paths(&old), old.count * sizeof(*array));
+	memcpy(table_origins(prefix), table_origins(&old), old.count * sizeof(uint64_t));
+	if (old.capacity > 1) {
+		table->array_bytes -= (size_t)old.capacity * PATH_BYTES;
+		free(old.many);
+	}
+	table->moves++;
 	return 0;
 }
 
-/* Back into the prefix where one path is left. */
+/* Room for one more path. */
+static int make_room(struct table *table, struct prefix *prefix)
+{
+	if (prefix->count < prefix->capacity)
+		return 0;
+	return resize(table, prefix, MAXIMUM(prefix->count + prefix->count / 4 + 2, (uint32_t)FIRST_ARRAY));
+}
+
+/* One path that is left goes back into the prefix, which takes no memory. */
 static void fold(struct table *table, struct prefix *prefix)
 {
-	struct path *array = prefix->many;
-
-	if (prefix->capacity <= 1 || prefix->count > 1)
-		return;
-	table->array_bytes -= prefix->capacity * sizeof(*array);
-	prefix->capacity = 1;
-	prefix->one = array[0];
-	free(array);
-	table->moves++;
+	if (prefix->capacity > 1 && prefix->count <= 1)
+		(void)resize(table, prefix, 1);
 }
 
 /* Whether a path sorts before (peer, path identifier). */
@@ -229,20 +235,27 @@ static struct path *find_path(const struct prefix *prefix, uint16_t peer, uint32
 	return NULL;
 }
 
-static int insert(struct table *table, struct prefix *prefix, const struct path *path)
+static int insert(struct table *table, struct prefix *prefix, const struct path *path, uint64_t origin,
+                  struct path **ret_path)
 {
 	uint32_t at = lower_bound(prefix, path->peer, path->path_id);
 	int code = make_room(table, prefix);
 	struct path *paths = table_paths(prefix);
+	uint64_t *origins = table_origins(prefix);
+	size_t behind = prefix->count - at;
 
 	if (code < 0)
 		return code;
-	memmove(&paths[at + 1], &paths[at], (prefix->count - at) * sizeof(*paths));
+	memmove(&paths[at + 1], &paths[at], behind * sizeof(*paths));
+	memmove(&origins[at + 1], &origins[at], behind * sizeof(*origins));
 	paths[at] = *path;
+	origins[at] = origin;
 	prefix->count++;
 	prefix->best += prefix->best != NO_PATH && prefix->best >= at;
+	prefix->dirty_to += prefix->dirty_to > at;
 	table->peers[path->peer].records++;
 	table->moves++;
+	*ret_path = &paths[at];
 	return 0;
 }
 
@@ -250,14 +263,17 @@ static int insert(struct table *table, struct prefix *prefix, const struct path 
 static void erase(struct table *table, struct prefix *prefix, uint32_t at)
 {
 	struct path *paths = table_paths(prefix);
+	uint64_t *origins = table_origins(prefix);
+	size_t behind = --prefix->count - at;
 
 	table->peers[paths[at].peer].records--;
-	prefix->count--;
 	if (prefix->best == at)
 		prefix->best = NO_PATH;
 	else
 		prefix->best -= prefix->best != NO_PATH && prefix->best > at;
-	memmove(&paths[at], &paths[at + 1], (prefix->count - at) * sizeof(*paths));
+	prefix->dirty_from -= prefix->dirty_from > at;
+	memmove(&paths[at], &paths[at + 1], behind * sizeof(*paths));
+	memmove(&origins[at], &origins[at + 1], behind * sizeof(*origins));
 	table->moves++;
 }
 
@@ -289,7 +305,7 @@ static void free_prefix(struct table *table, struct prefix *prefix)
 		table_set_published(table, &paths[i], NULL);
 	}
 	if (prefix->capacity > 1) {
-		table->array_bytes -= prefix->capacity * sizeof(*paths);
+		table->array_bytes -= (size_t)prefix->capacity * PATH_BYTES;
 		free(prefix->many);
 	}
 	slab_release(table->slab, prefix);
@@ -327,13 +343,27 @@ static void mark(struct table *table, struct prefix *prefix)
 	table->dirty = prefix;
 }
 
-static void mark_origin(struct prefix *prefix, uint32_t as, uint32_t originator)
+static void touch(struct prefix *prefix, uint32_t at)
 {
-	struct path *paths = table_paths(prefix);
+	bool none = prefix->dirty_from >= prefix->dirty_to;
+
+	table_paths(prefix)[at].flags |= DIRTY;
+	prefix->dirty_from = none ? at : MINIMUM(prefix->dirty_from, at);
+	prefix->dirty_to = none ? at + 1 : MAXIMUM(prefix->dirty_to, at + 1);
+}
+
+static void touch_origin(struct prefix *prefix, uint64_t wanted)
+{
+	const uint64_t *origins = table_origins(prefix);
 
 	for (uint32_t i = 0; i < prefix->count; i++)
-		if (table_is_of(&paths[i], as, originator))
-			paths[i].flags |= DIRTY;
+		if (origins[i] == wanted)
+			touch(prefix, i);
+}
+
+static uint32_t index_of(const struct prefix *prefix, const struct path *path)
+{
+	return (uint32_t)(path - table_paths(prefix));
 }
 
 static int take_prefix(struct table *table, const struct update_prefix *wanted, struct prefix **ret_prefix)
@@ -376,23 +406,39 @@ static uint32_t originator(const struct table *table, int peer, const struct upd
  * origin goes and comes back, and says something to whoever reads it. Where two fall together, the later
  * one takes the next free number.
  */
-static uint32_t choose_number(const struct prefix *prefix, uint32_t as, uint32_t router)
+static uint32_t own_number(uint64_t origin)
+{
+	return table_origin_router(origin) != 0 ? table_origin_router(origin) : table_origin_as(origin);
+}
+
+static bool is_taken(const struct prefix *prefix, uint32_t number)
 {
 	const struct path *paths = table_paths(prefix);
-	uint32_t number = router != 0 ? router : as;
-	bool taken = number == 0;
 
-	for (;;) {
-		for (uint32_t i = 0; i < prefix->count; i++) {
-			if (table_is_of(&paths[i], as, router))
-				return paths[i].number;
-			taken |= paths[i].number == number;
-		}
-		if (!taken)
-			return number;
-		number++;
-		taken = number == 0;
+	for (uint32_t i = 0; i < prefix->count; i++)
+		if (paths[i].number == number)
+			return true;
+	return number == 0;
+}
+
+/* As long as every origin has its own number, only one other could have this one: of that AS or router. */
+static uint32_t choose_number(const struct table *table, struct prefix *prefix, uint64_t wanted)
+{
+	const uint64_t *origins = table_origins(prefix);
+	uint32_t number = own_number(wanted);
+	const uint64_t of_as = table_make_origin(number, 0);
+	const uint64_t of_router = table_make_origin(table->settings.as, number);
+	bool doubtful = prefix->displaces || number == 0;
+
+	for (uint32_t i = 0; i < prefix->count; i++) {
+		if (origins[i] == wanted)
+			return table_paths(prefix)[i].number;
+		doubtful |= origins[i] == of_as || origins[i] == of_router;
 	}
+	while (doubtful && is_taken(prefix, number))
+		number++;
+	prefix->displaces |= number != own_number(wanted);
+	return number;
 }
 
 /* ---- changes ---- */
@@ -405,14 +451,15 @@ static void remove_path(struct table *table, struct prefix *prefix, struct path 
 	mark(table, prefix);
 	set_stale(table, path, false);
 	path->attributes = table_drop(table, path->attributes);
-	path->flags |= DIRTY;
 	prefix->forgets = true;
 	peer->paths--;
 	table->paths--;
-	if (path->published != NULL)
+	if (path->published != NULL) {
+		touch(prefix, index_of(prefix, path));
 		return;
-	mark_origin(prefix, path->as, path->originator);
-	erase(table, prefix, (uint32_t)(path - table_paths(prefix)));
+	}
+	touch_origin(prefix, table_origins(prefix)[index_of(prefix, path)]);
+	erase(table, prefix, index_of(prefix, path));
 }
 
 static void set_path(struct table *table, struct prefix *prefix, struct path *path,
@@ -421,7 +468,7 @@ static void set_path(struct table *table, struct prefix *prefix, struct path *pa
 	struct attributes *old = path->attributes;
 
 	path->attributes = adopt(table, attributes);
-	path->flags |= DIRTY;
+	touch(prefix, index_of(prefix, path));
 	set_stale(table, path, false);
 	prefix->compares_med |= attributes_view(attributes).med != 0;
 	mark(table, prefix);
@@ -432,41 +479,27 @@ static void set_path(struct table *table, struct prefix *prefix, struct path *pa
 	table_drop(table, old);
 }
 
-/* A withdrawn record of the same name that has not been reported yet. */
-static struct path *find_withdrawn(const struct prefix *prefix, const struct path *like)
+/* A withdrawn record of the same name and origin that has not been reported yet. */
+static struct path *find_withdrawn(const struct prefix *prefix, const struct path *like, uint64_t origin)
 {
 	struct path *paths = table_paths(prefix);
 
 	for (uint32_t i = lower_bound(prefix, like->peer, like->path_id); i < prefix->count; i++) {
 		if (paths[i].peer != like->peer || paths[i].path_id != like->path_id)
 			break;
-		if (paths[i].attributes == NULL && table_is_of(&paths[i], like->as, like->originator))
+		if (paths[i].attributes == NULL && table_origins(prefix)[i] == origin)
 			return &paths[i];
 	}
 	return NULL;
 }
 
-static int add_path(struct table *table, struct prefix *prefix, const struct path *new,
-                    struct attributes *attributes)
-{
-	struct path *path = find_withdrawn(prefix, new);
-	int code;
-
-	if (path == NULL) {
-		code = insert(table, prefix, new);
-		if (code < 0)
-			return code;
-		path = &table_paths(prefix)[lower_bound(prefix, new->peer, new->path_id)];
-	}
-	set_path(table, prefix, path, attributes);
-	return 0;
-}
-
-/* For a path that is not there under its peer's name and path identifier, or not of this origin. */
-static int replace_path(struct table *table, struct prefix *prefix, struct path *old, struct path *new,
-                        struct attributes *attributes)
+/* For what its peer does not say under that path identifier, or says of another origin (`old`). */
+static int add_path(struct table *table, struct prefix *prefix, struct path *old, struct path *new,
+                    uint64_t origin, struct attributes *attributes)
 {
 	const struct peer *peer = &table->peers[new->peer];
+	struct path *path;
+	int code;
 
 	if (old == NULL && peer->paths >= peer->maximum) {
 		table->refused++;
@@ -474,14 +507,22 @@ static int replace_path(struct table *table, struct prefix *prefix, struct path 
 	}
 	if (old != NULL)
 		remove_path(table, prefix, old);
-	new->number = choose_number(prefix, new->as, new->originator);
-	return add_path(table, prefix, new, attributes);
+	path = find_withdrawn(prefix, new, origin);
+	if (path == NULL) {
+		new->number = choose_number(table, prefix, origin);
+		code = insert(table, prefix, new, origin, &path);
+		if (code < 0)
+			return code;
+	}
+	set_path(table, prefix, path, attributes);
+	return 0;
 }
 
 int table_update(struct table *table, int peer, const struct update_prefix *update,
                  struct attributes *attributes)
 {
 	const struct update_attributes view = attributes_view(attributes);
+	const uint64_t origin = table_make_origin(origin_as(table, &view), originator(table, peer, &view));
 	struct path new = {.peer = (uint16_t)(peer + 1), .path_id = update->path_id};
 	struct prefix *prefix;
 	struct path *old;
@@ -489,21 +530,18 @@ int table_update(struct table *table, int peer, const struct update_prefix *upda
 
 	if (code < 0)
 		return code;
-	new.as = origin_as(table, &view);
-	new.originator = originator(table, peer, &view);
 	old = find_path(prefix, new.peer, new.path_id);
-	if (old != NULL && attributes_equal(old->attributes, attributes)) {
+	if (old == NULL || table_origins(prefix)[index_of(prefix, old)] != origin) {
+		code = add_path(table, prefix, old, &new, origin, attributes);
+		if (code < 0)
+			mark(table, prefix); /* may be empty */
+		return code;
+	}
+	if (attributes_equal(old->attributes, attributes))
 		set_stale(table, old, false);
-		return 0;
-	}
-	if (old != NULL && table_is_of(old, new.as, new.originator)) {
+	else
 		set_path(table, prefix, old, attributes);
-		return 0;
-	}
-	code = replace_path(table, prefix, old, &new, attributes);
-	if (code < 0)
-		mark(table, prefix); /* may be empty */
-	return code;
+	return 0;
 }
 
 void table_withdraw(struct table *table, int peer, const struct update_prefix *update)

@@ -24,23 +24,32 @@ struct path {
 	struct attributes *attributes; /* NULL: withdrawn */
 	struct attributes *published;  /* as its origin's choice was reported; NULL: it is not the choice */
 	uint32_t path_id;
-	uint32_t as, originator, number; /* of the origin */
-	uint16_t peer;                   /* place in table->peers */
+	uint32_t number; /* of the origin */
+	uint16_t peer;   /* place in table->peers */
 	uint8_t flags;
 };
 
+/*
+ * An origin is the AS that announces a route and inside our own AS the router, as one number. Origins lie
+ * apart from their paths, close together: to find one among a thousand they are all looked at.
+ */
 struct prefix {
 	struct key key;
-	bool dirty;
-	bool compares_med;        /* some path has a MED: to be better is no order any more */
-	bool forgets;             /* some path is withdrawn and may have nothing left to be reported */
-	uint32_t count, capacity; /* capacity 1: the path is `one` */
-	uint32_t best;            /* the choice of the whole prefix; NO_PATH: none */
-	struct prefix *next;      /* of the same bucket */
+	bool dirty : 1;
+	bool compares_med : 1;         /* some path has a MED: to be better is no order any more */
+	bool forgets : 1;              /* some path is withdrawn and may have nothing left to be reported */
+	bool displaces : 1;            /* some origin has a number that is not its own */
+	uint32_t count, capacity;      /* capacity 1: the path is `one` */
+	uint32_t best;                 /* the choice of the whole prefix; NO_PATH: none */
+	uint32_t dirty_from, dirty_to; /* outside of these no path is DIRTY */
+	struct prefix *next;           /* of the same bucket */
 	struct prefix *next_dirty;
 	union {
-		struct path one;
-		struct path *many;
+		struct {
+			struct path path;
+			uint64_t origin;
+		} one;
+		struct path *many; /* and behind as many as there is room for, their origins */
 	};
 };
 
@@ -75,7 +84,13 @@ static inline struct peer *table_peer_of(const struct table *table, int peer)
 
 static inline struct path *table_paths(const struct prefix *prefix)
 {
-	return prefix->capacity > 1 ? prefix->many : (struct path *)(uintptr_t)&prefix->one;
+	return prefix->capacity > 1 ? prefix->many : (struct path *)(uintptr_t)&prefix->one.path;
+}
+
+static inline uint64_t *table_origins(const struct prefix *prefix)
+{
+	return prefix->capacity > 1 ? (uint64_t *)(void *)(prefix->many + prefix->capacity)
+	                            : (uint64_t *)(uintptr_t)&prefix->one.origin;
 }
 
 /* A path whose choice is public and stays so. */
@@ -84,9 +99,19 @@ static inline bool table_is_choice(const struct path *path)
 	return path->published != NULL && (path->flags & GONE) == 0;
 }
 
-static inline bool table_is_of(const struct path *path, uint32_t as, uint32_t originator)
+static inline uint64_t table_make_origin(uint32_t as, uint32_t router)
 {
-	return path->as == as && path->originator == originator;
+	return (uint64_t)as << 32 | router;
+}
+
+static inline uint32_t table_origin_as(uint64_t origin)
+{
+	return (uint32_t)(origin >> 32);
+}
+
+static inline uint32_t table_origin_router(uint64_t origin)
+{
+	return (uint32_t)origin;
 }
 
 /* The first prefix of the next bucket that has any, for a walk from *position 0 on; NULL at the end. */

@@ -6,12 +6,13 @@
 
 struct table_choice table_choice_of(const struct prefix *prefix, const struct path *path)
 {
+	const uint64_t origin = table_origins(prefix)[path - table_paths(prefix)];
 	struct table_choice choice = {
 	        .length = prefix->key.length,
 	        .attributes = path->published,
 	        .peer = path->peer - 1,
-	        .origin_as = path->as,
-	        .originator = path->originator,
+	        .origin_as = table_origin_as(origin),
+	        .originator = table_origin_router(origin),
 	        .number = path->number,
 	};
 
@@ -84,8 +85,8 @@ static size_t show_paths(const struct prefix *prefix,
 		shown.attributes = paths[i].attributes;
 		shown.peer = paths[i].peer - 1;
 		shown.path_id = paths[i].path_id;
-		shown.origin_as = paths[i].as;
-		shown.originator = paths[i].originator;
+		shown.origin_as = table_origin_as(table_origins(prefix)[i]);
+		shown.originator = table_origin_router(table_origins(prefix)[i]);
 		shown.chosen = table_is_choice(&paths[i]);
 		shown.best = i == prefix->best;
 		shown.stale = (paths[i].flags & STALE) != 0;

@@ -95,8 +95,9 @@ static void choose(struct table *table, struct prefix *prefix, struct path *path
 }
 
 /* Without memory for a comparison the last path is taken: some route is better than none. */
-static void decide_origin(struct table *table, struct prefix *prefix, uint32_t as, uint32_t originator)
+static void decide_origin(struct table *table, struct prefix *prefix, uint64_t wanted)
 {
+	const uint64_t *origins = table_origins(prefix);
 	struct path *paths = table_paths(prefix);
 	struct path *old = NULL, *best = NULL;
 	size_t count = 0, live = 0;
@@ -104,7 +105,7 @@ static void decide_origin(struct table *table, struct prefix *prefix, uint32_t a
 	for (uint32_t i = 0; i < prefix->count; i++) {
 		struct path *path = &paths[i];
 
-		if (!table_is_of(path, as, originator))
+		if (origins[i] != wanted)
 			continue;
 		path->flags &= (uint8_t)~DIRTY;
 		old = path->published != NULL ? path : old;
@@ -177,9 +178,10 @@ static void decide(struct table *table, struct prefix *prefix)
 	const struct path *paths = table_paths(prefix);
 
 	begin_changes(table, prefix);
-	for (uint32_t i = 0; i < prefix->count; i++)
+	for (uint32_t i = prefix->dirty_from; i < prefix->dirty_to; i++)
 		if ((paths[i].flags & DIRTY) != 0)
-			decide_origin(table, prefix, paths[i].as, paths[i].originator);
+			decide_origin(table, prefix, table_origins(prefix)[i]);
+	prefix->dirty_from = prefix->dirty_to = 0;
 	decide_best(table, prefix);
 }
 

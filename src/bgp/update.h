@@ -32,6 +32,7 @@ enum update_attribute_flag {
 /* RFC 1997. */
 #define UPDATE_NO_EXPORT UINT32_C(0xffffff01)
 #define UPDATE_NO_ADVERTISE UINT32_C(0xffffff02)
+#define UPDATE_NO_EXPORT_SUBCONFED UINT32_C(0xffffff03)
 
 enum update_origin { UPDATE_ORIGIN_IGP, UPDATE_ORIGIN_EGP, UPDATE_ORIGIN_INCOMPLETE };
 

@@ -100,10 +100,12 @@ struct gateway {
 	int slot_links[GATEWAY_SLOTS]; /* by the speaker's slots: the link whose other end it is; -1: none */
 	struct probe *probe;
 	struct watch *watch;
-	uv_prepare_t load_prepare;
-	bool load_prepare_open, load_changed; /* since it was told */
-	enum watch_effect watch_effect;       /* since the view was published, */
-	int64_t view_published;               /* monotonic clock */
+	uv_prepare_t prepare; /* these two tell what has changed */
+	uv_timer_t turn;
+	bool prepare_open, load_changed;
+	uint64_t load_told;             /* the loop's time */
+	enum watch_effect watch_effect; /* since the view was published, */
+	int64_t view_published;         /* monotonic clock */
 	uint32_t link_count;
 	struct gateway_link links[SITE_LINKS];
 
@@ -156,8 +158,6 @@ void gateway_tick_probe(struct gateway *gateway);
 void gateway_load_changed(struct gateway *gateway);
 /* `context` is the gateway. */
 void gateway_on_decided(void *context, const struct plan *plan);
-void gateway_read_probe(const struct gateway *gateway, struct probe_statistics *ret_probe,
-                        struct watch_statistics *ret_watch);
 
 /* gateway_flows.c: reservations in the kernel; after steer, before the book. */
 int gateway_open_flows(struct gateway *gateway) CHECKED;

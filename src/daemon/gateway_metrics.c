@@ -213,6 +213,23 @@ static void put_count(struct metrics *metrics, const char *name, const char *hel
 	metrics_count(metrics, value, NULL);
 }
 
+static void put_watch(const struct watch *watch, struct metrics *metrics)
+{
+	struct watch_statistics statistics;
+
+	if (watch == NULL)
+		return;
+	watch_read_statistics(watch, &statistics);
+	put_gauge(metrics, "busbar_watch_sites", NULL, "Sites that are probed.", statistics.sites);
+	put_gauge(metrics, "busbar_watch_rate", NULL, "Probes of them a second.", statistics.rate);
+	put_gauge(metrics, "busbar_watch_silent", NULL, "Of these, those that are avoided for their silence.",
+	          statistics.silent);
+	put_count(metrics, "busbar_watch_silences", "Sites that fell silent.", statistics.silences);
+	put_count(metrics, "busbar_watch_passed", "Sites not probed for want of room.", statistics.passed);
+	put_count(metrics, "busbar_watch_loads", "Loads that the view took.", statistics.loads);
+	put_count(metrics, "busbar_watch_loads_refused", "Loads that it did not take.", statistics.refused);
+}
+
 static void put_probes(struct gateway *gateway, struct metrics *metrics)
 {
 	const struct settings_link *links = gateway->settings->links.items;
@@ -240,6 +257,7 @@ static void put_probes(struct gateway *gateway, struct metrics *metrics)
 	           statistics.rejected);
 	put_causes(metrics, "busbar_probe_extensions_refused",
 	           "Of replies that were taken, loads that were not.", statistics.extensions);
+	put_watch(gateway->watch, metrics);
 }
 
 /* ---- BGP ---- */

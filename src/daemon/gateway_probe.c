@@ -41,7 +41,7 @@ static void publish_view(struct gateway *gateway)
 {
 	int64_t now = clock_monotonic(&gateway->clock);
 
-	if (gateway->front == NULL || gateway->closing ||
+	if (gateway->front == NULL ||
 	    (gateway->watch_effect == WATCH_VALUES && now - gateway->view_published < PUBLISH_PAUSE))
 		return;
 	gateway->watch_effect = WATCH_NONE;
@@ -100,17 +100,32 @@ static void publish_load(struct gateway *gateway)
 	put_links(gateway, &load);
 	probe_publish(gateway->probe, &load);
 	gateway->load_changed = false;
+	gateway->load_told = uv_now(gateway->loop);
 }
 
-/* The loop is about to wait: all that happened together is told together, to others and to other threads. */
+/* That the loop turns is all it is for. */
+static void on_turn(uv_timer_t *timer)
+{
+	(void)timer;
+}
+
+/*
+ * The loop is about to wait: all that happened together is told together, to others and to other threads; at
+ * most once in a millisecond or two, and what comes sooner when that is over.
+ */
 static void on_prepare(uv_prepare_t *prepare)
 {
 	struct gateway *gateway = prepare->data;
 
-	if (gateway->load_changed && gateway->probe != NULL)
+	if (gateway->closing)
+		return;
+	if (gateway->load_changed && uv_now(gateway->loop) != gateway->load_told)
 		publish_load(gateway);
 	if (gateway->watch_effect != WATCH_NONE)
 		publish_view(gateway);
+	if ((gateway->load_changed || gateway->watch_effect != WATCH_NONE) &&
+	    !uv_is_active((uv_handle_t *)&gateway->turn))
+		(void)uv_timer_start(&gateway->turn, on_turn, 1, 0);
 }
 
 void gateway_load_changed(struct gateway *gateway)
@@ -120,15 +135,17 @@ void gateway_load_changed(struct gateway *gateway)
 
 /* Life. */
 
-static int open_prepare(struct gateway *gateway)
+static int open_handles(struct gateway *gateway)
 {
-	int code = uv_prepare_init(gateway->loop, &gateway->load_prepare);
+	int code = uv_prepare_init(gateway->loop, &gateway->prepare);
 
 	if (code < 0)
 		return code;
-	gateway->load_prepare.data = gateway;
-	gateway->load_prepare_open = true;
-	return uv_prepare_start(&gateway->load_prepare, on_prepare);
+	(void)uv_timer_init(gateway->loop,
+	                    &gateway->turn); /* as the other one: it only fills the handle in */
+	gateway->prepare.data = gateway;
+	gateway->prepare_open = true;
+	return uv_prepare_start(&gateway->prepare, on_prepare);
 }
 
 /* Probes are authenticated with a key of the domain that is used for nothing else. */
@@ -197,7 +214,7 @@ int gateway_open_probe(struct gateway *gateway)
 	if (code == 0 && gateway->steer != NULL)
 		code = open_watch(gateway);
 	if (code == 0)
-		code = open_prepare(gateway);
+		code = open_handles(gateway);
 	return code;
 }
 
@@ -210,22 +227,13 @@ void gateway_tick_probe(struct gateway *gateway)
 		watch_tick(gateway->watch);
 }
 
-void gateway_read_probe(const struct gateway *gateway, struct probe_statistics *ret_probe,
-                        struct watch_statistics *ret_watch)
-{
-	memset(ret_probe, 0, sizeof(*ret_probe));
-	memset(ret_watch, 0, sizeof(*ret_watch));
-	if (gateway->probe != NULL)
-		probe_read_statistics(gateway->probe, ret_probe);
-	if (gateway->watch != NULL)
-		watch_read_statistics(gateway->watch, ret_watch);
-}
-
 void gateway_close_probe(struct gateway *gateway)
 {
 	gateway->watch = watch_free(gateway->watch);
 	probe_close(gateway->probe);
 	gateway->probe = NULL;
-	if (gateway->load_prepare_open)
-		uv_close((uv_handle_t *)&gateway->load_prepare, NULL);
+	if (!gateway->prepare_open)
+		return;
+	uv_close((uv_handle_t *)&gateway->prepare, NULL);
+	uv_close((uv_handle_t *)&gateway->turn, NULL);
 }

@@ -311,6 +311,8 @@ static int check_texts(const struct settings *settings, const char *path, struct
 		return settings_refuse(problem, path, "locator: must be a /%d", GATEWAY_LOCATOR_BITS);
 	if (settings_check_announce(settings) != NULL)
 		return settings_refuse(problem, path, "%s", settings_check_announce(settings));
+	if (settings->probe.slowest < settings->probe.fastest)
+		return settings_refuse(problem, path, "probe.slowest: not below probe.fastest");
 	return 0;
 }
 

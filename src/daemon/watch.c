@@ -45,6 +45,7 @@ struct candidate {
 	bool way_failed; /* nothing came by it: not taken again before a decision does */
 	struct probe_target target;
 	enum probe_state state;
+	bool heard; /* ever */
 	bool suspected;
 	int64_t path_told, load_measured; /* wall clocks: ours, and of the load taken last */
 };
@@ -166,12 +167,17 @@ void watch_decided(struct watch *watch, const struct plan *plan)
 	int64_t now = clock_monotonic(&watch->settings.clock);
 
 	for (uint32_t i = 0; i < plan->part_count; i++) {
-		struct candidate *candidate = want(watch, plan->parts[i].site, now);
+		const struct plan_path *path = &plan->parts[i].path;
+		struct candidate *candidate;
 
+		/* What was decided for another ingress is that one's to watch. */
+		if (!gateway_equal(path->hops[0], watch->settings.identity))
+			return;
+		candidate = want(watch, plan->parts[i].site, now);
 		if (candidate == NULL)
 			continue;
 		candidate->used = now;
-		take_way(candidate, &plan->parts[i].path);
+		take_way(candidate, path);
 	}
 	if (now - watch->looked < LOOK_PAUSE)
 		return;
@@ -289,7 +295,8 @@ static void open_session(struct watch *watch, struct candidate *candidate, const
 	}
 	if (code < 0) {
 		candidate->session = NO_SESSION;
-		log_notice(TAG, "event=not-probed cause=\"%s\"", error_text(code));
+		watch->statistics.passed++;
+		log_debug(TAG, "event=not-probed cause=\"%s\"", error_text(code));
 		return;
 	}
 	candidate->target = *target;
@@ -380,16 +387,20 @@ void watch_tick(struct watch *watch)
 
 /* News. */
 
+/* Who has never answered is not held to it: probes may be filtered where programs are not. */
 static void fall_silent(struct watch *watch, struct candidate *candidate)
 {
 	char text[GATEWAY_TEXT];
 
-	watch->statistics.silences++;
-	if (!candidate->suspected)
-		log_notice(TAG, "event=silent site=%s interval_ms=%lld", gateway_text(candidate->site, text),
-		           (long long)(candidate->interval / CLOCK_MILLISECOND));
-	candidate->suspected = true;
 	candidate->way_failed = true;
+	if (candidate->suspected)
+		return;
+	log_notice(TAG, "event=%s site=%s interval_ms=%lld", candidate->heard ? "silent" : "unheard",
+	           gateway_text(candidate->site, text), (long long)(candidate->interval / CLOCK_MILLISECOND));
+	if (!candidate->heard)
+		return;
+	watch->statistics.silences++;
+	candidate->suspected = true;
 	renew_suspicion(watch, candidate);
 }
 
@@ -397,6 +408,7 @@ static void come_back(struct watch *watch, struct candidate *candidate)
 {
 	char text[GATEWAY_TEXT];
 
+	candidate->heard = true;
 	if (!candidate->suspected)
 		return;
 	log_notice(TAG, "event=heard-again site=%s", gateway_text(candidate->site, text));
@@ -481,7 +493,6 @@ int watch_create(const struct watch_settings *settings, struct view *view, struc
 		return -ENOMEM;
 	watch->settings = *settings;
 	watch->settings.sites = MINIMUM(settings->sites, (uint32_t)WATCH_SITES);
-	watch->settings.slowest = MAXIMUM(settings->slowest, settings->fastest);
 	watch->view = view;
 	watch->probe = probe;
 	watch->looked = watch->searched = NEVER;

@@ -30,7 +30,7 @@ enum { WATCH_SITES = 256 };
 struct watch_settings {
 	struct gateway_identity identity;
 	uint8_t address[16];      /* own, where probes leave from */
-	int64_t fastest, slowest; /* intervals, ns */
+	int64_t fastest, slowest; /* intervals, ns; neither 0 */
 	int64_t idle;             /* ns after which a site that nobody wants is dropped */
 	uint32_t sites;           /* most at a time, WATCH_SITES at most */
 	uint32_t budget;          /* probes a second */

@@ -4,6 +4,9 @@
 #include "base/error.h"
 #include <string.h>
 
+/* The thread is real-time: whatever is asked for, it must not spin. */
+#define LEAST CLOCK_MILLISECOND
+
 /* What is on its way at a time must fit the window, whatever the interval. */
 enum { ROUND_TRIP_SHARE = PROBE_WINDOW / 2, JITTERS = 8, JITTER_SCALE = 16 };
 
@@ -19,7 +22,7 @@ static int64_t spacing(const struct probe_session *session)
 	int64_t round_trip = session->statistics.received == 0 ? PROBE_SESSION_PATIENCE
 	                                                       : session->statistics.last_round_trip;
 
-	return MAXIMUM(session->interval, round_trip / ROUND_TRIP_SHARE);
+	return MAXIMUM(MAXIMUM(session->interval, LEAST), round_trip / ROUND_TRIP_SHARE);
 }
 
 void probe_session_set_interval(struct probe_session *session, int64_t interval, int64_t now)

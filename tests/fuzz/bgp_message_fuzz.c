@@ -32,7 +32,10 @@ static void check_open(const struct message_frame *frame)
 	if (size < 0 ||
 	    message_open_decode(bytes + MESSAGE_HEADER, (size_t)size - MESSAGE_HEADER, &again, &error) < 0)
 		abort();
-	if (again.as != open.as || again.identifier != open.identifier || again.hold_time != open.hold_time)
+	if (again.as != open.as || again.identifier != open.identifier || again.hold_time != open.hold_time ||
+	    again.graceful_restart != open.graceful_restart ||
+	    again.restart_ipv6_unicast != open.restart_ipv6_unicast ||
+	    again.route_refresh != open.route_refresh)
 		abort();
 }
 
@@ -71,18 +74,45 @@ static void check_update(const struct message_frame *frame, unsigned session)
 		abort();
 }
 
-static void check_message(const struct message_frame *frame, unsigned session)
+static void check_notification(const struct message_frame *frame)
 {
 	struct message_error error = {0};
+	char text[64];
 
+	if (message_notification_decode(frame->body, frame->body_size, &error) < 0)
+		return;
+	message_error_describe(&error, text, sizeof(text));
+	if (message_error_name(&error) == NULL || text[0] == '\0' || memchr(text, '\0', sizeof(text)) == NULL)
+		abort();
+	error = message_hard_reset(&error);
+	message_error_describe(&error, text, sizeof(text));
+}
+
+static void check_refresh(const struct message_frame *frame)
+{
+	uint8_t bytes[MESSAGE_HEADER + 4];
+	struct message_error error = {0};
+	struct message_refresh refresh;
+
+	if (message_refresh_decode(frame->body, frame->body_size, &refresh, &error) < 0) {
+		check_refused(&error);
+		return;
+	}
+	if (message_refresh_encode(&refresh, bytes, sizeof(bytes)) != sizeof(bytes) ||
+	    memcmp(bytes + MESSAGE_HEADER, frame->body, 4) != 0)
+		abort();
+}
+
+static void check_message(const struct message_frame *frame, unsigned session)
+{
 	if (frame->type == MESSAGE_OPEN)
 		check_open(frame);
 	if (frame->type == MESSAGE_UPDATE)
 		check_update(frame, session);
-	if (frame->type == MESSAGE_NOTIFICATION &&
-	    message_notification_decode(frame->body, frame->body_size, &error) == 0 &&
-	    message_error_name(&error) == NULL)
-		abort();
+	if (frame->type == MESSAGE_NOTIFICATION)
+		check_notification(frame);
+	if (frame->type == MESSAGE_ROUTE_REFRESH)
+		check_refresh(frame);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

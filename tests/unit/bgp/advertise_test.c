@@ -182,6 +182,7 @@ static void test_domain_of_one_as(void **state)
 static void test_permission(void **state)
 {
 	static const uint32_t no_export[] = {1, UPDATE_NO_EXPORT}, no_advertise[] = {UPDATE_NO_ADVERTISE};
+	static const uint32_t no_subconfed[] = {UPDATE_NO_EXPORT_SUBCONFED};
 	static const uint32_t seen[] = {65002, PEER_AS, 65003};
 	struct sample sample;
 
@@ -196,6 +197,10 @@ static void test_permission(void **state)
 	sample.choice.peer = 0;
 	sample.content.communities = no_export;
 	sample.content.community_count = 2;
+	T_TRUE(!advertise_permitted(&outward, choose(&sample), false));
+	T_TRUE(advertise_permitted(&inward, choose(&sample), false));
+	sample.content.communities = no_subconfed;
+	sample.content.community_count = 1;
 	T_TRUE(!advertise_permitted(&outward, choose(&sample), false));
 	T_TRUE(advertise_permitted(&inward, choose(&sample), false));
 	sample.content.communities = no_advertise;

@@ -274,6 +274,29 @@ static const struct {
         {"04fde9005a0a00000102"
          "0200",
          -1}, /* an empty parameter */
+        {"04fde9005a0a000001ff"
+         "ff0006"
+         "020003"
+         "4901aa",
+         -1}, /* the extended form of RFC 9072 */
+        {"04fde9005a0a00000103"
+         "ff0006"
+         "020003"
+         "4901aa",
+         -1}, /* whatever the short length says */
+        {"04fde9005a0a000001ff"
+         "ff0006"
+         "020004"
+         "4901aa",
+         OPEN_UNSPECIFIC}, /* its parameter ends early */
+        {"04fde9005a0a000001ff"
+         "ff0007"
+         "020003"
+         "4901aa",
+         OPEN_UNSPECIFIC}, /* and all of them do */
+        {"04fde9005a0a00000102"
+         "ff00",
+         OPEN_UNSPECIFIC}, /* no room for a length */
 };
 
 static void test_opens(void **state)

@@ -374,6 +374,8 @@ static void mistakes_are_said_where_they_are(void **state)
 	        {"domain: {block: \"fc00:1::/32\"}\n", BUSBAR_ERROR_BAD_VALUE, "domain.block"},
 	        {"domain: {block: \"::/0\"}\n", BUSBAR_ERROR_BAD_VALUE, "domain.block"},
 	        {"domain: {block: \"fc00:0:1::1\"}\n", BUSBAR_ERROR_BAD_VALUE, "domain.block"},
+	        {"probe: {fastest: 2 s}\n", BUSBAR_ERROR_BAD_VALUE, "probe.slowest"},
+	        {"probe: {sites: 257}\n", BUSBAR_ERROR_BAD_VALUE, "sites"},
 	        {"announce: {suppress: 1, reuse: 1}\n", BUSBAR_ERROR_BAD_VALUE, "announce.reuse"},
 	        {"announce: {refresh: 1 ms}\n", BUSBAR_ERROR_BAD_VALUE, "refresh"},
 	        {"metrics: {weights: [1, 1]}\n", BUSBAR_ERROR_BAD_VALUE, "metrics.weights"},

@@ -209,6 +209,19 @@ static void this_gateway_is_not_probed(void **state)
 	T_EQ(counts(bench).sites, 0);
 }
 
+static void decisions_for_another_ingress_are_not_watched(void **state)
+{
+	struct bench *bench = *state;
+	struct plan_part part = {.site = identity_of(1),
+	                         .path = {.hop_count = 2, .hops = {identity_of(7), identity_of(1)}}};
+	const struct plan plan = {.part_count = 1, .parts = &part};
+
+	start(bench, 64, 1000);
+	watch_decided(bench->watch, &plan);
+	tick_after(bench, 0);
+	T_EQ(sessions(bench), 0);
+}
+
 static void the_budget_is_shared(void **state)
 {
 	struct bench *bench = *state;
@@ -290,6 +303,22 @@ static void a_silent_site_is_avoided_until_it_is_heard(void **state)
 	T_EQ(counts(bench).silences, 1);
 	tick_after(bench, 100 * MS);
 	T_EQ(suspected(bench, 1), 0);
+}
+
+/* Probes may be filtered where programs are not. */
+static void who_was_never_heard_is_not_suspected(void **state)
+{
+	struct bench *bench = *state;
+	const struct probe_news news = {.state = PROBE_SILENT, .lost = true};
+
+	start(bench, 64, 1000);
+	decide(bench, 1, 0, 1000);
+	tick_after(bench, 0);
+	T_EQ(watch_heard(bench->watch, 0, &news), WATCH_VALUES);
+	T_EQ(suspected(bench, 1), 0);
+	tick_after(bench, 100 * MS);
+	T_EQ(suspected(bench, 1), 0);
+	T_EQ(counts(bench).silences, 0);
 }
 
 /* What somebody else suspects it of is not forgotten because it answers probes. */
@@ -381,10 +410,12 @@ int main(void)
 	        TEST(what_was_used_is_probed_the_less_the_longer_ago),
 	        TEST(what_came_close_is_probed_too_but_less),
 	        TEST(this_gateway_is_not_probed),
+	        TEST(decisions_for_another_ingress_are_not_watched),
 	        TEST(the_budget_is_shared),
 	        TEST(the_table_keeps_who_was_wanted_last),
 	        TEST(who_is_gone_is_not_probed),
 	        TEST(a_silent_site_is_avoided_until_it_is_heard),
+	        TEST(who_was_never_heard_is_not_suspected),
 	        TEST(other_suspicions_stay),
 	        TEST(sessions_of_others_are_left_to_them),
 	        TEST(a_load_is_taken_from_its_site_alone),

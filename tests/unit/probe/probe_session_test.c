@@ -146,6 +146,14 @@ static void another_interval_is_no_silence(void **state)
 	T_EQ(run(&session, 10700 * MS, 12000 * MS, INT64_MAX, 20 * MS), -1);
 }
 
+static void no_interval_is_too_short(void **state)
+{
+	struct probe_session session = begin(1);
+
+	T_EQ(run(&session, START * MS, 2000 * MS, INT64_MAX, MS), -1);
+	T_TRUE(session.statistics.sent <= 1001);
+}
+
 static void half_the_round_trip_without_synchronised_clocks(void **state)
 {
 	struct probe_session session = begin(10 * MS);
@@ -222,6 +230,7 @@ int main(void)
 	        cmocka_unit_test(who_was_never_heard_is_given_a_second),
 	        cmocka_unit_test(what_was_not_sent_is_not_missed),
 	        cmocka_unit_test(another_interval_is_no_silence),
+	        cmocka_unit_test(no_interval_is_too_short),
 	        cmocka_unit_test(half_the_round_trip_without_synchronised_clocks),
 	        cmocka_unit_test(replies_must_bring_the_time_of_their_probe),
 	        cmocka_unit_test(a_lost_window_is_told_once),
