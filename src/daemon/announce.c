@@ -251,13 +251,31 @@ void announce_amounts_changed(struct announce *announce)
 		(void)uv_timer_start(&announce->soon, on_soon, 1, 0);
 }
 
+static const char *link_state_name(const struct link_state *state)
+{
+	if (state->established)
+		return state->measured ? "up" : "unmeasured";
+	return state->measured ? "unconnected" : "down";
+}
+
+static void set_link(struct link_state *state, bool established, bool measured, const char *event)
+{
+	const char *old = link_state_name(state);
+	char text[GATEWAY_TEXT];
+
+	state->established = established;
+	state->measured = measured;
+	log_info(TAG, "link=%s old=%s event=%s new=%s", gateway_text(state->toward, text), old, event,
+	         link_state_name(state));
+}
+
 void announce_link_session(struct announce *announce, struct gateway_identity toward, bool established)
 {
 	struct link_state *state = find_link(announce, toward);
 
 	if (state == NULL || state->established == established)
 		return;
-	state->established = established;
+	set_link(state, established, state->measured, established ? "session-up" : "session-down");
 	announce_changed(announce);
 }
 
@@ -274,16 +292,13 @@ void announce_link_measured(struct announce *announce, struct gateway_identity t
                             const struct probe_measurement *measurement, bool lost)
 {
 	struct link_state *state = find_link(announce, toward);
-	char text[GATEWAY_TEXT];
 	bool known;
 
 	if (state == NULL)
 		return;
 	known = state->measured;
-	state->measured = !lost;
 	if (known == lost)
-		log_info(TAG, "link=%s event=%s delay=%lld", gateway_text(toward, text),
-		         lost ? "lost" : "measured", (long long)measurement->delay);
+		set_link(state, state->established, !lost, lost ? "lost" : "measured");
 	if (!lost)
 		book_set_link_delay(announce->book, toward, measurement->delay, measurement->jitter,
 		                    measurement->loss);

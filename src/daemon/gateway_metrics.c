@@ -75,6 +75,20 @@ static void put_edge(struct gateway *gateway, struct metrics *metrics)
 
 /* ---- the view and what is our own ---- */
 
+static void put_tables(struct gateway *gateway, struct metrics *metrics)
+{
+	struct view_table tables[VIEW_TABLES];
+
+	view_tables(gateway->view, tables);
+	metrics_family(metrics, METRICS_GAUGE, "busbar_view_table_entries", NULL,
+	               "Of each table of the view.");
+	for (size_t i = 0; i < VIEW_TABLES; i++)
+		metrics_value(metrics, (double)tables[i].entries, "table", tables[i].name, NULL);
+	metrics_family(metrics, METRICS_GAUGE, "busbar_view_table_bytes", "bytes", "Memory of each.");
+	for (size_t i = 0; i < VIEW_TABLES; i++)
+		metrics_value(metrics, (double)tables[i].bytes, "table", tables[i].name, NULL);
+}
+
 static void put_view(struct gateway *gateway, struct metrics *metrics)
 {
 	put_gauge(metrics, "busbar_view_sites", NULL, "Sites that are known.",
@@ -83,6 +97,7 @@ static void put_view(struct gateway *gateway, struct metrics *metrics)
 	          (double)view_service_count(gateway->view));
 	put_gauge(metrics, "busbar_view_bytes", "bytes", "Memory of the view.",
 	          (double)view_bytes(gateway->view));
+	put_tables(gateway, metrics);
 	put_causes(metrics, "busbar_attributes_refused", "Attributes of routes that were not believed.",
 	           gateway->collect == NULL ? NULL : collect_refusals(gateway->collect));
 }

@@ -99,6 +99,9 @@ static int read_again(struct gateway *gateway, struct arena *arena, struct chang
 
 	if (code < 0)
 		return code;
+	/* What a network needs is made at the start. */
+	if (settings_has_network(settings) != settings_has_network(gateway->settings))
+		on_difference(changes, "bgp");
 	/* Allowances know their tenants by number. */
 	changes->tenants_too = gateway->allowances == NULL;
 	config_compare(settings_fields, gateway->settings, settings, on_difference, changes);

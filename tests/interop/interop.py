@@ -78,7 +78,8 @@ def within(name, *words):
 def start(name, log, *words, **options):
     """A process in a namespace, which ends with the test; its output goes to a file."""
     with open(path(log), "ab") as stream:
-        process = subprocess.Popen(within(name, *words), stdin=subprocess.DEVNULL, stdout=stream, stderr=stream, **options)
+        process = subprocess.Popen(within(name, *words), stdin=subprocess.DEVNULL, stdout=stream, stderr=stream,
+                                   **options)
     started.append(process)
     return process
 
@@ -145,8 +146,10 @@ def peer(name, to, asn=AS, **more):
 def wait_known(gateways):
     """Each has the routes of all these others and has opened what they carry, and has no other's."""
     names = sorted(gateway.name for gateway in gateways)
+    offers = sorted((service, gateway.name) for gateway in gateways for service in gateway.services)
     for gateway in gateways:
-        wait_until(f"{gateway.name} knows {names}", lambda gateway=gateway: gateway.sites() == names, PATIENCE)
+        wait_until(f"{gateway.name} knows {names}", lambda gateway=gateway:
+                   gateway.sites() == names and gateway.offers() == offers, PATIENCE)
 
 
 def settled(gateways):
@@ -158,7 +161,7 @@ def settled(gateways):
 
 
 def check_identical(gateways):
-    """Announcements change by themselves (they are repeated), so the comparison is tried until both sides are at rest."""
+    """Announcements are repeated, each time with another sequence: compared until both sides are at rest."""
     own = wait_until("all paths and attributes are the same everywhere", lambda: settled(gateways), PATIENCE)
     octets = sum(len(attribute) // 2 for paths in own.values() for _prefix, attribute in paths)
     check(octets > 0, "every path arrives, with every octet of its attribute")
@@ -188,7 +191,7 @@ class Gateway:
         services = "".join(f"\n  - {{name: {service}, address: \"fd00:5e::{1 + index}\", command: [/bin/cat],"
                            f" price: {self.service_price}}}"
                            for index, service in enumerate(self.services)) or " []"
-        lines = "".join(f"    - {line}\n" for line in self.peers)
+        lines = "".join(f"\n    - {line}" for line in self.peers) or " []"
         write(f"{self.name}.yaml", f"""node: {self.name}
 identity: {{site: {self.site}, gateway: 1}}
 locator: "fc00:0:{self.site:x}::/48"
@@ -203,8 +206,8 @@ bgp:
   router-id: {int(ipaddress.IPv4Address(router_id(self.name)))}
   hold: 9 s
   minimum-interval: 50 ms
-  peers:
-{lines}{self.extra}access: [{{listen: "[::1]:4179", prefix: "2001:db8:c:{self.site:x}::/64"}}]
+  peers:{lines}
+{self.extra}access: [{{listen: "[::1]:4179", prefix: "2001:db8:c:{self.site:x}::/64"}}]
 supply: {{cores: {self.cores}, memory: 1 GiB, resources: [{{kind: cpu, price: 0.00002, tariff: 0.00003}}]}}
 services:{services}
 tenants:
@@ -225,8 +228,8 @@ tenants:
         end(self.process, number)
 
     def busbar(self, *words, config=None):
-        return subprocess.run(within(self.name, BUSBAR, "--config", config or path(f"{self.name}.client"), *words), check=False,
-                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        command = within(self.name, BUSBAR, "--config", config or path(f"{self.name}.client"), *words)
+        return subprocess.run(command, check=False, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
     def document(self, *words):
         done = self.busbar("--operator", "--json", *words)
@@ -238,6 +241,9 @@ tenants:
 
     def sites(self):
         return sorted(site["name"] for site in self.document("view")["sites"])
+
+    def offers(self):
+        return sorted((service["name"], service["site"]) for service in self.document("view")["services"])
 
     def routes(self):
         return self.document("bgp", "routes")["routes"]
@@ -256,13 +262,16 @@ tenants:
     def metrics(self):
         """The lines of /metrics, once they are OpenMetrics and no other text."""
         read_it = "import sys, urllib.request as r; sys.stdout.write(r.urlopen(sys.argv[1]).read().decode())"
-        done = subprocess.run(within(self.name, sys.executable, "-c", read_it, "http://[::1]:4183/metrics"), check=False,
-                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        command = within(self.name, sys.executable, "-c", read_it, "http://[::1]:4183/metrics")
+        done = subprocess.run(command, check=False, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         need(done.returncode == 0, f"{self.name}: /metrics: {done.stderr.strip()[-200:]}")
         return open_metrics(done.stdout)
 
     def peer(self, name):
         return next(found for found in self.document("bgp", "peers")["peers"] if found["name"] == name)
+
+
+LABEL = r'[a-z_]+="(?:[^"\\\n]|\\[\\"n])*"'
 
 
 def open_metrics(text):
@@ -280,8 +289,7 @@ def open_metrics(text):
             need(name == family, f"metrics: out of place: {line}")
             need(kind != "UNIT" or name.endswith("_" + what), f"metrics: {line}")
             continue
-        sample = re.fullmatch(r'([a-z_][a-z0-9_]*)(\{[a-z_]+="(?:[^"\\\n]|\\[\\"n])*"(?:,[a-z_]+="(?:[^"\\\n]|\\[\\"n])*")*\})? '
-                              r"(-?[0-9.e+-]+|NaN|[+-]Inf)", line)
+        sample = re.fullmatch(rf"([a-z_][a-z0-9_]*)(\{{{LABEL}(?:,{LABEL})*\}})? (-?[0-9.e+-]+|NaN|[+-]Inf)", line)
         need(sample, f"metrics: no sample: {line}")
         need(family and sample.group(1) == family + ("_total" if families[family] == "counter" else ""),
              f"metrics: of no family: {line}")
@@ -303,7 +311,8 @@ def find_program(name, package):
 class Bird:
     """BIRD: `clients` of the same AS get everything from each other, with ADD-PATH."""
 
-    SECURITY = f'  password "{PASSWORD}"; ttl security on;\n'
+    # Passive: a connection of each side would collide, and one of them be counted as lost.
+    SECURITY = f'  password "{PASSWORD}"; ttl security on; passive yes;\n'
     RESTART = "  graceful restart on; graceful restart time 60;\n"
 
     def __init__(self, name, clients, more="", options=""):
@@ -378,8 +387,8 @@ class GoBgp:
   as = {AS}
   router-id = "{router_id(self.name)}"
 {sessions}""")
-        self.process = start(self.name, f"{self.name}.log", self.program, "-f", path(f"{self.name}.toml"), "--api-hosts",
-                             "127.0.0.1:50051", "-l", "warn")
+        self.process = start(self.name, f"{self.name}.log", self.program, "-f", path(f"{self.name}.toml"),
+                             "--api-hosts", "127.0.0.1:50051", "-l", "warn")
         return self
 
     def end(self, number=signal.SIGTERM):
@@ -444,12 +453,15 @@ def show_logs():
 
 
 def check_health(gateways):
-    """No daemon of ours ended by itself, and a sanitizer, if there is one, said nothing."""
+    """All run, end as they are told, and a sanitizer, if there is one, said nothing to the last."""
+    for gateway in gateways:
+        check(gateway.process.poll() is None, f"{gateway.name} runs to the end", gateway.process.returncode)
+        gateway.process.send_signal(signal.SIGTERM)
+        check(gateway.process.wait(timeout=PATIENCE) == 0, f"{gateway.name} ends in order", gateway.process.returncode)
+        started.remove(gateway.process)
     found = [f"{gateway.name}: {line}" for gateway in gateways for line in gateway.log().splitlines()
              if "Sanitizer" in line or "runtime error" in line or line.startswith("    #")]
     check(not found, "no gateway did what it must not", "\n".join(found[:40]))
-    for gateway in gateways:
-        check(gateway.process.poll() is None, f"{gateway.name} runs to the end", gateway.process.returncode)
 
 
 def remove_groups():

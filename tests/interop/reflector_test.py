@@ -37,7 +37,8 @@ def check_metrics(gateway):
 def check_log(gateway):
     """Every change of a session's state: from, by, to."""
     states = [line for line in gateway.log().splitlines() if " old=" in line]
-    check(states and all(" event=" in line and " new=" in line for line in states), "states change on the record", states)
+    check(states and all(" event=" in line and " new=" in line for line in states), "states change on the record",
+          states)
     check(any("new=established" in line for line in states), "up to established", states)
 
 

@@ -90,9 +90,14 @@ def check_refusals(gateway):
     gateway.configure()
     code, said = reload(gateway)
     check(code == 1 and "supply.cores: changes only with a restart" in said, "so is what needs a restart", said)
+    gateway.cores, gateway.peers = 1, []
+    gateway.configure()
+    code, said = reload(gateway)
+    check(code == 1 and "bgp: changes only with a restart" in said, "so is the end of all peers", said)
     check(price(gateway, "g1") == "0.25" and since(gateway, "two") == before, "as a whole")
     done = gateway.busbar("reload", config=interop.write("tenant.client", gateway.client(1, interop.SECRET)))
-    check(done.returncode == 1 and "refused" in done.stderr, "and a tenant may not ask for it", done.stdout + done.stderr)
+    check(done.returncode == 1 and "refused" in done.stderr, "and a tenant may not ask for it",
+          done.stdout + done.stderr)
 
 
 def main():

@@ -4,6 +4,8 @@
 nobody with another password, with none, or from further away; a gateway that asks for them keeps out a reflector
 that has neither. What is refused is dropped without an answer: the proof is the count of the kernel that drops it."""
 
+import socket
+import struct
 import sys
 
 import interop
@@ -49,7 +51,18 @@ def check_ours(kind):
     check_dropped(gateway("g3", "r2", hops=1), "g3", ("TCPMinTTLDrop",), "only we look at the hop limit")
 
 
+def require_md5():
+    """TCP_MD5SIG (14) of linux/tcp.h, with a key for ::1."""
+    with socket.socket(socket.AF_INET6, socket.SOCK_STREAM) as tried:
+        loopback = struct.pack("=HHI16sI", socket.AF_INET6, 0, 0, bytes(15) + b"\1", 0)
+        try:
+            tried.setsockopt(socket.IPPROTO_TCP, 14, struct.pack("=128sBBHI80s", loopback, 0, 0, 1, 0, b"x"))
+        except OSError as failure:
+            interop.skip(f"this kernel has no TCP MD5 ({failure.strerror})")
+
+
 def main():
+    require_md5()
     kind = interop.REFLECTORS[sys.argv[-1]]
     interop.put_behind("g3", "x")
     right = check_theirs(kind)

@@ -171,6 +171,14 @@ static void the_block_is_around_the_locator(void **state)
 	check_block("domain: {block: \"fc00:0:1::/48\"}\n", "fc00:0:1::", 48);
 }
 
+#define PEERS(list)                                                                                       \
+	"bgp: {as: 1, peers: [" list "], policies: [{name: p, otherwise: permit, rules: [{action: deny, " \
+	"prefix: \"fd00::/16\", least: 48, community: \"65000:7\"}]}]}\ndomain: {keys: [{id: 1, secret: " \
+	"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef}]}\n"
+#define TO_LINK                                                                                           \
+	"links: [{name: a, site: 2, interface: e, local: \"fd00::1\", remote: \"fd00::2\", capacity: 10 " \
+	"Mbit/s"
+
 static void what_is_printed_reads_back(void **state)
 {
 	struct arena *arena = arena_create(1 << 20);
@@ -179,14 +187,19 @@ static void what_is_printed_reads_back(void **state)
 	size_t size = 0;
 	FILE *stream = open_memstream(&printed, &size);
 
-	T_OK(read_text("node: here\nsupply: {cores: 1, memory: 1 GiB}\naccess: [{listen: \"[::1]:4179\"}]\n",
-	               arena, &settings, text));
+	T_OK(read_text(
+	        "node: here\nsupply: {cores: 1, memory: 1 GiB}\naccess: [{listen: \"[::1]:4179\"}]\n" PEERS(
+	                "{name: r, remote: \"fd00::2\", as: 9, hops: 1, import: p}"),
+	        arena, &settings, text));
 	config_print(stream, settings_fields, &settings);
 	(void)fclose(stream);
 	T_OK(read_text(printed, arena, &again, text));
 	T_TEXT(again.node, "here");
 	T_EQ(again.supply.memory, settings.supply.memory);
 	T_EQ(again.access.count, 1);
+	T_EQ(again.bgp.peers.count, 1);
+	T_EQ(((const struct settings_peer *)again.bgp.peers.items)[0].hops, 1);
+	T_EQ(((const struct settings_policy *)again.bgp.policies.items)[0].made.count, 2);
 	free(printed);
 	arena_free(arena);
 }
@@ -243,14 +256,6 @@ static void links_and_prices_reach_the_book(void **state)
 	book_free(book);
 	arena_free(arena);
 }
-
-#define PEERS(list)                                                                                       \
-	"bgp: {as: 1, peers: [" list "], policies: [{name: p, otherwise: permit, rules: [{action: deny, " \
-	"prefix: \"fd00::/16\", least: 48, community: \"65000:7\"}]}]}\ndomain: {keys: [{id: 1, secret: " \
-	"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef}]}\n"
-#define TO_LINK                                                                                           \
-	"links: [{name: a, site: 2, interface: e, local: \"fd00::1\", remote: \"fd00::2\", capacity: 10 " \
-	"Mbit/s"
 
 /* Links first, then those of the list; one with a link's address is the link's. */
 static void peers_reach_the_speaker(void **state)

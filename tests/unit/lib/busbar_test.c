@@ -63,6 +63,29 @@ static void a_document_comes_in_slices(void **state)
 	busbar_free(text);
 }
 
+/* The first slice to the request, the others to documents that name it. */
+static void serve_reload(struct gateway_twin *gateway, const struct datagram *request, unsigned number)
+{
+	static struct identifier first;
+
+	if (request->type == DATAGRAM_RELOAD)
+		first = request->identifier;
+	else if (request->ask.document != DOCUMENT_RELOAD || !identifier_equal(&request->ask.task, &first))
+		gateway->strange++;
+	gateway_twin_reply_slice(gateway, request, document, DATAGRAM_SLICE);
+}
+
+static void a_reload_is_asked_for_once_and_read_on(void **state)
+{
+	char *text;
+
+	start(serve_reload);
+	T_OK(busbar_reload(busbar, &text));
+	stop();
+	T_TEXT(text, document);
+	busbar_free(text);
+}
+
 static void a_quote_goes_on_as_a_document(void **state)
 {
 	char *text;
@@ -586,6 +609,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(a_document_comes_in_slices),
+	        cmocka_unit_test(a_reload_is_asked_for_once_and_read_on),
 	        cmocka_unit_test(a_quote_goes_on_as_a_document),
 	        cmocka_unit_test(slices_may_have_any_size),
 	        cmocka_unit_test(lost_slices_are_asked_for_again),
