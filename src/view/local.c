@@ -106,10 +106,21 @@ static bool knows_nothing(const struct local *local)
 	        (!local->loaded && local->path.measured == 0 && local->link_count == 0));
 }
 
-/* The owner's own values, newer than which a decision is that must still be taken off. */
-static int64_t measured_of(const struct local *local, bool link)
+static const struct load_link *load_of_link(const struct local *local, struct gateway_identity toward)
 {
-	return local->loaded && !link ? local->load.measured : announced(local)->measured;
+	for (uint32_t i = 0; i < local->load.link_count; i++)
+		if (gateway_equal(local->load.links[i].toward, toward))
+			return &local->load.links[i];
+	return NULL;
+}
+
+/* The owner's own values, newer than which a decision is that must still be taken off. */
+static int64_t measured_of(const struct local *local, const struct reservation *reservation)
+{
+	bool loaded =
+	        local->loaded && (!reservation->link || load_of_link(local, reservation->toward) != NULL);
+
+	return loaded ? local->load.measured : announced(local)->measured;
 }
 
 static uint64_t less(uint64_t amount, uint64_t taken)
@@ -149,7 +160,7 @@ static void subtract_resource(struct site *site, enum resource_kind kind, uint64
 
 static void subtract(struct site *site, const struct reservation *reservation)
 {
-	if (measured_of(reservation->local, reservation->link) > reservation->decided)
+	if (measured_of(reservation->local, reservation) > reservation->decided)
 		return; /* the owner's values show it */
 	if (!reservation->link) {
 		subtract_resource(site, reservation->kind, reservation->amount);
@@ -207,6 +218,14 @@ static void show_load(struct view *view, struct local *local, struct site *site,
 
 		if (offer != NULL)
 			show_resource(view, local, &load->resources[i], offer, facts);
+	}
+	for (uint32_t i = 0; i < site->link_count; i++) {
+		const struct load_link *link = load_of_link(local, site->links[i].toward);
+
+		if (link == NULL)
+			continue;
+		site->links[i].free = MINIMUM(link->free, site->links[i].capacity);
+		site->links[i].base = link->base;
 	}
 	site->measured = load->measured;
 	site->validity = load->validity;
@@ -548,7 +567,7 @@ static bool is_over(const struct reservation *reservation, int64_t now)
 	const struct local *local = reservation->local;
 
 	return reservation->until <= now ||
-	       (local->announced != NULL && measured_of(local, reservation->link) > reservation->decided);
+	       (local->announced != NULL && measured_of(local, reservation) > reservation->decided);
 }
 
 static bool has_ended(int64_t measured, int64_t validity, int64_t now)

@@ -172,7 +172,7 @@ int view_remove_service(struct view *view, struct gateway_identity site, const u
 
 /*
  * What a site said in the reply of a probe. STALE when it is older than what is known, however that came;
- * NOT_FOUND, TABLE_FULL. Kinds that the site does not have are passed over.
+ * NOT_FOUND, TABLE_FULL. Kinds and links that the site does not have are passed over.
  */
 int view_put_load(struct view *view, const struct site_load *load) CHECKED;
 /* This gateway's measurement of the way to a site, one way. NOT_FOUND, TABLE_FULL. */

@@ -422,6 +422,35 @@ static void test_load(void **state)
 	view_free(view);
 }
 
+static void test_load_of_links(void **state)
+{
+	struct view *view = open_view();
+	struct site_load load = {.identity = id(1),
+	                         .measured = 20,
+	                         .validity = 10,
+	                         .link_count = 2,
+	                         .links = {{id(9), 60, 5}, {id(7), 1, 1}}};
+	const struct link_offer *links;
+
+	put(view, 1, 10);
+	T_OK(view_reserve_link(view, id(1), id(8), 10, 15, 100));
+	T_OK(view_reserve_link(view, id(1), id(9), 10, 15, 100)); /* the reply shows it already */
+	T_OK(view_put_load(view, &load));
+	links = view_site(view, id(1))->links;
+	T_EQ(links[0].free, 90); /* of which the reply says nothing */
+	T_EQ(links[1].free, 60);
+	T_EQ(links[1].base, 5);
+	T_OK(view_reserve_link(view, id(1), id(9), 10, 20, 100));
+	T_EQ(view_site(view, id(1))->links[1].free, 50);
+	load.measured = 21;
+	load.links[0].free = 400; /* never more than there is */
+	T_OK(view_put_load(view, &load));
+	T_EQ(view_site(view, id(1))->links[1].free, 100);
+	(void)view_expire(view, 32); /* probes have stopped */
+	T_EQ(view_site(view, id(1))->links[1].base, 0);
+	view_free(view);
+}
+
 static void test_path(void **state)
 {
 	struct view *view = open_view();
@@ -446,6 +475,7 @@ int main(void)
 	        cmocka_unit_test(test_link_delay),   cmocka_unit_test(test_reserve),
 	        cmocka_unit_test(test_reserve_link), cmocka_unit_test(test_suspects),
 	        cmocka_unit_test(test_tables),       cmocka_unit_test(test_load),
+	        cmocka_unit_test(test_tables),       cmocka_unit_test(test_load_of_links),
 	        cmocka_unit_test(test_path),
 	};
 
