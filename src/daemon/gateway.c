@@ -40,7 +40,7 @@ static void on_tick(uv_timer_t *timer)
 	gateway_tick_flows(gateway);
 	gateway_tick_probe(gateway);
 	(void)view_expire(gateway->view, clock_wall(&gateway->clock));
-	if (!gateway->closing)
+	if (!gateway->closing && gateway->collect != NULL)
 		collect_tick(gateway->collect);
 	if (!gateway->closing)
 		front_publish(gateway->front, gateway->view);
