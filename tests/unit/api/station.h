@@ -102,7 +102,7 @@ int station_client(const struct station *station);
 struct datagram station_request(struct station *station, uint32_t tenant, enum datagram_type type);
 /* Its octets; `demand` is the text of one, or NULL. */
 size_t station_encode(const struct datagram *request, const char *demand, uint8_t bytes[DATAGRAM_MAXIMUM]);
-/* The next reply of at most `capacity` octets; 0 when none comes within the patience of 5 s. */
+/* The next reply of at most `capacity` octets; 0 when none comes within the patience of 30 s. */
 size_t station_hear(struct station *station, int client, uint8_t *bytes, size_t capacity);
 /* Sends, and decodes the reply to this request, which must be authentic. */
 void station_ask_octets(struct station *station, int client, const uint8_t *bytes, size_t size,
