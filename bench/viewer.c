@@ -14,39 +14,26 @@
  *
  * Times are of the monotonic clock, ns. The end of standard input is the end.
  */
+#include "bench/peer.h"
+
 #include "base/clock.h"
 #include "base/error.h"
-#include "base/hex.h"
-#include "base/log.h"
-#include "bgp/speaker.h"
 #include "daemon/collect.h"
 #include "view/view.h"
-#include <arpa/inet.h>
-#include <signal.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <time.h>
-#include <uv.h>
 
-enum { SITE = 9999, TELLER = 9998, ATTRIBUTE_CODE = 255, IDENTIFIER = 0x0a0f0001, LINE = 64 };
+enum { SITE = 9999, TELLER = 9998, IDENTIFIER = 0x0a0f0001, ROUTES = 262144 };
 
 struct viewer {
+	struct peer peer;
 	struct view *view;
 	struct collect *collect;
-	struct speaker *speaker;
 	size_t services; /* that the view is complete with */
 	bool complete;
-	struct seal_ring ring;
-	uv_pipe_t input;
-	char line[LINE];
 };
-
-_Noreturn static void die(const char *what, int code)
-{
-	fprintf(stderr, "viewer: %s: %s\n", what, error_text(code));
-	exit(1);
-}
 
 static int64_t processor_time(void)
 {
@@ -79,94 +66,38 @@ static void on_route(void *context, const struct speaker_route *route, bool with
 	}
 }
 
-static void on_peer(void *context, uint32_t peer, bool established)
-{
-	(void)context;
-	(void)peer;
-	printf("%s\n", established ? "up" : "down");
-}
-
-static void peer_of(char **argv, struct speaker_peer *ret_peer)
-{
-	*ret_peer = (struct speaker_peer){.name = "reflector",
-	                                  .as = (uint32_t)strtoul(argv[4], NULL, 10),
-	                                  .port = (uint16_t)strtoul(argv[3], NULL, 10)};
-	if (inet_pton(AF_INET6, argv[1], ret_peer->local) != 1 ||
-	    inet_pton(AF_INET6, argv[2], ret_peer->remote) != 1)
-		die("address", BUSBAR_ERROR_BAD_VALUE);
-}
-
-static void open_rooms(struct viewer *viewer, uv_loop_t *loop, char **argv)
+static void open_rooms(struct viewer *viewer)
 {
 	const struct view_limits limits = {
-	        .sites = 16384, .services = 262144, .reservations = 64, .suspects = 64};
+	        .sites = 16384, .services = ROUTES, .reservations = 64, .suspects = 64};
 	const struct collect_settings collect = {.identity = {SITE, 1},
-	                                         .ring = &viewer->ring,
+	                                         .ring = &viewer->peer.ring,
 	                                         .clock = clock_system,
-	                                         .routes = 262144,
+	                                         .routes = ROUTES,
 	                                         .seed = 1};
-	const struct speaker_callbacks callbacks = {.context = viewer, .route = on_route, .peer = on_peer};
-	struct speaker_peer peer;
-	struct speaker_settings speaker = {.identifier = IDENTIFIER,
-	                                   .hold = 240 * CLOCK_SECOND,
-	                                   .attribute = ATTRIBUTE_CODE,
-	                                   .peer_count = 1,
-	                                   .peers = &peer,
-	                                   .seed = 2};
 	int code;
 
-	peer_of(argv, &peer);
-	speaker.as = peer.as;
 	viewer->view = view_create(&limits);
-	if (viewer->view == NULL)
-		die("view", -ENOMEM);
-	code = collect_create(&collect, viewer->view, NULL, &viewer->collect);
-	if (code == 0)
-		code = speaker_create(loop, &speaker, &callbacks, &viewer->speaker);
+	code = viewer->view == NULL ? -ENOMEM
+	                            : collect_create(&collect, viewer->view, NULL, &viewer->collect);
 	if (code < 0)
-		die("rooms", code);
-}
-
-static void on_buffer(uv_handle_t *handle, size_t suggested, uv_buf_t *buffer)
-{
-	struct viewer *viewer = handle->data;
-
-	(void)suggested;
-	*buffer = uv_buf_init(viewer->line, LINE);
-}
-
-static void on_input(uv_stream_t *stream, ssize_t size, const uv_buf_t *buffer)
-{
-	struct viewer *viewer = stream->data;
-
-	(void)buffer;
-	if (size >= 0)
-		return;
-	uv_close((uv_handle_t *)stream, NULL);
-	speaker_close(viewer->speaker, NULL, NULL);
+		peer_die("rooms", code);
 }
 
 int main(int argc, char **argv)
 {
-	struct viewer viewer = {.ring = {.count = 1, .keys = {{.identifier = 1}}}};
-	uv_loop_t loop;
+	struct viewer viewer = {.complete = false};
+	const struct speaker_callbacks callbacks = {.context = &viewer, .route = on_route};
 
-	if (argc != 7 || hex_parse(argv[5], viewer.ring.keys[0].secret, SEAL_SECRET) < 0) {
+	if (argc != 2 + PEER_ARGUMENTS) {
 		fprintf(stderr, "usage: viewer LOCAL REMOTE PORT AS SECRET SERVICES\n");
 		return 2;
 	}
-	viewer.services = strtoul(argv[6], NULL, 10);
-	log_set_level(LOG_WARNING);
-	(void)signal(SIGPIPE, SIG_IGN);
-	(void)setvbuf(stdout, NULL, _IOLBF, 0);
-	if (uv_loop_init(&loop) < 0 || uv_pipe_init(&loop, &viewer.input, 0) < 0 ||
-	    uv_pipe_open(&viewer.input, 0) < 0)
-		die("loop", BUSBAR_ERROR_BAD_VALUE);
-	viewer.input.data = &viewer;
-	open_rooms(&viewer, &loop, argv);
-	(void)uv_read_start((uv_stream_t *)&viewer.input, on_buffer, on_input);
-	(void)uv_run(&loop, UV_RUN_DEFAULT);
-	(void)uv_loop_close(&loop);
+	viewer.services = strtoul(argv[1 + PEER_ARGUMENTS], NULL, 10);
+	peer_open(&viewer.peer, argv + 1);
+	open_rooms(&viewer);
+	peer_connect(&viewer.peer, argv + 1, IDENTIFIER, &callbacks);
+	peer_run(&viewer.peer);
 	viewer.collect = collect_free(viewer.collect);
 	viewer.view = view_free(viewer.view);
 	return 0;
