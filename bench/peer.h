@@ -17,7 +17,8 @@ struct peer {
 	uv_pipe_t input;
 	struct seal_ring ring;
 	struct speaker *speaker;
-	/* Something was written to standard input, or (false) it has ended; called from the loop. May be NULL. */
+	/* Something was written to standard input, or (false) it has ended; called from the loop. May be
+	 * NULL. */
 	void (*told)(void *context, bool goes_on);
 	void *context; /* of told */
 	char line[PEER_LINE];

@@ -31,7 +31,8 @@ static bool is_about_tasks(const struct datagram *datagram)
 {
 	if (datagram->type == DATAGRAM_DOCUMENT)
 		return is_kept_with_tasks(datagram->ask.document);
-	return datagram->type != DATAGRAM_FOLLOW;
+	/* Of these the one names who keeps its task, the other is for the gateway that is asked. */
+	return datagram->type != DATAGRAM_FOLLOW && datagram->type != DATAGRAM_RELOAD;
 }
 
 bool ask_concerns(const struct front *front, const struct request *request)

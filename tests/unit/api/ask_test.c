@@ -202,6 +202,9 @@ static void what_is_about_the_edge_is_answered_there(void **state)
 	request.ask.document = DOCUMENT_VIEW;
 	station_ask(station, demo, &request, NULL, &reply);
 	T_EQ(reply.type, DATAGRAM_SLICE_OF);
+	request = station_request(station, STATION_CHIEF, DATAGRAM_RELOAD);
+	station_ask(station, demo, &request, NULL, &reply);
+	T_EQ(reply.type, DATAGRAM_SLICE_OF);
 	T_EQ(station->said_count, 0);
 }
 
