@@ -20,7 +20,7 @@
 
 /* The edge. */
 
-/* Documents that are about tasks; the others are about the gateway that is asked. */
+/* Documents that are about tasks; the others are about the gateway that is asked, as a reload is. */
 static bool is_kept_with_tasks(enum datagram_document document)
 {
 	return document == DOCUMENT_QUOTE || document == DOCUMENT_TASKS || document == DOCUMENT_TASK ||
@@ -31,7 +31,7 @@ static bool is_about_tasks(const struct datagram *datagram)
 {
 	if (datagram->type == DATAGRAM_DOCUMENT)
 		return is_kept_with_tasks(datagram->ask.document);
-	return datagram->type != DATAGRAM_FOLLOW;
+	return datagram->type != DATAGRAM_FOLLOW && datagram->type != DATAGRAM_RELOAD;
 }
 
 bool ask_concerns(const struct front *front, const struct request *request)
