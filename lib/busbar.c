@@ -528,7 +528,7 @@ PUBLIC int busbar_get(struct busbar *busbar, const unsigned char digest[BUSBAR_D
 	return 0;
 }
 
-_Static_assert(BUSBAR_VIEW == (int)DOCUMENT_VIEW && BUSBAR_TRACE == (int)DOCUMENT_TRACE,
+_Static_assert(BUSBAR_VIEW == (int)DOCUMENT_VIEW && BUSBAR_BGP_STATISTICS == (int)DOCUMENT_BGP_STATISTICS,
                "public and wire numbers of documents agree");
 _Static_assert((int)BUSBAR_TASK_TEXT == (int)IDENTIFIER_TEXT, "a task's text is an identifier's");
 _Static_assert((int)BUSBAR_GATEWAY_TEXT == (int)GATEWAY_TEXT, "an anchor's text is a gateway's");

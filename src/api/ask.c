@@ -20,7 +20,7 @@
 
 /* The edge. */
 
-/* Documents that are about tasks; the others are about the gateway that is asked. */
+/* Documents that are about tasks; the others are about the gateway that is asked, as a reload is. */
 static bool is_kept_with_tasks(enum datagram_document document)
 {
 	return document == DOCUMENT_QUOTE || document == DOCUMENT_TASKS || document == DOCUMENT_TASK ||

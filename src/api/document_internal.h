@@ -41,7 +41,8 @@ int document_bill_object(const struct document_source *source, const char *tenan
                          json_t **ret_object) CHECKED;
 int document_ledger_object(const struct document_source *source, json_t **ret_object) CHECKED;
 /* The way to a service or site as it would be chosen now; `about` as in docs/wire.md 4. NOT_FOUND and
- * UNKNOWN_SERVICE also for what is out of sight; of gateways on the way that are, only the name is told. */
+ * UNKNOWN_SERVICE also for what is out of sight; of gateways on the way that are, and of their links, only
+ * the names are told. */
 int document_path_object(const struct document_source *source, const struct identifier *about,
                          const struct view_sight *sight, json_t **ret_object) CHECKED;
 /* One of the three documents of BGP. NOT_SUPPORTED where there is none. */

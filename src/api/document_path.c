@@ -109,10 +109,18 @@ static json_t *measured_object(const struct way *way, const struct site *owner, 
 	return json_pack("{s:s, s:n, s:b}", "source", view_source_names[VIEW_MEASURED], "age_ms", "stale", 0);
 }
 
+/* NULL: it is not known, or what it has is not for the reader. */
+static const struct site *find_seen(const struct way *way, struct gateway_identity identity)
+{
+	const struct site *site = view_site(way->source->view, identity);
+
+	return site != NULL && view_sees_site(way->sight, site) ? site : NULL;
+}
+
 static void add_hop(struct way *way, struct gateway_identity from, struct gateway_identity toward,
                     const char *direction)
 {
-	const struct site *owner = view_site(way->source->view, from);
+	const struct site *owner = find_seen(way, from);
 	const struct link_offer *link = owner == NULL ? NULL : path_link(owner, toward);
 	json_t *object = json_pack("{s:o, s:o, s:s}", "from", document_gateway(way->source, from), "toward",
 	                           document_gateway(way->source, toward), "direction", direction);
@@ -137,8 +145,7 @@ static void add_hop(struct way *way, struct gateway_identity from, struct gatewa
 
 static void add_gateway(struct way *way, struct gateway_identity identity)
 {
-	const struct site *known = view_site(way->source->view, identity);
-	const struct site *site = known != NULL && view_sees_site(way->sight, known) ? known : NULL;
+	const struct site *site = find_seen(way, identity);
 	json_t *resources = json_array(), *object;
 
 	for (uint32_t i = 0; site != NULL && i < site->resource_count; i++)

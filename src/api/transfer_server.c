@@ -36,7 +36,7 @@ struct exchange {
 	uint64_t size, received;     /* octets of the body */
 	int64_t started;             /* monotonic clock */
 	bool accepted;               /* neither refused nor answered without its body */
-	bool tenant;                 /* a tenant's, not a gateway's */
+	bool tenant;                 /* of a blob, and authorized as a tenant's, not a gateway's */
 	bool went_through;           /* it is, or was to be, where it has to be as well */
 	struct MHD_Connection *suspended;
 	unsigned status; /* to be answered once the body was read; 0: none yet */
@@ -124,14 +124,8 @@ static enum MHD_Result answer_blob(struct exchange *exchange, struct MHD_Connect
 /* Notes the answer; it is sent when the body was read. */
 static void conclude(struct exchange *exchange, unsigned status, int error)
 {
-	struct transfer_statistics *statistics = &exchange->transfer->statistics;
-
 	exchange->status = status;
 	exchange->error = error;
-	if (status == MHD_HTTP_UNAUTHORIZED)
-		statistics->unauthorized++;
-	else if (error < 0)
-		statistics->refused++;
 }
 
 static void refuse(struct exchange *exchange, int error)
@@ -211,6 +205,7 @@ static int begin(struct exchange *exchange, struct MHD_Connection *connection, c
 		code = parse_path(path, exchange->digest);
 	if (code < 0)
 		return code;
+	exchange->tenant = authorization_is_tenants(authorization);
 	if (exchange->method == METHOD_GET)
 		return store_read(settings->store, exchange->digest, &exchange->size);
 	if (exchange->method == METHOD_PUT)
@@ -220,6 +215,12 @@ static int begin(struct exchange *exchange, struct MHD_Connection *connection, c
 
 static enum MHD_Result answer(struct exchange *exchange, struct MHD_Connection *connection)
 {
+	struct transfer_statistics *statistics = &exchange->transfer->statistics;
+
+	if (exchange->status == MHD_HTTP_UNAUTHORIZED)
+		statistics->unauthorized++;
+	else if (exchange->error < 0)
+		statistics->refused++;
 	return answer_text(connection, exchange->status, exchange->error);
 }
 
@@ -317,7 +318,6 @@ static enum MHD_Result first_call(struct transfer_listener *listener, struct MHD
 	                   : strcmp(method, "PUT") == 0 ? METHOD_PUT
 	                                                : METHOD_OTHER;
 	code = begin(exchange, connection, path, method);
-	exchange->tenant = authorization_is_tenants(header_of(connection, MHD_HTTP_HEADER_AUTHORIZATION));
 	if (code >= 0 && exchange->method == METHOD_GET)
 		return answer_blob(exchange, connection, code);
 	if (code < 0)

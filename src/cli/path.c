@@ -98,6 +98,14 @@ static void add_bitrate(struct table *table, const json_t *object, const char *k
 		table_cell(table, "-");
 }
 
+static void add_loss(struct table *table, const json_t *hop)
+{
+	if (json_is_number(json_object_get(hop, "loss_ppm")))
+		table_cell(table, "%.2f %%", document_number(hop, "loss_ppm") / 1e4);
+	else
+		table_cell(table, "-");
+}
+
 /* Who says so, and how long ago. */
 static void add_stamp(struct table *table, const json_t *stamp)
 {
@@ -113,7 +121,7 @@ static void add_hop(struct table *table, const json_t *hop)
 	table_cell(table, "%s", document_text(hop, "direction"));
 	add_milliseconds(table, hop, "delay_ms");
 	add_milliseconds(table, hop, "jitter_ms");
-	table_cell(table, "%.2f %%", document_number(hop, "loss_ppm") / 1e4);
+	add_loss(table, hop);
 	add_stamp(table, json_object_get(hop, "measured"));
 	add_bitrate(table, hop, "free_bps");
 	add_bitrate(table, hop, "capacity_bps");

@@ -114,7 +114,7 @@ static void add_age(struct table *table, const json_t *site)
 	           document_flag(site, "stale") ? " stale" : "");
 }
 
-static void add_site(struct table *table, const json_t *site)
+static void add_site(struct session *session, struct table *table, const json_t *site)
 {
 	const json_t *cores = resource_of(site, "cpu");
 	double gflops = document_number(site, "gflops_per_core");
@@ -134,16 +134,7 @@ static void add_site(struct table *table, const json_t *site)
 	add_age(table, site);
 }
 
-static int print_sites(struct session *session, const json_t *view)
-{
-	struct table *table = table_create(site_columns, session->arena);
-
-	for (size_t i = 0; i < document_count(view, "sites"); i++)
-		add_site(table, document_at(view, "sites", i));
-	return table_print(table, session->out);
-}
-
-static void add_service(struct table *table, const json_t *service)
+static void add_service(struct session *session, struct table *table, const json_t *service)
 {
 	table_cell(table, "%s", document_text(service, "name"));
 	table_cell(table, "%s", document_text(service, "version"));
@@ -154,15 +145,6 @@ static void add_service(struct table *table, const json_t *service)
 	table_cell(table, "%s", document_text(service, "cpu"));
 	table_cell(table, "%s", document_text(service, "price"));
 	table_cell(table, "%s", document_text(service, "tariff"));
-}
-
-static int print_services(struct session *session, const json_t *view)
-{
-	struct table *table = table_create(service_columns, session->arena);
-
-	for (size_t i = 0; i < document_count(view, "services"); i++)
-		add_service(table, document_at(view, "services", i));
-	return table_print(table, session->out);
 }
 
 static void add_rate(struct table *table, const json_t *link, const char *key)
@@ -187,17 +169,10 @@ static void add_link(struct table *table, const json_t *site, const json_t *link
 	table_cell(table, "%s", document_text(link, "tariff"));
 }
 
-static int print_links(struct session *session, const json_t *view)
+static void add_links(struct session *session, struct table *table, const json_t *site)
 {
-	struct table *table = table_create(link_columns, session->arena);
-
-	for (size_t i = 0; i < document_count(view, "sites"); i++) {
-		const json_t *site = document_at(view, "sites", i);
-
-		for (size_t j = 0; j < document_count(site, "links"); j++)
-			add_link(table, site, document_at(site, "links", j));
-	}
-	return table_print(table, session->out);
+	for (size_t i = 0; i < document_count(site, "links"); i++)
+		add_link(table, site, document_at(site, "links", i));
 }
 
 /* What is there of a number, or "-". */
@@ -236,107 +211,73 @@ static void add_contradicted(struct table *table, const json_t *object)
 	table_cell(table, "%s", document_flag(object, "contradicted") ? "yes" : "");
 }
 
-static int print_site_sources(struct session *session, const json_t *view)
+static void add_site_sources(struct session *session, struct table *table, const json_t *site)
 {
-	struct table *table = table_create(site_source_columns, session->arena);
+	const json_t *queue = json_object_get(site, "queue"), *path = json_object_get(site, "path");
 
-	for (size_t i = 0; i < document_count(view, "sites"); i++) {
-		const json_t *site = document_at(view, "sites", i);
-		const json_t *queue = json_object_get(site, "queue"), *path = json_object_get(site, "path");
+	table_cell(table, "%s", document_text(site, "name"));
+	table_cell(table, "%s", document_text(site, "source"));
+	add_age(table, site);
+	add_duration(table, site, "validity_ms");
+	add_duration(table, site, "structure_age_ms");
+	add_some(table, queue, "waiting");
+	add_some_duration(table, queue, "wait_ms");
+	add_some_duration(table, path, "delay_ms");
+	add_some_duration(table, path, "age_ms");
+	add_list(session, table, site, "contradicted");
+}
+
+static void add_service_sources(struct session *session, struct table *table, const json_t *service)
+{
+	table_cell(table, "%s", document_text(service, "name"));
+	table_cell(table, "%s", document_text(service, "version"));
+	table_cell(table, "%s", document_text(service, "site"));
+	table_cell(table, "%s", document_text(service, "source"));
+	add_age(table, service);
+	add_duration(table, service, "validity_ms");
+	add_contradicted(table, service);
+}
+
+static void add_link_sources(struct session *session, struct table *table, const json_t *site)
+{
+	for (size_t i = 0; i < document_count(site, "links"); i++) {
+		const json_t *link = document_at(site, "links", i);
 
 		table_cell(table, "%s", document_text(site, "name"));
-		table_cell(table, "%s", document_text(site, "source"));
-		add_age(table, site);
-		add_duration(table, site, "validity_ms");
-		add_duration(table, site, "structure_age_ms");
-		add_some(table, queue, "waiting");
-		add_some_duration(table, queue, "wait_ms");
-		add_some_duration(table, path, "delay_ms");
-		add_some_duration(table, path, "age_ms");
-		add_list(session, table, site, "contradicted");
+		table_cell(table, "%s", document_text(link, "toward"));
+		table_cell(table, "%s", document_text(link, "delay_source"));
+		table_cell(table, "%s", document_text(link, "source"));
+		add_age(table, link);
+		add_contradicted(table, link);
 	}
-	return table_print(table, session->out);
 }
 
-static int print_service_sources(struct session *session, const json_t *view)
+static void add_edge(struct session *session, struct table *table, const json_t *edge)
 {
-	struct table *table = table_create(service_source_columns, session->arena);
-
-	for (size_t i = 0; i < document_count(view, "services"); i++) {
-		const json_t *service = document_at(view, "services", i);
-
-		table_cell(table, "%s", document_text(service, "name"));
-		table_cell(table, "%s", document_text(service, "version"));
-		table_cell(table, "%s", document_text(service, "site"));
-		table_cell(table, "%s", document_text(service, "source"));
-		add_age(table, service);
-		add_duration(table, service, "validity_ms");
-		add_contradicted(table, service);
-	}
-	return table_print(table, session->out);
+	table_cell(table, "%s/%lld", document_text(edge, "prefix"),
+	           (long long)document_integer(edge, "length"));
+	add_some(table, edge, "as");
+	table_cell(table, "%s", document_text(edge, "site"));
+	add_some(table, edge, "preference");
+	add_some(table, edge, "availability_percent");
+	add_some_duration(table, edge, "delay_ms");
+	add_some(table, edge, "resource_percent");
+	add_duration(table, edge, "age_ms");
 }
 
-static int print_link_sources(struct session *session, const json_t *view)
+static void add_contradiction(struct session *session, struct table *table, const json_t *found)
 {
-	struct table *table = table_create(link_source_columns, session->arena);
+	table_cell(table, "%s", document_text(found, "site"));
+	table_cell(table, "%s", document_text(found, "value"));
+	table_cell(table, "%s", document_text(found, "toward"));
+	for (size_t source = 0; source < 2; source++) {
+		const char *name = json_string_value(document_at(found, "sources", source));
 
-	for (size_t i = 0; i < document_count(view, "sites"); i++) {
-		const json_t *site = document_at(view, "sites", i);
-
-		for (size_t j = 0; j < document_count(site, "links"); j++) {
-			const json_t *link = document_at(site, "links", j);
-
-			table_cell(table, "%s", document_text(site, "name"));
-			table_cell(table, "%s", document_text(link, "toward"));
-			table_cell(table, "%s", document_text(link, "delay_source"));
-			table_cell(table, "%s", document_text(link, "source"));
-			add_age(table, link);
-			add_contradicted(table, link);
-		}
+		table_cell(table, "%s", name == NULL ? "" : name);
+		table_cell(table, "%lld",
+		           (long long)json_integer_value(document_at(found, "values", source)));
 	}
-	return table_print(table, session->out);
-}
-
-static int print_edges(struct session *session, const json_t *view)
-{
-	struct table *table = table_create(edge_columns, session->arena);
-
-	for (size_t i = 0; i < document_count(view, "edge_metadata"); i++) {
-		const json_t *edge = document_at(view, "edge_metadata", i);
-
-		table_cell(table, "%s/%lld", document_text(edge, "prefix"),
-		           (long long)document_integer(edge, "length"));
-		add_some(table, edge, "as");
-		table_cell(table, "%s", document_text(edge, "site"));
-		add_some(table, edge, "preference");
-		add_some(table, edge, "availability_percent");
-		add_some_duration(table, edge, "delay_ms");
-		add_some(table, edge, "resource_percent");
-		add_duration(table, edge, "age_ms");
-	}
-	return table_print(table, session->out);
-}
-
-static int print_contradictions(struct session *session, const json_t *view)
-{
-	struct table *table = table_create(contradiction_columns, session->arena);
-
-	for (size_t i = 0; i < document_count(view, "contradictions"); i++) {
-		const json_t *found = document_at(view, "contradictions", i);
-
-		table_cell(table, "%s", document_text(found, "site"));
-		table_cell(table, "%s", document_text(found, "value"));
-		table_cell(table, "%s", document_text(found, "toward"));
-		for (size_t source = 0; source < 2; source++) {
-			const char *name = json_string_value(document_at(found, "sources", source));
-
-			table_cell(table, "%s", name == NULL ? "" : name);
-			table_cell(table, "%lld",
-			           (long long)json_integer_value(document_at(found, "values", source)));
-		}
-		add_duration(table, found, "noted_ms");
-	}
-	return table_print(table, session->out);
+	add_duration(table, found, "noted_ms");
 }
 
 static int print_memory(struct session *session, const json_t *view)
@@ -361,17 +302,49 @@ static int print_memory(struct session *session, const json_t *view)
 	return table_print(table, session->out);
 }
 
+/* A table with what is added for each element of one of the document's arrays. */
+struct view_form {
+	const struct table_column *columns;
+	void (*add)(struct session *session, struct table *table, const json_t *element);
+};
+
 static const struct view_section {
 	const char *name;
-	uint8_t parts; /* of the document */
-	bool always;   /* shown without being asked for */
-	session_printer *print, *print_sources;
+	const char *key; /* of the array */
+	uint8_t parts;   /* of the document */
+	bool always;     /* shown without being asked for */
+	struct view_form values, sources;
 } sections[] = {
-        {"sites", VIEW_PART_SITES, true, print_sites, print_site_sources},
-        {"services", VIEW_PART_SERVICES, true, print_services, print_service_sources},
-        {"links", VIEW_PART_SITES, true, print_links, print_link_sources},
-        {"edge-metadata", VIEW_PART_EDGE, false, print_edges, print_edges},
-        {"contradictions", VIEW_PART_CONTRADICTIONS, false, print_contradictions, print_contradictions},
+        {"sites",
+         "sites",
+         VIEW_PART_SITES,
+         true,
+         {site_columns, add_site},
+         {site_source_columns, add_site_sources}},
+        {"services",
+         "services",
+         VIEW_PART_SERVICES,
+         true,
+         {service_columns, add_service},
+         {service_source_columns, add_service_sources}},
+        {"links",
+         "sites",
+         VIEW_PART_SITES,
+         true,
+         {link_columns, add_links},
+         {link_source_columns, add_link_sources}},
+        {"edge-metadata",
+         "edge_metadata",
+         VIEW_PART_EDGE,
+         false,
+         {edge_columns, add_edge},
+         {edge_columns, add_edge}},
+        {"contradictions",
+         "contradictions",
+         VIEW_PART_CONTRADICTIONS,
+         false,
+         {contradiction_columns, add_contradiction},
+         {contradiction_columns, add_contradiction}},
 };
 
 /* The section that was asked for; NULL: none in particular. */
@@ -385,8 +358,12 @@ static const struct view_section *find_section(const struct session *session)
 
 static int print_section(struct session *session, const struct view_section *section, const json_t *view)
 {
-	return session->options->detailed ? section->print_sources(session, view)
-	                                  : section->print(session, view);
+	const struct view_form *form = session->options->detailed ? &section->sources : &section->values;
+	struct table *table = table_create(form->columns, session->arena);
+
+	for (size_t i = 0; i < document_count(view, section->key); i++)
+		form->add(session, table, document_at(view, section->key, i));
+	return table_print(table, session->out);
 }
 
 static int print_view(struct session *session, const json_t *view)
@@ -427,6 +404,7 @@ static void drop_times(json_t *value)
 /* Until the gateway or the reader of the output is gone. */
 static int watch_view(struct session *session, const char *argument)
 {
+	const struct arena_mark before = arena_save(session->arena);
 	json_t *shown = NULL, *view;
 	int code;
 
@@ -445,6 +423,7 @@ static int watch_view(struct session *session, const char *argument)
 		json_decref(shown);
 		json_decref(view);
 		shown = bare;
+		arena_restore(session->arena, before);
 		if (code < 0)
 			break;
 		(void)usleep(WATCH_PAUSE);

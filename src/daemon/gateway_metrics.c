@@ -403,6 +403,7 @@ static char *render(void *context)
 	char *text = NULL;
 	size_t size = 0;
 	FILE *stream;
+	bool failed;
 
 	if (gateway->closing)
 		return NULL;
@@ -411,11 +412,11 @@ static char *render(void *context)
 		return NULL;
 	metrics_begin(&metrics, stream);
 	put_all(gateway, &metrics);
-	if (ferror(stream) || fclose(stream) != 0) {
-		free(text);
-		return NULL;
-	}
-	return text;
+	failed = ferror(stream) != 0;
+	if (fclose(stream) == 0 && !failed)
+		return text;
+	free(text);
+	return NULL;
 }
 
 int gateway_open_metrics(struct gateway *gateway)

@@ -95,6 +95,11 @@ static void what_is_about_a_gateway_is_not_its_business(void **state)
 	answer = ask_of(&request, NULL);
 	front_answer(station->front, &answer);
 	T_ERROR(told(&answer).error.code, BUSBAR_ERROR_NOT_SUPPORTED);
+	request = station_request(station, STATION_CHIEF, DATAGRAM_RELOAD);
+	answer = ask_of(&request, NULL);
+	front_answer(station->front, &answer);
+	T_ERROR(told(&answer).error.code, BUSBAR_ERROR_NOT_SUPPORTED);
+	T_EQ(station->reloads, 0);
 }
 
 /* The paths of a client start where it is: the view knows no gateway of that name, so that there is none. */
@@ -205,6 +210,7 @@ static void what_is_about_the_edge_is_answered_there(void **state)
 	request = station_request(station, STATION_CHIEF, DATAGRAM_RELOAD);
 	station_ask(station, demo, &request, NULL, &reply);
 	T_EQ(reply.type, DATAGRAM_SLICE_OF);
+	T_EQ(station->reloads, 1);
 	T_EQ(station->said_count, 0);
 }
 

@@ -210,6 +210,33 @@ static void paths_lead_to_sites_and_services(void **state)
 	T_ERROR(render(STATION_DEMO, DOCUMENT_PATH, &unknown, &path), BUSBAR_ERROR_UNKNOWN_SERVICE);
 }
 
+/* A tenant that sees only where it goes hears of the gateways on the way by name. */
+static void what_is_out_of_sight_is_only_named(void **state)
+{
+	static const char *const names[] = {"far"};
+	const struct view_sight sight = {.sites = {1, names}};
+	const struct document_request request = {
+	        .document = DOCUMENT_PATH, .task = {{[13] = 9, [15] = 1}}, .tenant = "demo", .sight = &sight};
+	json_t *path, *hops, *gateways;
+	char *text;
+
+	add_neighbour();
+	T_OK(document_render(&station->source, &request, &text));
+	path = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
+	free(text);
+	hops = json_object_get(path, "hops");
+	gateways = json_object_get(path, "gateways");
+	T_EQ(json_array_size(hops), 2);
+	T_TEXT(text_at(json_array_get(hops, 0), "from"), "edge");
+	T_EQ(json_object_size(json_array_get(hops, 0)), 3);
+	T_EQ(json_integer_value(json_object_get(json_array_get(hops, 1), "free_bps")), 30000000);
+	T_TEXT(text_at(json_array_get(gateways, 0), "gateway"), "edge");
+	T_EQ(json_array_size(json_object_get(json_array_get(gateways, 0), "resources")), 0);
+	T_TRUE(json_object_get(json_array_get(gateways, 0), "offered") == NULL);
+	T_EQ(json_array_size(json_object_get(json_array_get(gateways, 1), "resources")), 2);
+	json_decref(path);
+}
+
 /* A site that is known but that no link leads to. */
 static void where_no_way_leads_is_said(void **state)
 {
@@ -247,6 +274,7 @@ int main(void)
 	        cmocka_unit_test_setup_teardown(only_operators_reload, set_up, tear_down),
 	        cmocka_unit_test_setup_teardown(tenants_come_and_go, set_up, tear_down),
 	        cmocka_unit_test_setup_teardown(paths_lead_to_sites_and_services, set_up, tear_down),
+	        cmocka_unit_test_setup_teardown(what_is_out_of_sight_is_only_named, set_up, tear_down),
 	        cmocka_unit_test_setup_teardown(where_no_way_leads_is_said, set_up, tear_down),
 	        cmocka_unit_test_setup_teardown(what_is_of_bgp_is_for_operators, set_up, tear_down),
 	};

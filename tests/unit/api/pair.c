@@ -36,6 +36,15 @@ static void on_arrived(void *context, const uint8_t digest[STORE_DIGEST], uint64
 	pair->arrived_size = size;
 }
 
+static int way_through(void *context, struct transfer_way *ret_way)
+{
+	struct pair *pair = context;
+
+	pair->through++;
+	*ret_way = pair_way(pair, pair->through_port);
+	return pair->through_error;
+}
+
 static void on_tick(uv_timer_t *timer)
 {
 	struct pair *pair = timer->data;
@@ -45,7 +54,8 @@ static void on_tick(uv_timer_t *timer)
 }
 
 static void open_node(struct pair *pair, struct node *node, const char *name, uint16_t gateway,
-                      const struct seal_ring *keys)
+                      const struct seal_ring *keys,
+                      int (*through)(void *context, struct transfer_way *ret_way))
 {
 	struct transfer_settings settings = {
 	        .keys = {.ring = keys, .secret = find_secret},
@@ -54,6 +64,7 @@ static void open_node(struct pair *pair, struct node *node, const char *name, ui
 	        .maximum = PAIR_BLOB,
 	        .parallel = 4,
 	        .arrived = on_arrived,
+	        .through = through,
 	        .context = pair,
 	};
 	char folder[96];
@@ -85,7 +96,7 @@ void pair_close_node(struct pair *pair, struct node *node)
 	node->store = store_close(node->store);
 }
 
-static int setup_with(void **state, const struct seal_ring *ring_of_b)
+static int setup_with(void **state, const struct seal_ring *ring_of_b, bool through)
 {
 	struct pair *pair = calloc(1, sizeof(*pair));
 
@@ -98,25 +109,31 @@ static int setup_with(void **state, const struct seal_ring *ring_of_b)
 	T_OK(uv_timer_init(&pair->loop, &pair->tick));
 	pair->tick.data = pair;
 	T_OK(uv_timer_start(&pair->tick, on_tick, TICK, TICK));
-	open_node(pair, &pair->a, "a", 1, &ring);
-	open_node(pair, &pair->b, "b", 2, ring_of_b);
+	open_node(pair, &pair->a, "a", 1, &ring, through ? way_through : NULL);
+	open_node(pair, &pair->b, "b", 2, ring_of_b, NULL);
+	pair->through_port = pair->b.port;
 	*state = pair;
 	return 0;
 }
 
 int pair_setup(void **state)
 {
-	return setup_with(state, &ring);
+	return setup_with(state, &ring, false);
+}
+
+int pair_setup_through(void **state)
+{
+	return setup_with(state, &ring, true);
 }
 
 int pair_setup_other_key(void **state)
 {
-	return setup_with(state, &other_ring);
+	return setup_with(state, &other_ring, false);
 }
 
 int pair_setup_forged_key(void **state)
 {
-	return setup_with(state, &forged_ring);
+	return setup_with(state, &forged_ring, false);
 }
 
 int pair_teardown(void **state)

@@ -36,10 +36,16 @@ struct pair {
 	unsigned arrived;
 	unsigned ended;
 	int error; /* of the last that ended */
+	/* Where A's blobs have to be as well, or why they cannot. */
+	uint16_t through_port;
+	int through_error;
+	unsigned through; /* how often that was asked */
 };
 
-/* Both with the same key; B with a key of another number; B with another key of the same number. */
+/* Both with the same key; A's blobs have to be at B; B with a key of another number; B with another key of
+ * the same number. */
 int pair_setup(void **state);
+int pair_setup_through(void **state);
 int pair_setup_other_key(void **state);
 int pair_setup_forged_key(void **state);
 int pair_teardown(void **state);

@@ -81,6 +81,24 @@ static void odd_requests(void **state)
 	T_EQ(store_used(pair->a.store), 10);
 }
 
+/* What names no blob is asked of nobody else. */
+static void odd_requests_do_not_go_through(void **state)
+{
+	struct pair *pair = *state;
+	uint8_t digest[STORE_DIGEST];
+	char path[TRANSFER_HTTP_PATH], longer[TRANSFER_HTTP_PATH + 1];
+
+	pair_fill(pair->b.store, 10, 1, digest);
+	transfer_http_path(digest, path);
+	(void)snprintf(longer, sizeof(longer), "%s0", path);
+	T_EQ(request(pair, "GET", longer, NULL, NULL), 404);
+	T_EQ(request(pair, "GET", "/", NULL, NULL), 404);
+	T_EQ(request(pair, "HEAD", path, NULL, NULL), 405);
+	T_EQ(pair->through, 0);
+	T_EQ(request(pair, "GET", path, NULL, NULL), 200);
+	T_EQ(pair->through, 1);
+}
+
 /* Raw connections. */
 
 static int connect_to(uint16_t port)
@@ -159,17 +177,23 @@ static void answer_once(void *context)
 	close(descriptor);
 }
 
-static void set_trap(struct trap *trap, const char *answer, size_t zeros)
+/* Takes connections, and never says anything. */
+static void set_silent(struct trap *trap)
 {
 	struct sockaddr_in6 name = {.sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT};
 	socklen_t size = sizeof(name);
 
-	*trap = (struct trap){.answer = answer, .zeros = zeros};
 	trap->listener = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	T_EQ(bind(trap->listener, (struct sockaddr *)&name, size), 0);
 	T_EQ(listen(trap->listener, 4), 0);
 	T_EQ(getsockname(trap->listener, (struct sockaddr *)&name, &size), 0);
 	trap->port = ntohs(name.sin6_port);
+}
+
+static void set_trap(struct trap *trap, const char *answer, size_t zeros)
+{
+	*trap = (struct trap){.answer = answer, .zeros = zeros};
+	set_silent(trap);
 	T_OK(uv_thread_create(&trap->thread, answer_once, trap));
 }
 
@@ -177,6 +201,42 @@ static void end_trap(struct trap *trap)
 {
 	T_OK(uv_thread_join(&trap->thread));
 	close(trap->listener);
+}
+
+/* Clients that wait for what another gateway never gives: one goes away, then the gateway itself. */
+static void gone_while_it_waits(void **state)
+{
+	struct pair *pair = *state;
+	char path[TRANSFER_HTTP_PATH], authorization[AUTHORIZATION_TEXT], text[512];
+	struct call call = {.client = pair_client_of(&pair->a), .text = text};
+	uint8_t digest[STORE_DIGEST] = {0};
+	struct trap trap;
+	int waits;
+
+	set_trap(&trap, NULL, 0);
+	pair->through_port = trap.port;
+	transfer_http_path(digest, path);
+	T_OK(authorization_of_tenant(7, pair_secret, "GET", path, clock_wall(&clock_system), authorization));
+	(void)snprintf(text, sizeof(text), "GET %s HTTP/1.1\r\nHost: x\r\nAuthorization: %s\r\n\r\n", path,
+	               authorization);
+	/* The trap closes its connection: then the client's end is found out. */
+	T_OK(pair_run_call(pair, &call, half_request));
+	while (pair_statistics_of(&pair->a).failed == 0)
+		uv_run(&pair->loop, UV_RUN_ONCE);
+	T_EQ(pair->through, 1);
+	end_trap(&trap);
+	/* Nobody accepts here. */
+	waits = connect_to(pair->a.port);
+	T_TRUE(waits >= 0);
+	T_EQ(send(waits, text, strlen(text), MSG_NOSIGNAL), strlen(text));
+	set_silent(&trap);
+	pair->through_port = trap.port;
+	while (pair_statistics_of(&pair->a).active == 0)
+		uv_run(&pair->loop, UV_RUN_ONCE);
+	pair_close_node(pair, &pair->a);
+	T_EQ(pair->through, 2);
+	close(waits);
+	close(trap.listener);
 }
 
 static void server_gone(void **state)
@@ -228,12 +288,13 @@ static void server_gone(void **state)
 }
 
 #define TEST(function) cmocka_unit_test_setup_teardown(function, pair_setup, pair_teardown)
+#define THROUGH(function) cmocka_unit_test_setup_teardown(function, pair_setup_through, pair_teardown)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        TEST(odd_requests),
-	        TEST(client_gone),
+	        TEST(odd_requests), THROUGH(odd_requests_do_not_go_through),
+	        TEST(client_gone),  THROUGH(gone_while_it_waits),
 	        TEST(server_gone),
 	};
 

@@ -126,6 +126,61 @@ static void too_large(void **state)
 	free(up.bytes);
 }
 
+/* A's blobs are to be at B as well. */
+static void what_is_put_goes_through(void **state)
+{
+	struct pair *pair = *state;
+
+	for (size_t i = 0; i < ARRAY_SIZE(both_ways); i++) {
+		struct call up = {.client = pair_client_of(&pair->a), .size = both_ways[i]};
+
+		up.bytes = pair_make_bytes(up.size, 1, up.digest);
+		pair->through_error = BUSBAR_ERROR_NO_ANSWER;
+		T_ERROR(pair_run_call(pair, &up, pair_client_put), BUSBAR_ERROR_NO_ANSWER);
+		T_TRUE(store_has(pair->a.store, up.digest) && !store_has(pair->b.store, up.digest));
+		/* It is here by now, and goes there nevertheless. */
+		pair->through_error = 0;
+		pair->through_port = 1;
+		T_ERROR(pair_run_call(pair, &up, pair_client_put), BUSBAR_ERROR_NO_ANSWER);
+		pair->through_port = pair->b.port;
+		T_OK(pair_run_call(pair, &up, pair_client_put));
+		pair_expect_blob(pair->b.store, up.digest, up.size);
+		free(up.bytes);
+	}
+	T_EQ(pair_statistics_of(&pair->a).refused, 2 * ARRAY_SIZE(both_ways));
+	T_EQ(pair_statistics_of(&pair->b).stored, ARRAY_SIZE(both_ways));
+	T_EQ(pair->through, 3 * ARRAY_SIZE(both_ways));
+}
+
+static void what_is_not_here_is_got_through(void **state)
+{
+	struct pair *pair = *state;
+	const struct transfer_way way = pair_way(pair, pair->a.port);
+	uint8_t digest[STORE_DIGEST];
+	struct call down = {.client = pair_client_of(&pair->a), .maximum = 1 << 20, .digest = {1}};
+
+	T_ERROR(pair_run_call(pair, &down, pair_client_get), BUSBAR_ERROR_NOT_FOUND);
+	T_EQ(pair_statistics_of(&pair->a).refused, 1);
+	pair_fill(pair->b.store, 1 << 20, 1, down.digest);
+	for (unsigned i = 0; i < 2; i++) {
+		T_OK(pair_run_call(pair, &down, pair_client_get));
+		T_EQ(down.size, 1 << 20);
+		free(down.bytes);
+		down.bytes = NULL;
+	}
+	pair_expect_blob(pair->a.store, down.digest, 1 << 20);
+	/* It was fetched once, and is no refusal for that. */
+	T_EQ(pair->through, 2);
+	T_EQ(pair_statistics_of(&pair->a).fetched, 1);
+	T_EQ(pair_statistics_of(&pair->a).served, 2);
+	T_EQ(pair_statistics_of(&pair->a).refused, 1);
+	/* Gateways ask where they mean to. */
+	pair_fill(pair->b.store, 1000, 2, digest);
+	T_OK(transfer_put(pair->b.transfer, digest, &way, pair_on_done, pair));
+	T_OK(pair_wait_for(pair, 1));
+	T_EQ(pair->through, 2);
+}
+
 static void tenants_refused(void **state)
 {
 	struct pair *pair = *state;
@@ -377,6 +432,7 @@ static void bad_addresses(void **state)
 }
 
 #define TEST(function) cmocka_unit_test_setup_teardown(function, pair_setup, pair_teardown)
+#define THROUGH(function) cmocka_unit_test_setup_teardown(function, pair_setup_through, pair_teardown)
 
 int main(void)
 {
@@ -386,6 +442,8 @@ int main(void)
 	        TEST(commands),
 	        TEST(wrong_digest),
 	        TEST(too_large),
+	        THROUGH(what_is_put_goes_through),
+	        THROUGH(what_is_not_here_is_got_through),
 	        TEST(tenants_refused),
 	        cmocka_unit_test_setup_teardown(unknown_gateway_key, pair_setup_other_key, pair_teardown),
 	        cmocka_unit_test_setup_teardown(forged_gateway_key, pair_setup_forged_key, pair_teardown),

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The commands as a whole, with a twin of the client library. */
-#include "cli/command.h"
+#include "command_run.h"
 
 #include "busbar_twin.h"
 #include "cli/complain.h"
@@ -35,33 +35,6 @@
 	"{\"task\":\"" TASK "\",\"name\":\"film\",\"state\":\"" state "\",\"error\":" error "," \
 	"\"created\":1000,\"ended\":0,\"charge\":\"0.0134\",\"parts\":[" parts "]}"
 
-struct result {
-	int status;
-	char *text;
-};
-
-static struct result run_words(size_t count, const char *const words[])
-{
-	struct result result = {.text = NULL};
-	size_t size;
-	FILE *out = open_memstream(&result.text, &size);
-
-	T_TRUE(out != NULL);
-	result.status = command_main(count, (char *const *)(void *)(uintptr_t)words, out);
-	(void)fclose(out);
-	return result;
-}
-
-#define RUN(...) \
-	run_words(sizeof((const char *[]){__VA_ARGS__}) / sizeof(char *), (const char *[]){__VA_ARGS__})
-
-static void check(struct result result, int status, const char *text)
-{
-	T_EQ(result.status, status);
-	T_TEXT(result.text, text);
-	free(result.text);
-}
-
 /* Every text of the list is in the output. */
 static void check_has(struct result result, int status, const char *const texts[])
 {
@@ -73,12 +46,6 @@ static void check_has(struct result result, int status, const char *const texts[
 }
 
 #define HAS(result, status, ...) check_has(result, status, (const char *[]){__VA_ARGS__, NULL})
-
-static int clean(void **state)
-{
-	memset(&twin, 0, sizeof(twin));
-	return 0;
-}
 
 static void usage_is_status_two(void **state)
 {
@@ -213,6 +180,42 @@ static void the_view_is_watched(void **state)
 	check(RUN("view", "--watch", "--json"), COMPLAIN_FAILED,
 	      "{\"sites\":[{\"name\":\"dc-1\",\"age_ms\":1}]}\n{\"sites\":[{\"name\":\"dc-2\",\"age_ms\":3}]}"
 	      "\n");
+}
+
+/* A view of so many sites of which nothing is known. Freed by the caller. */
+static char *view_of(size_t sites)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *stream = open_memstream(&text, &size);
+
+	T_TRUE(stream != NULL);
+	(void)fputs("{\"sites\":[{}", stream);
+	for (size_t i = 1; i < sites; i++)
+		(void)fputs(",{}", stream);
+	(void)fputs("]}", stream);
+	(void)fclose(stream);
+	return text;
+}
+
+/* What was shown takes no room of what is shown next: each of the views takes most of it. */
+static void the_view_is_watched_for_long(void **state)
+{
+	char *texts[] = {view_of(150000), view_of(150001)};
+	struct result result;
+	size_t tables = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
+		twin.answers[i] =
+		        (struct twin_answer){.document = BUSBAR_VIEW, .text = texts[i], .once = true};
+	twin.answers[2] = (struct twin_answer){.document = BUSBAR_VIEW, .code = BUSBAR_ERROR_NO_ANSWER};
+	result = RUN("view", "sites", "--watch");
+	for (const char *at = result.text; (at = strstr(at, "SITE  ")) != NULL; at++)
+		tables++;
+	T_EQ(tables, ARRAY_SIZE(texts));
+	free(result.text);
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
+		free(texts[i]);
 }
 
 static void a_quote_shows_path_and_reasons(void **state)
@@ -669,6 +672,7 @@ int main(void)
 	        CLEAN(the_view_says_where_values_are_from),
 	        CLEAN(the_view_is_asked_for_by_filters),
 	        CLEAN(the_view_is_watched),
+	        CLEAN(the_view_is_watched_for_long),
 	        CLEAN(a_quote_shows_path_and_reasons),
 	        CLEAN(an_infeasible_quote_fails_with_reasons),
 	        CLEAN(an_infeasible_run_asks_why),

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The operator's commands: paths, BGP, reload. With a twin of the client library. */
-#include "cli/command.h"
+#include "command_run.h"
 
 #include "busbar_twin.h"
 #include "cli/complain.h"
@@ -8,39 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-struct result {
-	int status;
-	char *text;
-};
-
-static struct result run_words(size_t count, const char *const words[])
-{
-	struct result result = {.text = NULL};
-	size_t size;
-	FILE *out = open_memstream(&result.text, &size);
-
-	T_TRUE(out != NULL);
-	result.status = command_main(count, (char *const *)(void *)(uintptr_t)words, out);
-	(void)fclose(out);
-	return result;
-}
-
-#define RUN(...) \
-	run_words(sizeof((const char *[]){__VA_ARGS__}) / sizeof(char *), (const char *[]){__VA_ARGS__})
-
-static void check(struct result result, int status, const char *text)
-{
-	T_EQ(result.status, status);
-	T_TEXT(result.text, text);
-	free(result.text);
-}
-
-static int clean(void **state)
-{
-	memset(&twin, 0, sizeof(twin));
-	return 0;
-}
 
 #define STAMP "{\"source\":\"route\",\"age_ms\":120,\"stale\":false}"
 
