@@ -10,6 +10,11 @@ static double ceiling(const struct damping_settings *settings)
 	return settings->reuse * exp2((double)settings->most / (double)settings->half_life);
 }
 
+bool damping_can_suppress(const struct damping_settings *settings)
+{
+	return settings->half_life > 0 && ceiling(settings) > settings->suppress;
+}
+
 bool penalty_step(struct penalty *penalty, const struct damping_settings *settings, bool offence, int64_t now)
 {
 	if (settings->half_life == 0)

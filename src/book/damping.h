@@ -20,6 +20,9 @@ struct damping_settings {
 	int64_t most;           /* ns */
 };
 
+/* Whether a penalty can ever get above `suppress`, given that it falls to `reuse` within `most`. */
+bool damping_can_suppress(const struct damping_settings *settings);
+
 /* Zero at first. Time never steps back: an earlier `now` is no time. */
 struct penalty {
 	double points;

@@ -53,11 +53,13 @@ const struct config_field settings_metrics_fields[] = {
         {"weights", CONFIG_LIST, METRICS(weights), .element = CONFIG_DECIMAL, .element_size = sizeof(int64_t),
          .list_maximum = METRIC_COMPOSED, .scale = THOUSAND, .maximum = MILLION,
          .help = "of computing, communication and service; 1 each unless given"},
-        {"link-delay", CONFIG_DURATION, METRICS(link_delay), .fallback = "100 ms", .minimum = 1,
-         .maximum = 60 * CLOCK_SECOND, .help = "that is the worst, of a link"},
-        {"call-delay", CONFIG_DURATION, METRICS(call_delay), .fallback = "10 s", .minimum = 1,
-         .maximum = 86400 * CLOCK_SECOND, .help = "that is the worst, of a call with its start"},
-        {"loss", CONFIG_RATIO, METRICS(loss), .fallback = "10 %", .minimum = 1, .maximum = MILLION,
+        {"link-delay", CONFIG_DURATION, METRICS(link_delay), .fallback = "100 ms",
+         .minimum = 100 * CLOCK_MICROSECOND, .maximum = 60 * CLOCK_SECOND,
+         .help = "that is the worst, of a link"},
+        {"call-delay", CONFIG_DURATION, METRICS(call_delay), .fallback = "10 s",
+         .minimum = 100 * CLOCK_MICROSECOND, .maximum = 86400 * CLOCK_SECOND,
+         .help = "that is the worst, of a call with its start"},
+        {"loss", CONFIG_RATIO, METRICS(loss), .fallback = "10 %", .minimum = 100, .maximum = MILLION,
          .help = "that is the worst"},
         {"band", CONFIG_DECIMAL, METRICS(band), .fallback = "0.25", .scale = THOUSAND,
          .maximum = THOUSAND / 2, .help = "of a score, by which the value has to pass half a score"},
@@ -76,8 +78,12 @@ static bool weighs_nothing(const struct config_list *weights)
 
 const char *settings_check_announce(const struct settings *settings)
 {
+	const struct news_settings news = settings_news(settings);
+
 	if (settings->announce.reuse >= settings->announce.suppress)
 		return "announce.reuse: must be below suppress";
+	if (settings->announce.half_life > 0 && !damping_can_suppress(&news.damping))
+		return "announce.longest: with this half-life too short for suppress ever to be reached";
 	if (settings->metrics.weights.count % METRIC_COMPOSED != 0)
 		return "metrics.weights: computing, communication and service";
 	if (weighs_nothing(&settings->metrics.weights))

@@ -159,7 +159,7 @@ static void announcements_and_metrics_reach_the_book(void **state)
 	metrics = settings_metrics(&settings);
 	assert_same_news(&news, &news_defaults);
 	assert_same_metrics(&metrics, &metric_agent_defaults);
-	T_OK(read_text("announce: {refresh: 4 s, price: 20 %, suppress: 5, reuse: 1.5, longest: 2 s}\n"
+	T_OK(read_text("announce: {refresh: 4 s, price: 20 %, suppress: 5, reuse: 1.5, longest: 40 s}\n"
 	               "metrics: {window: 0 s, statistic: current, normalization: sigmoid, steepness: 6,\n"
 	               " composed: least, weights: [1, 0, 2.5], band: 0}\nbgp: {minimum-interval: 30 ms}\n",
 	               arena, &settings, text));
@@ -169,7 +169,7 @@ static void announcements_and_metrics_reach_the_book(void **state)
 	T_EQ(news.age, 4 * CLOCK_SECOND);
 	T_TRUE(news.thresholds[NEWS_PRICE].relative == 0.2);
 	T_TRUE(news.damping.suppress == 5000 && news.damping.reuse == 1500);
-	T_EQ(news.damping.most, 2 * CLOCK_SECOND);
+	T_EQ(news.damping.most, 40 * CLOCK_SECOND);
 	T_EQ(metrics.window, 0);
 	T_EQ(metrics.statistic, METRIC_CURRENT);
 	T_EQ(metrics.function, METRIC_SIGMOID);
@@ -420,6 +420,7 @@ static void mistakes_are_said_where_they_are(void **state)
 	        {"probe: {fastest: 2 s}\n", BUSBAR_ERROR_BAD_VALUE, "probe.slowest"},
 	        {"probe: {sites: 257}\n", BUSBAR_ERROR_BAD_VALUE, "sites"},
 	        {"announce: {suppress: 1, reuse: 1}\n", BUSBAR_ERROR_BAD_VALUE, "announce.reuse"},
+	        {"announce: {longest: 20 s}\n", BUSBAR_ERROR_BAD_VALUE, "announce.longest"},
 	        {"announce: {refresh: 1 ms}\n", BUSBAR_ERROR_BAD_VALUE, "refresh"},
 	        {"metrics: {weights: [1, 1]}\n", BUSBAR_ERROR_BAD_VALUE, "metrics.weights"},
 	        {"metrics: {weights: [0, 0, 0]}\n", BUSBAR_ERROR_BAD_VALUE, "metrics.weights"},
