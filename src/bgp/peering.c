@@ -538,5 +538,7 @@ int64_t peering_deadline(struct peering *peering)
 	if (peering->up == NULL || peering->speaker->deferring_until > 0 ||
 	    connection_congested(peering->up->connection))
 		return deadline;
-	return peering->owes_refresh ? 0 : MINIMUM(deadline, output_due(peering->output));
+	return peering->owes_refresh || peering->owes_refresh_end
+	               ? 0
+	               : MINIMUM(deadline, output_due(peering->output));
 }
