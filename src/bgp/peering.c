@@ -446,11 +446,11 @@ void peering_report(struct peering *peering)
 
 	peering->reported_up = up;
 	peering->reported_flaps = peering->flaps;
-	if (callbacks->peer == NULL)
+	if (callbacks->peer == NULL || peering->speaker->closing)
 		return;
 	if (lost)
 		callbacks->peer(callbacks->context, peering->index, false);
-	if (up && (lost || !was))
+	if (up && (lost || !was) && !peering->speaker->closing)
 		callbacks->peer(callbacks->context, peering->index, true);
 }
 
