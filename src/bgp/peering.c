@@ -156,12 +156,9 @@ static void do_notified(void *context, const struct message_error *error, bool r
 	note(machine->peering, received, "%s", text);
 }
 
-static bool in_domain(const struct speaker_settings *settings, uint32_t as)
+bool peering_in_domain(const struct speaker_settings *settings, uint32_t as)
 {
-	for (uint32_t i = 0; i < settings->domain_count; i++)
-		if (settings->domain[i] == as)
-			return true;
-	return as == settings->as;
+	return as == settings->as || update_contains(settings->domain, settings->domain_count, as);
 }
 
 /* Whether the domain has no AS but ours. */
@@ -188,7 +185,7 @@ static void describe(struct peering *peering, const struct machine *machine)
 	        .peer = (int)peering->index,
 	        .external = description.external,
 	        .add_path = machine->session.add_path_send,
-	        .inside = in_domain(settings, peering->settings.as),
+	        .inside = peering_in_domain(settings, peering->settings.as),
 	        .edge_metadata = peering->settings.edge_metadata,
 	        .confined = is_confined(settings),
 	        .opaque_code = settings->attribute,
