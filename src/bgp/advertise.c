@@ -4,27 +4,19 @@
 #include "busbar-error.h"
 #include <string.h>
 
-static bool contains(const uint32_t *numbers, size_t count, uint32_t number)
-{
-	for (size_t i = 0; i < count; i++)
-		if (numbers[i] == number)
-			return true;
-	return false;
-}
-
 bool advertise_permitted(const struct advertise *advertise, const struct table_choice *choice,
                          bool from_internal)
 {
 	const struct update_attributes a = attributes_view(choice->attributes);
 
 	if (choice->peer == advertise->peer ||
-	    contains(a.communities, a.community_count, UPDATE_NO_ADVERTISE))
+	    update_contains(a.communities, a.community_count, UPDATE_NO_ADVERTISE))
 		return false;
 	if (!advertise->external)
 		return !from_internal;
-	return !contains(a.as_path, a.as_count, advertise->remote_as) &&
-	       !contains(a.communities, a.community_count, UPDATE_NO_EXPORT) &&
-	       !contains(a.communities, a.community_count, UPDATE_NO_EXPORT_SUBCONFED);
+	return !update_contains(a.as_path, a.as_count, advertise->remote_as) &&
+	       !update_contains(a.communities, a.community_count, UPDATE_NO_EXPORT) &&
+	       !update_contains(a.communities, a.community_count, UPDATE_NO_EXPORT_SUBCONFED);
 }
 
 static struct update_form form_of(const struct advertise *advertise)

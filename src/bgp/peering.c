@@ -156,12 +156,9 @@ static void do_notified(void *context, const struct message_error *error, bool r
 	note(machine->peering, received, "%s", text);
 }
 
-static bool in_domain(const struct speaker_settings *settings, uint32_t as)
+bool peering_in_domain(const struct speaker_settings *settings, uint32_t as)
 {
-	for (uint32_t i = 0; i < settings->domain_count; i++)
-		if (settings->domain[i] == as)
-			return true;
-	return as == settings->as;
+	return as == settings->as || update_contains(settings->domain, settings->domain_count, as);
 }
 
 /* Whether the domain has no AS but ours. */
@@ -188,7 +185,7 @@ static void describe(struct peering *peering, const struct machine *machine)
 	        .peer = (int)peering->index,
 	        .external = description.external,
 	        .add_path = machine->session.add_path_send,
-	        .inside = in_domain(settings, peering->settings.as),
+	        .inside = peering_in_domain(settings, peering->settings.as),
 	        .edge_metadata = peering->settings.edge_metadata,
 	        .confined = is_confined(settings),
 	        .opaque_code = settings->attribute,
@@ -446,11 +443,11 @@ void peering_report(struct peering *peering)
 
 	peering->reported_up = up;
 	peering->reported_flaps = peering->flaps;
-	if (callbacks->peer == NULL)
+	if (callbacks->peer == NULL || peering->speaker->closing)
 		return;
 	if (lost)
 		callbacks->peer(callbacks->context, peering->index, false);
-	if (up && (lost || !was))
+	if (up && (lost || !was) && !peering->speaker->closing)
 		callbacks->peer(callbacks->context, peering->index, true);
 }
 
@@ -538,5 +535,7 @@ int64_t peering_deadline(struct peering *peering)
 	if (peering->up == NULL || peering->speaker->deferring_until > 0 ||
 	    connection_congested(peering->up->connection))
 		return deadline;
-	return peering->owes_refresh ? 0 : MINIMUM(deadline, output_due(peering->output));
+	return peering->owes_refresh || peering->owes_refresh_end
+	               ? 0
+	               : MINIMUM(deadline, output_due(peering->output));
 }

@@ -43,6 +43,8 @@ void peering_count(struct speaker_messages *messages, uint8_t type);
 /* What the peer told is stale for so long, until it is told again; the end of that, and why. */
 void peering_begin_stale(struct peering *peering, int64_t time);
 void peering_end_stale(struct peering *peering, const char *event);
+/* Whether an AS belongs to our domain. */
+bool peering_in_domain(const struct speaker_settings *settings, uint32_t as);
 /* How long a peer may take to tell everything again, ns. */
 int64_t peering_stale_time(const struct peering *peering);
 

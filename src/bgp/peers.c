@@ -185,6 +185,12 @@ static struct transport_address remote_address(const struct speaker_peer *peer)
 	return remote;
 }
 
+static bool same_remote(const struct transport_address *one, const struct transport_address *other)
+{
+	return memcmp(one->address, other->address, sizeof(one->address)) == 0 &&
+	       one->interface == other->interface;
+}
+
 /* An address has one password: that of the first peer there which has any. */
 static int set_passwords(struct speaker *speaker, const struct speaker_peer *peers, uint32_t count)
 {
@@ -197,7 +203,7 @@ static int set_passwords(struct speaker *speaker, const struct speaker_peer *pee
 		for (uint32_t k = 0; k < count && password[0] == '\0'; k++) {
 			struct transport_address other = remote_address(&peers[k]);
 
-			if (memcmp(&remote, &other, sizeof(remote)) == 0)
+			if (same_remote(&remote, &other))
 				password = peers[k].password;
 		}
 		code = transport_set_password(speaker->transport, &remote, password);
@@ -219,7 +225,7 @@ static void restore_passwords(struct speaker *speaker, const struct speaker_peer
 			if (peering == NULL || peering->removed || password[0] != '\0')
 				continue;
 			other = remote_address(&peering->settings);
-			if (memcmp(&remote, &other, sizeof(remote)) == 0)
+			if (same_remote(&remote, &other))
 				password = peering->settings.password;
 		}
 		if (transport_set_password(speaker->transport, &remote, password) < 0)

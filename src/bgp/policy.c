@@ -73,14 +73,6 @@ static bool holds(const uint8_t outer[16], unsigned length, const uint8_t addres
 	return memcmp(masked, outer, sizeof(masked)) == 0;
 }
 
-static bool carries(const uint32_t *communities, size_t count, uint32_t community)
-{
-	for (size_t i = 0; i < count; i++)
-		if (communities[i] == community)
-			return true;
-	return false;
-}
-
 bool policy_accepts(const struct speaker_policy *policy, const struct update_prefix *prefix,
                     const uint32_t *communities, size_t count)
 {
@@ -89,7 +81,7 @@ bool policy_accepts(const struct speaker_policy *policy, const struct update_pre
 
 		if (prefix->length >= rule->length && prefix->length >= rule->least &&
 		    prefix->length <= rule->most && holds(rule->prefix, rule->length, prefix->address) &&
-		    (rule->community == 0 || carries(communities, count, rule->community)))
+		    (rule->community == 0 || update_contains(communities, count, rule->community)))
 			return rule->accept;
 	}
 	return policy->count == 0;

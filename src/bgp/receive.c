@@ -15,13 +15,9 @@
 /* RFC 4271 section 9.1.2 and RFC 4456 section 8: a route that has been here before. */
 static bool is_loop(const struct speaker *speaker, const struct update_attributes *a)
 {
-	for (size_t i = 0; i < a->as_count; i++)
-		if (a->as_path[i] == speaker->settings.as)
-			return true;
-	for (size_t i = 0; i < a->cluster_count; i++)
-		if (a->clusters[i] == speaker->settings.identifier)
-			return true;
-	return a->has_originator && a->originator == speaker->settings.identifier;
+	return update_contains(a->as_path, a->as_count, speaker->settings.as) ||
+	       update_contains(a->clusters, a->cluster_count, speaker->settings.identifier) ||
+	       (a->has_originator && a->originator == speaker->settings.identifier);
 }
 
 /* RFC 4271 section 6.3: not our own address, unless the peer lives there too. */
@@ -108,6 +104,15 @@ static void filter(const struct peering *peering, struct update_attributes *a)
 		a->edge_metadata_size = 0;
 }
 
+static bool in_scope(const struct speaker_settings *settings, const struct update_attributes *a)
+{
+	uint32_t as;
+
+	return a->edge_metadata_size == 0 || settings->scope == NULL ||
+	       !settings->scope(a->edge_metadata, a->edge_metadata_size, &as) ||
+	       peering_in_domain(settings, as);
+}
+
 static void store_all(struct peering *peering, const struct update *update)
 {
 	const struct message_error too_many =
@@ -142,9 +147,12 @@ static void apply(struct peering *peering, struct update *update)
 {
 	struct speaker *speaker = peering->speaker;
 	struct speaker_statistics *statistics = &speaker->statistics;
-	bool usable = !is_loop(speaker, &update->attributes) &&
-	              usable_next_hop(peering, update->attributes.next_hop);
+	bool usable;
 
+	filter(peering, &update->attributes);
+	usable = !is_loop(speaker, &update->attributes) &&
+	         usable_next_hop(peering, update->attributes.next_hop) &&
+	         in_scope(&speaker->settings, &update->attributes);
 	statistics->updates_received++;
 	statistics->discarded_attributes += update->discarded;
 	withdraw_all(peering, update->withdrawn);
@@ -157,7 +165,6 @@ static void apply(struct peering *peering, struct update *update)
 		statistics->refused_routes++;
 		refuse_all(peering, update->announced);
 	} else if (update->announced.size > 0) {
-		filter(peering, &update->attributes);
 		store_all(peering, update);
 	}
 	if (update->end_of_rib)

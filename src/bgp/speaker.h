@@ -83,6 +83,9 @@ struct speaker_settings {
 	/* A number of whom an attribute is from, which tells the paths of one AS apart; 0: it does not say.
 	 * NULL: none does. */
 	uint32_t (*announcer)(const uint8_t *attribute, size_t size);
+	/* Whether attribute 42 leaves its route to one AS, and to which: outside the domain of that the route
+	 * counts as withdrawn. NULL: it never does. */
+	bool (*scope)(const uint8_t *edge_metadata, size_t size, uint32_t *ret_as);
 };
 
 /* A route as learned; pointers are valid during the callback. */
@@ -165,7 +168,7 @@ struct speaker_statistics {
 	uint64_t updates_received, updates_sent;
 	uint64_t withdrawn_for_error;  /* updates treated as withdraw, RFC 7606 */
 	uint64_t discarded_attributes; /* RFC 7606 */
-	uint64_t refused_routes;       /* loops, next hops and prefixes that cannot be used */
+	uint64_t refused_routes;       /* loops, next hops, prefixes and scopes that cannot be used */
 	uint64_t oversized;            /* routes not passed on because no message of ours can hold them */
 	uint64_t refused_connections;
 	uint64_t sessions_lost;

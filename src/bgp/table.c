@@ -272,6 +272,7 @@ static void erase(struct table *table, struct prefix *prefix, uint32_t at)
 	else
 		prefix->best -= prefix->best != NO_PATH && prefix->best > at;
 	prefix->dirty_from -= prefix->dirty_from > at;
+	prefix->dirty_to -= prefix->dirty_to > at;
 	memmove(&paths[at], &paths[at + 1], behind * sizeof(*paths));
 	memmove(&origins[at], &origins[at + 1], behind * sizeof(*origins));
 	table->moves++;
@@ -410,7 +411,7 @@ static uint32_t originator(const struct table *table, int peer, const struct upd
 /*
  * The number is the AS number, or the originator's where there is one: it stays the same when an
  * origin goes and comes back, and says something to whoever reads it. Where two fall together, the later
- * one takes the next free number.
+ * one takes another, which peers cannot foresee: thousands that want the same one do not search in a row.
  */
 static uint32_t own_number(uint64_t origin)
 {
@@ -427,22 +428,20 @@ static bool is_taken(const struct prefix *prefix, uint32_t number)
 	return number == 0;
 }
 
-/* As long as every origin has its own number, only one other could have this one: of that AS or router. */
+/* As long as every origin has its own number, nobody else's needs a look. */
 static uint32_t choose_number(const struct table *table, struct prefix *prefix, uint64_t wanted)
 {
 	const uint64_t *origins = table_origins(prefix);
 	uint32_t number = own_number(wanted);
-	const uint64_t of_as = table_make_origin(number, 0);
-	const uint64_t of_router = table_make_origin(table->settings.as, number);
 	bool doubtful = prefix->displaces || number == 0;
 
 	for (uint32_t i = 0; i < prefix->count; i++) {
 		if (origins[i] == wanted)
 			return table_paths(prefix)[i].number;
-		doubtful |= origins[i] == of_as || origins[i] == of_router;
+		doubtful |= own_number(origins[i]) == number;
 	}
-	while (doubtful && is_taken(prefix, number))
-		number++;
+	for (uint64_t try = 1; doubtful && is_taken(prefix, number); try++)
+		number = (uint32_t)hash_bytes_of(&wanted, sizeof(wanted), table->settings.seed + try);
 	prefix->displaces |= number != own_number(wanted);
 	return number;
 }

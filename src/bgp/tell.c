@@ -112,7 +112,7 @@ static void tell_one(struct peering *peering, struct output_entry *entry, struct
 	int size = 0;
 
 	if (find_choice(peering, name, &choice)) {
-		if (!output_entry_ready(entry, now)) {
+		if (!peering->owes_refresh_end && !output_entry_ready(entry, now)) {
 			output_postponed(peering->output, entry);
 			return;
 		}
@@ -129,7 +129,7 @@ static void tell_one(struct peering *peering, struct output_entry *entry, struct
 	output_withdrawn(peering->output, entry, now);
 }
 
-/* RFC 7313 section 4: what comes between beginning and end is everything. */
+/* RFC 7313 section 4: what comes between beginning and end is everything, whatever the interval says. */
 static void send_refresh(struct peering *peering, enum message_refresh_kind kind)
 {
 	const struct message_refresh refresh = {MESSAGE_AFI_IPV6, MESSAGE_SAFI_UNICAST, (uint8_t)kind};

@@ -62,6 +62,14 @@ struct rule {
 	enum outcome (*read)(struct decoder *decoder, const struct update_attribute *attribute);
 };
 
+bool update_contains(const uint32_t *numbers, size_t count, uint32_t number)
+{
+	for (size_t i = 0; i < count; i++)
+		if (numbers[i] == number)
+			return true;
+	return false;
+}
+
 /* ---- prefixes ---- */
 
 void update_mask(uint8_t address[16], unsigned length)

@@ -120,5 +120,7 @@ bool update_next(struct update_nlri *nlri, struct update_prefix *ret_prefix);
 void update_put_prefix(struct writer *writer, const struct update_prefix *prefix, bool add_path);
 /* Zeroes the bits of an address past `length`. */
 void update_mask(uint8_t address[16], unsigned length);
+/* Of ASes, communities, clusters. */
+bool update_contains(const uint32_t *numbers, size_t count, uint32_t number);
 
 #endif

@@ -194,22 +194,11 @@ static int take_edge(struct collect *collect, const struct speaker_route *route,
 	return code;
 }
 
-/* Out of its scope a route is as good as withdrawn. */
-static bool is_in_scope(const struct collect *collect, const struct speaker_route *route)
-{
-	struct edge_metadata metadata;
-
-	return route->edge_metadata == NULL ||
-	       edge_metadata_decode(route->edge_metadata, route->edge_metadata_size, &metadata) < 0 ||
-	       edge_metadata_in_scope(&metadata, collect->settings.domain, collect->settings.domain_count);
-}
-
 void collect_route(struct collect *collect, const struct speaker_route *route, bool withdrawn)
 {
 	struct route_key key = key_of(route);
 	struct brought *brought = collect_table_find(collect->table, &key);
-	bool brings = !withdrawn && (route->attribute_size > 0 || route->edge_metadata != NULL) &&
-	              is_in_scope(collect, route);
+	bool brings = !withdrawn && (route->attribute_size > 0 || route->edge_metadata != NULL);
 	int code = 0;
 
 	if (brought == NULL && brings)

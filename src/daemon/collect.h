@@ -24,16 +24,13 @@ struct collect;
 enum {
 	COLLECT_WAYS = 64,      /* routes that bring the same */
 	COLLECT_CIPHERS = 4096, /* of senders, kept ready */
-	COLLECT_DOMAIN = 64,
 };
 
 struct collect_settings {
 	struct gateway_identity identity;
 	const struct seal_ring *ring; /* may change while in use */
 	struct clock clock;
-	size_t routes;         /* at most */
-	uint32_t domain_count; /* whose Edge Metadata may be used */
-	uint32_t domain[COLLECT_DOMAIN];
+	size_t routes; /* at most */
 	uint64_t seed;
 };
 

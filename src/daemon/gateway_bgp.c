@@ -7,6 +7,7 @@
  */
 #include "base/log.h"
 #include "daemon/gateway_internal.h"
+#include "wire/edge_metadata.h"
 #include <errno.h>
 #include <net/if.h>
 #include <stdlib.h>
@@ -33,6 +34,16 @@ static uint32_t announcer_of(const uint8_t *attribute, size_t size)
 	if (attribute_peek(attribute, size, &header) < 0)
 		return 0;
 	return header.sender.site * ANNOUNCER_SITES + header.sender.gateway;
+}
+
+static bool scope_of(const uint8_t *bytes, size_t size, uint32_t *ret_as)
+{
+	struct edge_metadata metadata;
+
+	if (edge_metadata_decode(bytes, size, &metadata) < 0 || (metadata.present & EDGE_SCOPE) == 0)
+		return false;
+	*ret_as = metadata.scope;
+	return true;
 }
 
 /* The link whose other end is the peer in a slot; -1: none. */
@@ -158,6 +169,7 @@ int gateway_open_speaker(struct gateway *gateway)
 		return -ENOMEM;
 	gateway->made->speaker.seed = gateway->seed;
 	gateway->made->speaker.announcer = announcer_of;
+	gateway->made->speaker.scope = scope_of;
 	code = speaker_create(gateway->loop, &gateway->made->speaker, &callbacks, &gateway->speaker);
 	if (code < 0)
 		return code;

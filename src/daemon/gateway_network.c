@@ -92,17 +92,11 @@ int gateway_open_steer(struct gateway *gateway)
 
 static int open_collect(struct gateway *gateway)
 {
-	struct collect_settings collect = {.identity = gateway->identity,
-	                                   .ring = &gateway->ring,
-	                                   .clock = gateway->clock,
-	                                   .routes = (size_t)gateway->settings->view.routes,
-	                                   .seed = gateway->seed};
-	const int64_t *members = gateway->settings->domain.members.items;
-	size_t count = gateway->settings->domain.members.count;
-
-	collect.domain[collect.domain_count++] = (uint32_t)gateway->settings->bgp.as;
-	for (size_t i = 0; i < count && collect.domain_count < COLLECT_DOMAIN; i++)
-		collect.domain[collect.domain_count++] = (uint32_t)members[i];
+	const struct collect_settings collect = {.identity = gateway->identity,
+	                                         .ring = &gateway->ring,
+	                                         .clock = gateway->clock,
+	                                         .routes = (size_t)gateway->settings->view.routes,
+	                                         .seed = gateway->seed};
 
 	return collect_create(&collect, gateway->view, gateway->steer, &gateway->collect);
 }

@@ -181,7 +181,8 @@ char *gateway_reload(void *context)
 
 void gateway_read_again(struct gateway *gateway)
 {
-	free(gateway_reload(gateway));
+	if (!gateway->closing)
+		free(gateway_reload(gateway));
 }
 
 void gateway_free_past(struct gateway *gateway)

@@ -107,7 +107,7 @@ static bool is_host(const struct config_address *address)
 	return address->length == 128 && address->port == 0;
 }
 
-/* "65000:100", or a name of RFC 1997. */
+/* "65000:100", or a name of RFC 1997. To the speaker 0:0 is no community. */
 static int parse_community(const char *text, uint32_t *ret_community)
 {
 	static const struct {
@@ -124,7 +124,7 @@ static int parse_community(const char *text, uint32_t *ret_community)
 		}
 	if (strspn(text, "0123456789:") != strlen(text) || strlen(text) > 11 ||
 	    sscanf(text, "%u:%u%n", &high, &low, &end) != 2 || text[end] != '\0' || high > UINT16_MAX ||
-	    low > UINT16_MAX)
+	    low > UINT16_MAX || (high == 0 && low == 0))
 		return BUSBAR_ERROR_BAD_VALUE;
 	*ret_community = high << 16 | low;
 	return 0;
@@ -341,7 +341,9 @@ static void add_link(const struct settings *settings, struct settings_speaker *m
 	memcpy(peer->remote, link->remote.octets, sizeof(peer->remote));
 	peer->as = (uint32_t)link->as;
 	peer->restart_time = settings->bgp.restart_time;
-	made->sessions[at] = (struct settings_session){.link = index};
+	made->sessions[at] =
+	        (struct settings_session){.link = index,
+	                                  .interface = is_link_local(&link->remote) ? link->interface : NULL};
 }
 
 static struct speaker_policy policy_of(const struct settings *settings, const char *name)

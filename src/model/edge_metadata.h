@@ -10,7 +10,6 @@
 #define MODEL_EDGE_METADATA_H
 
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 
 enum edge_metadata_field {
@@ -45,13 +44,7 @@ struct edge_metadata {
 	uint32_t capability;     /* comparable between sites of one service only; higher is more */
 	uint32_t resource;       /* of the capability, that is free */
 	uint32_t resource_share; /* the same in percent */
-	uint32_t scope;          /* the AS that may use the metadata and the route */
+	uint32_t scope;          /* the AS that may use the metadata and the route, and pass it on */
 };
-
-/*
- * Whether a speaker of one of these ASes may use and pass on the route: true without a scope. A route out of
- * scope is as good as withdrawn.
- */
-bool edge_metadata_in_scope(const struct edge_metadata *metadata, const uint32_t *domain, size_t count);
 
 #endif

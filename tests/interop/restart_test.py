@@ -8,7 +8,7 @@ import sys
 import threading
 
 import interop
-from interop import Gateway, address, check, peer, wait_known, wait_until
+from interop import Gateway, address, check, need, peer, wait_known, wait_until
 
 CLIENTS = ("g1", "g2", "g3")
 
@@ -30,7 +30,8 @@ class Watch:
         self.thread.start()
         return self
 
-    def __exit__(self, *_unused):
+    def __exit__(self, kind, *_unused):
+        need(kind is not None or self.thread.is_alive(), f"{self.by.name} could be looked at to the end")
         self.over.set()
         self.thread.join()
 

@@ -34,6 +34,15 @@ static void establish(struct fixture *fixture, int peer, uint16_t port)
 	raw_send_keepalive(raw);
 }
 
+/* Two octets are an AS; whatever is longer limits nothing. */
+static bool scope_of(const uint8_t *bytes, size_t size, uint32_t *ret_as)
+{
+	if (size != 2)
+		return false;
+	*ret_as = (uint32_t)bytes[0] << 8 | bytes[1];
+	return true;
+}
+
 /* Both peers are up and have seen our End-of-RIB. */
 static struct fixture *open_fixture(const uint32_t *domain, uint32_t count)
 {
@@ -48,7 +57,8 @@ static struct fixture *open_fixture(const uint32_t *domain, uint32_t count)
 	                                        .peers = peers,
 	                                        .hold = 90 * CLOCK_SECOND,
 	                                        .domain = domain,
-	                                        .domain_count = count});
+	                                        .domain_count = count,
+	                                        .scope = scope_of});
 	for (int i = 0; i < 2; i++)
 		establish(fixture, i, speaker_port(speaker(fixture)));
 	harness_until(&fixture->harness, both_up);
@@ -177,6 +187,32 @@ static void test_edge_metadata_from_outside(void **state)
 	}
 }
 
+/* A route that attribute 42 leaves to an AS of another domain counts as withdrawn, and nobody is told of it.
+ */
+static void test_scope(void **state)
+{
+	struct fixture *fixture = open_fixture(domain_of_two, 2);
+	struct speaker_statistics statistics;
+	struct update_prefix first;
+	struct update *update;
+
+	raw_send_update(&fixture->peers[INSIDE], LIST "802a050001020304");
+	update = next_update(fixture, FOREIGN);
+	T_TRUE(update_next(&update->announced, &first));
+	raw_send_update(&fixture->peers[INSIDE], LIST "802a02fdea"); /* 65002 */
+	raw_send_update(&fixture->peers[INSIDE], LIST "802a02fdeb");
+	update = next_update(fixture, FOREIGN);
+	while (update->withdrawn.size == 0)
+		update = next_update(fixture, FOREIGN);
+	T_TRUE(update_next(&update->withdrawn, &first));
+	T_EQ(first.length, 32);
+	T_EQ(harness_count(&fixture->harness.nodes[0]), 0);
+	speaker_statistics(speaker(fixture), &statistics);
+	T_EQ(statistics.refused_routes, 1);
+	T_EQ(statistics.paths, 0);
+	shut_fixture(fixture);
+}
+
 static void test_without_communities_it_passes(void **state)
 {
 	struct fixture *fixture = open_fixture(domain_of_two, 2);
@@ -199,6 +235,7 @@ int main(void)
 	        cmocka_unit_test(test_attribute_is_stripped),
 	        cmocka_unit_test(test_domain_of_one_as),
 	        cmocka_unit_test(test_edge_metadata_from_outside),
+	        cmocka_unit_test(test_scope),
 	        cmocka_unit_test(test_communities_are_heeded),
 	        cmocka_unit_test(test_without_communities_it_passes),
 	};

@@ -380,6 +380,28 @@ static void test_refresh_is_answered(void **state)
 	shut_fixture(fixture);
 }
 
+/* A route that was told a moment ago is told again before the end all the same, or the peer would drop it. */
+static void test_refresh_does_not_wait_for_the_interval(void **state)
+{
+	struct fixture *fixture =
+	        open_fixture((struct speaker_settings){.minimum_interval = 60 * CLOCK_SECOND});
+	struct speaker *speaker = node(&fixture->harness)->speaker;
+	struct raw_peer *peer = &fixture->peer;
+
+	establish(fixture, graceful(60, false, true));
+	(void)raw_expect(peer, MESSAGE_UPDATE); /* End-of-RIB */
+	raw_send_refresh(peer, REFRESH_REQUEST);
+	T_EQ(expect_refresh(peer), REFRESH_BEGIN);
+	T_EQ(expect_refresh(peer), REFRESH_END); /* of nothing */
+	T_OK(speaker_announce(speaker, first, 48, first, 2));
+	(void)raw_expect(peer, MESSAGE_UPDATE);
+	raw_send_refresh(peer, REFRESH_REQUEST);
+	T_EQ(expect_refresh(peer), REFRESH_BEGIN);
+	(void)raw_expect(peer, MESSAGE_UPDATE);
+	T_EQ(expect_refresh(peer), REFRESH_END);
+	shut_fixture(fixture);
+}
+
 static void test_refresh_of_the_peer_takes_what_is_missing(void **state)
 {
 	struct fixture *fixture = open_fixture((struct speaker_settings){0});
@@ -452,6 +474,7 @@ int main(void)
 	        cmocka_unit_test(test_own_restart),
 	        cmocka_unit_test(test_deferral),
 	        cmocka_unit_test(test_refresh_is_answered),
+	        cmocka_unit_test(test_refresh_does_not_wait_for_the_interval),
 	        cmocka_unit_test(test_refresh_of_the_peer_takes_what_is_missing),
 	        cmocka_unit_test(test_bad_refresh),
 	        cmocka_unit_test(test_send_hold),

@@ -228,6 +228,28 @@ static void test_own_routes_come_first(void **state)
 	table_free(fixture.table);
 }
 
+static void note_number(void *context, const struct table_choice *choice, bool best)
+{
+	*add(context) = (struct seen){.choice = *choice};
+}
+
+/* Every origin of the first prefix can be found by a number that no other has. */
+static void expect_numbers(struct fixture *fixture, size_t count)
+{
+	fixture->count = 0;
+	table_each(fixture->table, note_number, fixture);
+	T_EQ(fixture->count, count);
+	for (size_t i = 0; i < count; i++) {
+		const struct table_choice *wanted = &fixture->seen[i].choice;
+		struct table_choice found;
+
+		T_TRUE(wanted->number != 0);
+		T_TRUE(table_origin(fixture->table, place, 64, wanted->number, &found));
+		T_EQ(found.origin_as, wanted->origin_as);
+		T_EQ(found.originator, wanted->originator);
+	}
+}
+
 /* Inside one AS the announcing router tells sites apart, and numbers stay unique. */
 static void test_origins_inside_our_as(void **state)
 {
@@ -251,8 +273,7 @@ static void test_origins_inside_our_as(void **state)
 	T_EQ(fixture.count, 4);
 	T_TRUE(table_origin(fixture.table, place, 64, 12, &choice)); /* the peer's identifier */
 	T_EQ(choice.originator, 12);
-	T_TRUE(table_origin(fixture.table, place, 64, 9, &choice));
-	T_TRUE(table_origin(fixture.table, place, 64, 10, &choice)); /* the next free number */
+	expect_numbers(&fixture, 3);
 	table_free(fixture.table);
 }
 
@@ -296,6 +317,27 @@ static void test_origins_inside_another_as(void **state)
 	T_TRUE(!fixture.seen[0].withdrawn);
 	T_EQ(fixture.seen[0].choice.peer, 1);
 	T_EQ(fixture.seen[0].choice.originator, 'a');
+	table_free(fixture.table);
+}
+
+/* Many ASes say that their routes are of one and the same announcer, which has the number of a router here.
+ */
+static void test_numbers_of_one_announcer(void **state)
+{
+	const struct table_settings settings = {
+	        .as = OWN_AS, .identifier = 'a', .seed = 1, .announcer = announcer};
+	struct fixture fixture;
+
+	open_fixture(&fixture);
+	table_free(fixture.table);
+	fixture.table = table_create(&settings);
+	T_TRUE(fixture.table != NULL);
+	T_OK(table_set_peers(fixture.table, PEERS));
+	for (uint32_t i = 1; i <= PATHS; i++)
+		T_OK(put(&fixture, 0, 0, i, &i, 1, "a"));
+	T_OK(put(&fixture, TABLE_LOCAL, 0, 0, NULL, 0, "ours"));
+	publish(&fixture);
+	expect_numbers(&fixture, PATHS + 1);
 	table_free(fixture.table);
 }
 
@@ -375,6 +417,31 @@ static void test_receiver_may_change_the_table(void **state)
 	T_EQ(fixture.count, 4);
 	T_TRUE(!table_best(fixture.table, place, 64, &choice));
 	T_TRUE(table_best(fixture.table, prefix_of(1, 0).address, 64, &choice));
+	table_free(fixture.table);
+}
+
+static void on_origin_replacing(void *context, const struct table_choice *choice, bool withdrawn)
+{
+	on_origin(context, choice, withdrawn);
+	if (withdrawn)
+		T_OK(put(context, 1, 0, 0, other, 2, "newer"));
+}
+
+/* What the receiver marks keeps its mark where it goes when the reported path before it goes. */
+static void test_receiver_may_mark_what_moves(void **state)
+{
+	const struct table_report replacing = {on_origin_replacing, on_best};
+	struct fixture fixture;
+
+	open_fixture(&fixture);
+	T_OK(put(&fixture, 0, 0, 0, via_a, 2, "a"));
+	T_OK(put(&fixture, 1, 0, 0, other, 2, "b"));
+	publish(&fixture);
+	take(&fixture, 0, 0, 0);
+	table_publish(fixture.table, &replacing, &fixture, SIZE_MAX);
+	publish(&fixture);
+	T_EQ(fixture.count, 2);
+	T_BYTES(attributes_view(fixture.seen[0].choice.attributes).opaque, "newer", 5);
 	table_free(fixture.table);
 }
 
@@ -814,9 +881,11 @@ int main(void)
 	        cmocka_unit_test(test_own_routes_come_first),
 	        cmocka_unit_test(test_origins_inside_our_as),
 	        cmocka_unit_test(test_origins_inside_another_as),
+	        cmocka_unit_test(test_numbers_of_one_announcer),
 	        cmocka_unit_test(test_flush_takes_exactly_one_peer),
 	        cmocka_unit_test(test_limit_per_peer),
 	        cmocka_unit_test(test_receiver_may_change_the_table),
+	        cmocka_unit_test(test_receiver_may_mark_what_moves),
 	        cmocka_unit_test(test_stale_until_told_again),
 	        cmocka_unit_test(test_known_until_reported),
 	        cmocka_unit_test(test_default_preference),

@@ -17,13 +17,8 @@ static int set_up(void **state)
 {
 	const struct view_limits limits = {
 	        .sites = 4, .services = 4, .reservations = 4, .suspects = 4, .edges = ROUTES};
-	const struct collect_settings settings = {.identity = own,
-	                                          .ring = &sample_ring,
-	                                          .clock = clock_system,
-	                                          .routes = ROUTES,
-	                                          .domain_count = 1,
-	                                          .domain = {AS},
-	                                          .seed = 1};
+	const struct collect_settings settings = {
+	        .identity = own, .ring = &sample_ring, .clock = clock_system, .routes = ROUTES, .seed = 1};
 
 	view = view_create(&limits);
 	return collect_create(&settings, view, NULL, &collect);
@@ -366,9 +361,6 @@ static void edge_metadata_come_with_routes(void **state)
 	const struct edge_metadata metadata = {.present = EDGE_PREFERENCE | EDGE_DELAY,
 	                                       .preference = 7,
 	                                       .delay = 40 * CLOCK_MILLISECOND};
-	const struct edge_metadata elsewhere = {.present = EDGE_PREFERENCE | EDGE_SCOPE,
-	                                        .preference = 7,
-	                                        .scope = OTHER_AS};
 	uint8_t octets[EDGE_METADATA_MAXIMUM];
 	int64_t declared = sample_service().time;
 	struct news news, bare = {.route = {.prefix = {0x20, 1}, .prefix_length = 128, .origin_as = AS}};
@@ -401,13 +393,6 @@ static void edge_metadata_come_with_routes(void **state)
 	T_EQ(view_edge_count(view), 0);
 	T_EQ(view_service_count(view), 1);
 	T_EQ(refused(BUSBAR_ERROR_TRUNCATED) + refused(BUSBAR_ERROR_MALFORMED), 1);
-	/* Not for us: as good as withdrawn. */
-	size = edge_metadata_encode(&elsewhere, octets, sizeof(octets));
-	T_OK(size);
-	news.route.edge_metadata_size = (size_t)size;
-	tell(&news);
-	T_EQ(view_service_count(view), 0);
-	T_EQ(collect_memory(collect).routes, 0);
 }
 
 static void routes_are_bounded(void **state)

@@ -343,6 +343,12 @@ static void peers_reach_the_speaker(void **state)
 	T_OK(read_text(PEERS("") TO_LINK ", bgp: false}]\n", arena, &settings, text));
 	settings_speaker(&settings, made);
 	T_EQ(made->speaker.peer_count, 0);
+	T_OK(read_text(
+	        PEERS("") "links: [{name: a, site: 2, as: 5, interface: e, local: \"fe80::1\", remote: "
+	                  "\"fe80::2\", capacity: 10 Mbit/s}]\n",
+	        arena, &settings, text));
+	settings_speaker(&settings, made);
+	T_TEXT(made->sessions[0].interface, "e");
 	free(made);
 	arena_free(arena);
 }
@@ -399,6 +405,8 @@ static void mistakes_are_said_where_they_are(void **state)
 	        {"bgp: {policies: [{name: p, rules: [{action: deny, least: 9, most: 8}]}]}\n",
 	         BUSBAR_ERROR_BAD_VALUE, "policies[0].rules[0]"},
 	        {"bgp: {policies: [{name: p, rules: [{action: deny, community: \"70000:1\"}]}]}\n",
+	         BUSBAR_ERROR_BAD_VALUE, "policies[0].rules[0]"},
+	        {"bgp: {policies: [{name: p, rules: [{action: deny, community: \"0:0\"}]}]}\n",
 	         BUSBAR_ERROR_BAD_VALUE, "policies[0].rules[0]"},
 	        {"bgp: {policies: [{name: p, rules: [{action: deny, community: \"1:2x\"}]}]}\n",
 	         BUSBAR_ERROR_BAD_VALUE, "policies[0].rules[0]"},
