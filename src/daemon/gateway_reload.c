@@ -4,7 +4,8 @@
  *
  * It is refused as a whole when anything in it is wrong, or when something changed that only a restart can
  * change; a key that is not named here is such a one. What may fail comes first and leaves all as it was.
- * What rooms were given stays where it is until the gateway ends: every reload takes some kilobytes.
+ * What rooms were given stays where it is until the gateway ends: every reload that changes something takes
+ * some kilobytes.
  */
 #include "base/config_compare.h"
 #include "base/error.h"
@@ -36,6 +37,7 @@ static const char *const changeable[] = {
 
 struct changes {
 	bool tenants_too; /* tenants may come and go */
+	bool applied;     /* it is in force, perhaps in part */
 	uint32_t count;   /* all, of which the first CHANGES are kept */
 	char keys[CHANGES][CONFIG_KEY];
 	char fixed[CONFIG_KEY]; /* the first that needs a restart; empty: none */
@@ -69,7 +71,7 @@ static int prepare(struct gateway *gateway, const struct settings *settings, str
 	return code < 0 ? code : gateway_change_peers(gateway, settings);
 }
 
-static void apply(struct gateway *gateway, const struct settings *settings, struct front_tenant *tenants)
+static int apply(struct gateway *gateway, const struct settings *settings, struct front_tenant *tenants)
 {
 	const struct settings_service *services = settings->services.items;
 	int code;
@@ -85,9 +87,8 @@ static void apply(struct gateway *gateway, const struct settings *settings, stru
 		code = gateway_deposit(gateway);
 	if (code == 0)
 		code = settings_set_prices(settings, gateway->book);
-	if (code < 0)
-		log_error(TAG, "event=reload-incomplete cause=\"%s\"", error_text(code));
 	announce_changed(gateway->announce);
+	return code;
 }
 
 static int read_again(struct gateway *gateway, struct arena *arena, struct changes *changes,
@@ -112,10 +113,11 @@ static int read_again(struct gateway *gateway, struct arena *arena, struct chang
 		               changes->fixed);
 		return BUSBAR_ERROR_STATE;
 	}
+	if (changes->count == 0)
+		return 0;
 	code = prepare(gateway, settings, arena, &tenants);
-	if (code == 0)
-		apply(gateway, settings, tenants);
-	return code;
+	changes->applied = code == 0;
+	return code < 0 ? code : apply(gateway, settings, tenants);
 }
 
 /* The arena lives as long as the gateway. */
@@ -144,16 +146,20 @@ static int reload(struct gateway *gateway, struct changes *changes, struct confi
 
 	if (code == 0)
 		code = read_again(gateway, arena, changes, problem);
+	if (!changes->applied) {
+		if (arena != NULL && gateway->past != NULL && gateway->past->arena == arena)
+			gateway->past = gateway->past->before;
+		(void)arena_free(arena);
+	}
 	if (code == 0) {
 		tell(changes);
 		return 0;
 	}
-	if (arena != NULL && gateway->past != NULL && gateway->past->arena == arena)
-		gateway->past = gateway->past->before;
-	(void)arena_free(arena);
 	if (problem->text[0] == '\0')
-		(void)snprintf(problem->text, sizeof(problem->text), "%s", error_text(code));
-	log_error(TAG, "event=not-reloaded cause=\"%s\"", problem->text);
+		(void)snprintf(problem->text, sizeof(problem->text), "%s%s",
+		               changes->applied ? "in force in part: " : "", error_text(code));
+	log_error(TAG, "event=%s cause=\"%s\"", changes->applied ? "reload-incomplete" : "not-reloaded",
+	          problem->text);
 	return code;
 }
 
@@ -169,7 +175,7 @@ char *gateway_reload(void *context)
 	if (changes == NULL)
 		return NULL;
 	code = reload(gateway, changes, &problem);
-	if (code < 0)
+	if (!changes->applied)
 		changes->count = 0;
 	for (uint32_t i = 0; i < MINIMUM(changes->count, (uint32_t)CHANGES); i++)
 		keys[i] = changes->keys[i];
