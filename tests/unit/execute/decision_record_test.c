@@ -28,7 +28,7 @@ static struct site joined(uint32_t number, uint32_t other)
 	return (struct site){.identity = identity_of(number),
 	                     .name = "name",
 	                     .region = "region",
-	                     .operator = "operator",
+	                     .operator= "operator",
 	                     .measured = NOW,
 	                     .validity = CLOCK_SECOND,
 	                     .link_count = 1,
@@ -53,15 +53,20 @@ static int set_up(void **state)
 	assert_non_null(bench->view);
 	assert_non_null(bench->arena);
 	server.resource_count = 2;
-	server.resources[0] = (struct resource_offer){
-	        .kind = RESOURCE_CPU, .capacity = 8000000, .free = 8000000, .base = 1000, .tariff = 1000, .steepness = 1000};
-	server.resources[1] =
-	        (struct resource_offer){.kind = RESOURCE_MEMORY, .capacity = 1 << 30, .free = 1 << 30, .steepness = 1000};
+	server.resources[0] = (struct resource_offer){.kind = RESOURCE_CPU,
+	                                              .capacity = 8000000,
+	                                              .free = 8000000,
+	                                              .base = 1000,
+	                                              .tariff = 1000,
+	                                              .steepness = 1000};
+	server.resources[1] = (struct resource_offer){
+	        .kind = RESOURCE_MEMORY, .capacity = 1 << 30, .free = 1 << 30, .steepness = 1000};
 	T_OK(view_put_site(bench->view, &edge));
 	T_OK(view_put_site(bench->view, &server));
 	T_OK(demand_add_argument(&bench->demand.body, "job"));
-	bench->request = (struct map_request){
-	        .demand = &bench->demand, .ingress = identity_of(EDGE), .now = NOW + 10 * MS};
+	bench->request = (struct map_request){.demand = &bench->demand,
+	                                      .ingress = identity_of(EDGE),
+	                                      .now = NOW + 10 * MS};
 	*state = bench;
 	return 0;
 }
