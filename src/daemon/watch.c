@@ -27,6 +27,7 @@ enum {
 	CLOSE_LEAST = 8, /* a site that only came close, at most every so many times the fastest interval */
 	CLOSE_SHARE = 5, /* close: not dearer, or slower, than the best by more than 1/5 */
 	PATH_INTERVALS = 10,
+	PATH_REPLIES = 8, /* the least delay of fewer may be the host's, and is held against nothing */
 	NO_SESSION = -1,
 	NO_CANDIDATE = UINT16_MAX,
 };
@@ -42,8 +43,9 @@ struct candidate {
 	int session;
 	int64_t interval;
 	struct way way;
-	bool way_failed; /* nothing came by it: not taken again before a decision does */
-	struct probe_target target;
+	bool way_failed;            /* nothing came by it: not taken again before a decision does */
+	struct probe_target target; /* of the session, whose probes take the way `probed` */
+	struct way probed;
 	enum probe_state state;
 	bool heard; /* ever */
 	bool suspected;
@@ -55,6 +57,7 @@ struct watch {
 	struct view *view;
 	struct probe *probe;
 	struct arena *arena;
+	bool plain; /* routing headers cannot be sent here: all probes go as the kernels route */
 	uint32_t count;
 	struct candidate candidates[WATCH_SITES];
 	uint16_t owners[PROBE_SESSIONS]; /* index of a session's candidate */
@@ -242,11 +245,13 @@ static void find_ways(struct watch *watch, int64_t now)
 	arena_reset(watch->arena);
 }
 
-/* The End segments between the ends of a way; false when a gateway of it is not known any more. */
+/* The End segments between the ends of a way; false when probes cannot take it. */
 static bool put_segments(const struct watch *watch, const struct way *way, struct probe_target *target)
 {
 	uint32_t between = way->hop_count > 2 ? way->hop_count - 2 : 0;
 
+	if (watch->plain && between > 0)
+		return false;
 	for (uint32_t i = 0; i < between; i++) {
 		const struct site *site = view_site(watch->view, way->hops[i + 1]);
 
@@ -259,60 +264,67 @@ static bool put_segments(const struct watch *watch, const struct way *way, struc
 	return true;
 }
 
-/* Every octet is written: targets are compared as a whole. */
-static void put_target(const struct watch *watch, const struct candidate *candidate, const struct site *site,
-                       struct probe_target *target)
+/* Every octet is written: targets are compared as a whole. Returns the way that leads there. */
+static struct way put_target(const struct watch *watch, const struct candidate *candidate,
+                             const struct site *site, struct probe_target *target)
 {
+	struct way way = candidate->way_failed ? (struct way){.hop_count = 0} : candidate->way;
+
 	memset(target, 0, sizeof(*target));
-	if (!candidate->way_failed && !put_segments(watch, &candidate->way, target))
+	if (!put_segments(watch, &way, target)) {
 		memset(target, 0, sizeof(*target));
+		way.hop_count = 0;
+	}
 	target->load = true;
 	memcpy(target->local, watch->settings.address, sizeof(target->local));
 	segment_gateway_address(site->locator, target->remote);
+	return way;
 }
 
 /* Sessions. */
 
 static int aim(struct watch *watch, struct candidate *candidate, const struct probe_target *target)
 {
+	int code;
+
 	if (candidate->session != NO_SESSION)
 		return probe_set_target(watch->probe, (uint32_t)candidate->session, target);
-	candidate->session = probe_add(watch->probe, target, candidate->interval);
-	if (candidate->session >= 0)
-		return 0;
-	return candidate->session;
+	code = probe_add(watch->probe, target, candidate->interval);
+	if (code >= 0)
+		candidate->session = code;
+	return MINIMUM(code, 0);
 }
 
-/* Where routing headers cannot be sent, probes go as the kernels route. */
-static void open_session(struct watch *watch, struct candidate *candidate, const struct probe_target *target)
+/* What fails is tried again with the next tick. */
+static int open_session(struct watch *watch, struct candidate *candidate, const struct probe_target *target)
 {
-	struct probe_target plain = *target;
 	int code = aim(watch, candidate, target);
 
-	if (code == -ENOTSUP) {
-		plain.segment_count = plain.way_count = 0;
-		code = aim(watch, candidate, &plain);
-	}
+	if (code == -ENOTSUP)
+		watch->plain = true;
 	if (code < 0) {
-		candidate->session = NO_SESSION;
-		watch->statistics.passed++;
+		watch->statistics.passed += code != -ENOTSUP;
 		log_debug(TAG, "event=not-probed cause=\"%s\"", error_text(code));
-		return;
+		return code;
 	}
 	candidate->target = *target;
 	candidate->state = PROBE_PENDING;
 	index_session(watch, candidate);
+	/* What was measured so far was another way. */
+	view_compare_path(watch->view, candidate->site, 0);
+	return 0;
 }
 
 static void tend_session(struct watch *watch, struct candidate *candidate, const struct site *site)
 {
 	struct probe_target target;
+	struct way way = put_target(watch, candidate, site, &target);
 
-	put_target(watch, candidate, site, &target);
-	if (candidate->session == NO_SESSION || memcmp(&target, &candidate->target, sizeof(target)) != 0)
-		open_session(watch, candidate, &target);
-	else
+	if (candidate->session != NO_SESSION && memcmp(&target, &candidate->target, sizeof(target)) == 0)
 		probe_set_interval(watch->probe, (uint32_t)candidate->session, candidate->interval);
+	else if (open_session(watch, candidate, &target) < 0)
+		return;
+	candidate->probed = way;
 }
 
 /* Intervals: doublings of the fastest one, so that they do not change with every look. */
@@ -433,10 +445,11 @@ static int64_t validity_of(const struct candidate *candidate)
 	return MAXIMUM(PATH_INTERVALS * candidate->interval, PATH_LEAST);
 }
 
-/* What the links of a candidate's way declare, both ways, halved as the measurement is. 0: not known. */
+/* What the links of the way that was measured declare, both ways, halved as the measurement is. 0: not known.
+ */
 static int64_t declared_delay(const struct watch *watch, const struct candidate *candidate)
 {
-	const struct way *way = &candidate->way;
+	const struct way *way = &candidate->probed;
 	int64_t sum = 0;
 
 	for (uint32_t i = 0; i + 1 < way->hop_count; i++) {
@@ -449,7 +462,7 @@ static int64_t declared_delay(const struct watch *watch, const struct candidate 
 			return 0;
 		sum += up->delay / 2 + down->delay / 2;
 	}
-	return candidate->way_failed ? 0 : sum;
+	return sum;
 }
 
 /* Not with every reply: what it says is a window's. */
@@ -464,7 +477,8 @@ static void take_path(struct watch *watch, struct candidate *candidate,
 	if (view_put_path(watch->view, candidate->site, measurement->delay, measurement->jitter,
 	                  measurement->loss, now, validity_of(candidate)) < 0)
 		log_debug(TAG, "event=path-not-taken");
-	view_compare_path(watch->view, candidate->site, declared_delay(watch, candidate));
+	if (measurement->received >= PATH_REPLIES)
+		view_compare_path(watch->view, candidate->site, declared_delay(watch, candidate));
 }
 
 static void take_load(struct watch *watch, struct candidate *candidate, const struct site_load *load)

@@ -9,6 +9,8 @@
 #include <string.h>
 
 enum { DECISION_VERSION = 3, DEMAND_OCTETS = 4096 };
+/* Flags before the facts of a site that follow. */
+enum { FACTS_PROBED = 1, FACTS_PATH = 2 };
 
 /* A suspicion outlives any decision that is decided again from the record. */
 #define SUSPICION_UNTIL INT64_MAX
@@ -38,17 +40,23 @@ static int put_block(struct writer *writer, const uint8_t *bytes, int size)
 	return 0;
 }
 
-/* Where amounts are a probe's, the time of all the rest is another than theirs. */
+/*
+ * Where amounts are a probe's, the time of all the rest is another than theirs. The way that was measured
+ * counts where it contradicts its links.
+ */
 static void put_facts(struct writer *writer, const struct view_facts *facts)
 {
 	bool probed = facts->amounts.source == VIEW_PROBE;
+	bool path = (facts->contradicted >> VIEW_PATH_DELAY & 1) != 0;
 
-	writer_u8(writer, probed ? 1 : 0);
-	if (!probed)
-		return;
-	writer_u64(writer, (uint64_t)facts->structure.measured);
-	writer_u64(writer, (uint64_t)facts->structure.validity);
-	writer_u64(writer, (uint64_t)facts->wait);
+	writer_u8(writer, (uint8_t)((probed ? FACTS_PROBED : 0) | (path ? FACTS_PATH : 0)));
+	if (probed) {
+		writer_u64(writer, (uint64_t)facts->structure.measured);
+		writer_u64(writer, (uint64_t)facts->structure.validity);
+		writer_u64(writer, (uint64_t)facts->wait);
+	}
+	if (path)
+		writer_u64(writer, (uint64_t)facts->path.delay);
 }
 
 /* What was out of the tenant's sight could only be passed through. */
@@ -148,15 +156,29 @@ int decision_encode(const struct view *view, const struct map_request *request, 
 	return writer.error != 0 ? writer.error : (int)writer_size(&writer);
 }
 
-/* What put_facts() wrote; true where a probe brought the amounts. */
-static bool get_facts(struct cursor *cursor, struct view_facts *facts)
+/* What put_facts() wrote; the flags. */
+static uint8_t get_facts(struct cursor *cursor, struct view_facts *facts)
 {
-	if (cursor_u8(cursor) == 0)
-		return false;
-	facts->structure.measured = (int64_t)cursor_u64(cursor);
-	facts->structure.validity = (int64_t)cursor_u64(cursor);
-	facts->wait = (int64_t)cursor_u64(cursor);
-	return true;
+	uint8_t flags = cursor_u8(cursor);
+
+	if (flags & FACTS_PROBED) {
+		facts->structure.measured = (int64_t)cursor_u64(cursor);
+		facts->structure.validity = (int64_t)cursor_u64(cursor);
+		facts->wait = (int64_t)cursor_u64(cursor);
+	}
+	if (flags & FACTS_PATH)
+		facts->path.delay = (int64_t)cursor_u64(cursor);
+	return flags;
+}
+
+/* As long as it was taken to be, which its links contradict. */
+static int put_path(struct view *view, struct gateway_identity identity, int64_t delay)
+{
+	int code = view_put_path(view, identity, delay, 0, 0, 1, 0);
+
+	if (code == 0)
+		view_compare_path(view, identity, 1);
+	return code;
 }
 
 /* The site as it was announced, and what a probe said of it later. */
@@ -187,7 +209,7 @@ static int get_sites(struct cursor *cursor, struct view *view)
 		struct gateway_identity identity = get_identity(cursor);
 		int suspicion = (int)cursor_u32(cursor);
 		struct view_facts facts;
-		bool probed = get_facts(cursor, &facts);
+		uint8_t flags = get_facts(cursor, &facts);
 		size_t size = cursor_u16(cursor);
 		const uint8_t *values = cursor_bytes(cursor, size);
 		struct site site;
@@ -200,7 +222,9 @@ static int get_sites(struct cursor *cursor, struct view *view)
 		site.identity = identity;
 		for (uint32_t link = 0; link < site.link_count; link++)
 			site.links[link].from = identity;
-		code = probed ? put_probed(view, &site, &facts) : view_put_site(view, &site);
+		code = flags & FACTS_PROBED ? put_probed(view, &site, &facts) : view_put_site(view, &site);
+		if (code == 0 && flags & FACTS_PATH)
+			code = put_path(view, identity, facts.path.delay);
 		if (code == 0 && suspicion != 0)
 			code = view_suspect(view, identity, suspicion, SUSPICION_UNTIL);
 	}

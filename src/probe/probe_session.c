@@ -80,7 +80,8 @@ static int take_reply(struct probe_session *session, const struct stamp_reply *r
 
 	if (reply->sender_sent != session->stamps[reply->sender_sequence % PROBE_WINDOW])
 		return BUSBAR_ERROR_REPLAYED;
-	if (round_trip < 0)
+	/* Nothing is sent before what it answers has come: without this a reflector could tell any delay. */
+	if (round_trip < 0 || reply->sent < reply->received)
 		return BUSBAR_ERROR_MALFORMED;
 	if (!statistics_received(&session->statistics, reply->sender_sequence,
 	                         synchronised ? toward : round_trip / 2, round_trip))

@@ -22,6 +22,7 @@ PACKET_OUTGOING = 4
 IPV6_HEADER, IPV6, ROUTING, UDP, ROUTING_TYPE_SEGMENTS = 40, 41, 43, 17, 4
 FUNCTIONS = {0x0000: "address", 0x0001: "end", 0x0006: "services", 0x0007: "clients", 0xB001: "reserve", 0xB002: "claim", 0xB003: "fetch",
              0xB004: "execute", 0xB005: "deliver", 0xB006: "release"}
+PROBE_PORT = 862
 SO_ATTACH_FILTER, SO_RCVBUFFORCE, BUFFER = 26, 33, 8 << 20
 # Classic BPF: load the octet that says what follows the IPv6 header; keep the packet if that is a routing header.
 FILTER = ((0x30, 0, 0, 6), (0x15, 0, 1, ROUTING), (0x06, 0, 0, 0xFFFF), (0x06, 0, 0, 0))
@@ -34,13 +35,23 @@ def keep_routing_headers(inlet):
     inlet.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, BUFFER)
 
 
+def packets_of(inlet):
+    """Until the recorder is told to end, and then what had passed by then."""
+    signal.signal(signal.SIGTERM, lambda *_: inlet.setblocking(False))
+    try:
+        while True:
+            yield inlet.recvfrom(4096)
+    except BlockingIOError:
+        return
+
+
 def record(path):
     inlet = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(ETH_P_ALL))
     keep_routing_headers(inlet)
+    packets = packets_of(inlet)
     with open(path, "w", encoding="utf-8") as stream:
         print("ready", file=stream, flush=True)
-        while True:
-            octets, (interface, protocol, kind, *_rest) = inlet.recvfrom(4096)
+        for octets, (interface, protocol, kind, *_rest) in packets:
             if protocol != ETH_P_IPV6 or len(octets) < IPV6_HEADER + 8 or octets[6] != ROUTING:
                 continue
             print(json.dumps({"interface": interface, "out": kind == PACKET_OUTGOING, "seen": time.time(),
@@ -83,6 +94,10 @@ class Packet:
 
     def is_program(self):
         return any(function in ("claim", "reserve", "release") for _site, function in self.functions())
+
+    def is_probe(self):
+        return self.octets[IPV6_HEADER] == UDP and \
+            PROBE_PORT in struct.unpack("!HH", self.octets[self.end:self.end + 4])
 
     def current(self):
         return self.functions()[len(self.segments) - 1 - self.left]

@@ -10,8 +10,24 @@ from capture import Capture
 
 # client-a, edge-a, a transit gateway, dc-1 and back.
 DELAYS_MS = {"core-1": 2 * (1 + 2 + 5), "core-2": 2 * (1 + 4 + 6)}
+# Of the links on both ways; what is measured is above that by less than their differences.
+LINKS_MS = {("edge-a", "core-1"): 2, ("core-1", "dc-1"): 5, ("edge-a", "core-2"): 4, ("core-2", "dc-1"): 6}
+NOISE_MS = 0.5
 # The gateways on the way write what they grant to disk before the program goes on.
 WORK_MS = 25
+# An upper bound on time holds only where the machine gives the lab its processors.
+LEAST_ATTEMPTS, MOST_ATTEMPTS = 3, 12
+# Long enough for everybody to look at it meanwhile.
+HELD_SECONDS = 4
+
+
+def wait_measured(node):
+    """The first replies come from gateways that are still starting."""
+    def is_measured():
+        links = lab.links_of(lab.view(node))
+        return all(delay - NOISE_MS < links[pair]["delay_ms"] < delay + NOISE_MS
+                   for (a, b), delay in LINKS_MS.items() for pair in ((a, b), (b, a)))
+    lab.wait_until("the delays of the links in the view", is_measured)
 
 
 def tunnel_packets(node):
@@ -30,9 +46,10 @@ def with_bandwidth():
                                           ("dc-1", "core-1"))}
     before = tunnel_packets("core-1")
     with Capture("core-1") as capture:
-        task = lab.hold(1.5, "--region", "plain", *lab.bandwidth())
+        task = lab.hold(HELD_SECONDS, "--region", "plain", *lab.bandwidth())
         lab.wait_until("the reservations in everyone's view",
-                       lambda: free_of(lab.view()) == wanted and free_of(lab.view("client-b")) == wanted, 2)
+                       lambda: free_of(lab.view()) == wanted and free_of(lab.view("client-b")) == wanted,
+                       HELD_SECONDS - 1)
         lab.check(True, "both directions of every link of the path are reserved, and of no other")
         lab.check(lab.status()["core-1"]["holdings"] == 1, "the transit gateway holds one reservation")
         found = lab.settled(task)
@@ -84,28 +101,33 @@ def without_bandwidth():
               "its kernel forwards the program", ways)
     lab.check(tunnel_packets("core-1") == before, "its daemon reads nothing of it")
     # The answer takes the same way back: by an End segment of core-1.
-    back = [packet for packet in capture.packets if not packet.is_program() and packet.interface == "dc-1"
-            and not packet.out]
+    back = [packet for packet in capture.packets if not packet.is_program() and not packet.is_probe()
+            and packet.interface == "dc-1" and not packet.out]
     lab.check(any(packet.functions()[0] == (3, "end") for packet in back), "answers come back by the same gateway",
               [packet.functions() for packet in capture.packets])
 
 
 def latency():
     late = []
-    for _attempt in range(3):
+    for attempt in range(MOST_ATTEMPTS):
+        if attempt >= LEAST_ATTEMPTS and late and min(late) < WORK_MS:
+            break
         # Any of the two paths: what is taken makes a link dearer, and one may be told so after it is free again.
         found = lab.settled(lab.hold(0.01, "--region", "plain", *lab.bandwidth()))
         part = found["parts"][0]
         delay = DELAYS_MS[lab.path_of(found)[1]]
         lab.check(delay - 0.5 <= part["plan"]["network_ms"] < delay + 3,
                   "the expected latency of the network is the sum of the delays", part["plan"])
-        late.append(part["network_ms"] - delay)
+        # Of a program that had to be sent again it is not known which one was answered.
+        if part["network_ms"] > 0:
+            late.append(part["network_ms"] - delay)
     lab.note(f"the network's measured latency exceeds its delays by {late} ms")
-    lab.check(0 <= min(late) < WORK_MS, "and so is the measured one, but for the gateways' work", late)
+    lab.check(late and 0 <= min(late) < WORK_MS, "and so is the measured one, but for the gateways' work", late)
 
 
 def main():
     lab.wait_converged()
+    wait_measured("client-a")
     with_bandwidth()
     without_bandwidth()
     latency()

@@ -74,7 +74,7 @@ def operators(gateway, log):
               "metrics", done.stdout[-400:] + done.stderr[-400:])
     gateway.send_signal(signal.SIGHUP)
     lab.wait_until("the configuration is read again",
-                   lambda: "reload" in open(log, encoding="utf-8").read())
+                   lambda: "event=reloaded" in open(log, encoding="utf-8").read())
     lab.check(gateway.poll() is None, "it goes on")
 
 

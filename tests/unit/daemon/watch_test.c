@@ -402,6 +402,95 @@ static void what_is_measured_of_the_way_is_in_the_view(void **state)
 	T_TRUE(facts->path.validity >= 10 * interval(bench, 1));
 }
 
+static void join(struct bench *bench, uint32_t a, uint32_t b, int64_t delay)
+{
+	const uint32_t ends[] = {a, b, a};
+
+	for (uint32_t i = 0; i < 2; i++) {
+		struct site site;
+
+		view_copy_site(view_site(bench->view, identity_of(ends[i])), &site);
+		site.links[site.link_count++] = (struct link_offer){.from = identity_of(ends[i]),
+		                                                    .toward = identity_of(ends[i + 1]),
+		                                                    .delay = delay};
+		T_OK(view_put_site(bench->view, &site));
+	}
+}
+
+static bool is_contradicted(const struct bench *bench, uint32_t site)
+{
+	return view_facts(view_site(bench->view, identity_of(site)))->contradicted != 0;
+}
+
+/* Says so at a time that is late enough to be taken. */
+static void measure(struct bench *bench, int64_t delay, uint64_t received)
+{
+	const struct probe_news news = {.state = PROBE_HEARD,
+	                                .measurement = {.delay = delay, .received = received}};
+
+	bench->now += WATCH_TICK;
+	T_EQ(watch_heard(bench->watch, 0, &news), WATCH_VALUES);
+}
+
+static void a_measured_way_is_held_against_its_links(void **state)
+{
+	struct bench *bench = *state;
+
+	join(bench, OWN, 1, 7 * MS);
+	start(bench, 64, 1000);
+	decide(bench, 1, 0, 1000);
+	tick_after(bench, 0);
+	measure(bench, 7 * MS, 100);
+	T_TRUE(!is_contradicted(bench, 1));
+	measure(bench, 30 * MS, 101);
+	T_TRUE(is_contradicted(bench, 1));
+	T_EQ(view_facts(view_site(bench->view, identity_of(1)))->path.delay, 30 * MS);
+	measure(bench, 7 * MS, 102);
+	T_TRUE(!is_contradicted(bench, 1));
+}
+
+/* It may have come late for another reason. */
+static void a_first_reply_contradicts_nothing(void **state)
+{
+	struct bench *bench = *state;
+
+	join(bench, OWN, 1, 7 * MS);
+	start(bench, 64, 1000);
+	decide(bench, 1, 0, 1000);
+	tick_after(bench, 0);
+	measure(bench, 30 * MS, 1);
+	T_TRUE(!is_contradicted(bench, 1));
+	T_EQ(view_contradiction_count(bench->view), 0);
+}
+
+/* A decision takes another way at once, its probes with the next tick. */
+static void a_measured_way_is_not_held_against_the_next_one(void **state)
+{
+	struct bench *bench = *state;
+	struct plan_part part = {.site = identity_of(1),
+	                         .path = {.hop_count = 3,
+	                                  .hops = {identity_of(OWN), identity_of(2), identity_of(1)}}};
+	const struct plan plan = {.part_count = 1, .parts = &part};
+
+	join(bench, OWN, 1, 7 * MS);
+	join(bench, OWN, 2, MS);
+	join(bench, 2, 1, MS);
+	start(bench, 64, 1000);
+	decide(bench, 1, 0, 1000);
+	tick_after(bench, 0);
+	measure(bench, 7 * MS, 100);
+	watch_decided(bench->watch, &plan);
+	measure(bench, 7 * MS, 101);
+	T_TRUE(!is_contradicted(bench, 1));
+	/* Here no routing headers can be sent: how the kernels route is not known. */
+	tick_after(bench, 0);
+	measure(bench, 7 * MS, 102);
+	tick_after(bench, 0);
+	T_EQ(sessions(bench), 1);
+	measure(bench, 7 * MS, 103);
+	T_EQ(view_contradiction_count(bench->view), 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -420,6 +509,9 @@ int main(void)
 	        TEST(sessions_of_others_are_left_to_them),
 	        TEST(a_load_is_taken_from_its_site_alone),
 	        TEST(what_is_measured_of_the_way_is_in_the_view),
+	        TEST(a_measured_way_is_held_against_its_links),
+	        TEST(a_first_reply_contradicts_nothing),
+	        TEST(a_measured_way_is_not_held_against_the_next_one),
 	};
 
 	return T_RUN(tests);

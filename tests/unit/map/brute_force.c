@@ -308,6 +308,15 @@ static void promise(const struct force *force, const struct way *way, struct pla
 		path->bound_up = path->bound_down = 0;
 }
 
+/* Where a way to the site was measured to be longer than its links say, all count as at least so long. */
+static int64_t delay_of(const struct force *force, const struct way *way)
+{
+	const struct view_facts *facts = view_facts(view_site_at(force->view, way->nodes[way->hops - 1]));
+
+	return facts->contradicted & 1U << VIEW_PATH_DELAY ? MAXIMUM(way->delay, 2 * facts->path.delay)
+	                                                   : way->delay;
+}
+
 static struct plan_part figures(const struct force *force, const struct way *way, int64_t start, int64_t time)
 {
 	const struct map_request *request = force->request;
@@ -316,7 +325,7 @@ static struct plan_part figures(const struct force *force, const struct way *way
 
 	part.transfer_in = movement(force, way, DATA_IN);
 	part.transfer_out = movement(force, way, DATA_OUT);
-	part.network = request->access_up + way->delay + request->access_down;
+	part.network = request->access_up + delay_of(force, way) + request->access_down;
 	part.respond = part.network + start + time;
 	part.finish = part.respond + part.transfer_in + part.transfer_out;
 	part.limit = PLAN_TIME_MARGIN * (part.transfer_in + start) + margin * time;

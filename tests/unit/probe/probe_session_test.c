@@ -200,6 +200,18 @@ static void replies_must_bring_the_time_of_their_probe(void **state)
 	T_EQ(session.rejected, 4);
 }
 
+/* It could tell any delay so. */
+static void who_answers_before_he_was_asked_is_not_believed(void **state)
+{
+	struct probe_session session = begin(10 * MS);
+	struct stamp_reply reply = {.sender_sent = wall(START * MS), .received = wall(START * MS) + MS};
+
+	(void)probe_at(&session, START * MS);
+	T_ERROR(probe_session_receive(&session, &reply, wall(START * MS) + 2 * MS), BUSBAR_ERROR_MALFORMED);
+	reply.sent = reply.received;
+	T_OK(probe_session_receive(&session, &reply, wall(START * MS) + 2 * MS));
+}
+
 static void a_lost_window_is_told_once(void **state)
 {
 	struct probe_session session = begin(10 * MS);
@@ -233,6 +245,7 @@ int main(void)
 	        cmocka_unit_test(no_interval_is_too_short),
 	        cmocka_unit_test(half_the_round_trip_without_synchronised_clocks),
 	        cmocka_unit_test(replies_must_bring_the_time_of_their_probe),
+	        cmocka_unit_test(who_answers_before_he_was_asked_is_not_believed),
 	        cmocka_unit_test(a_lost_window_is_told_once),
 	};
 
